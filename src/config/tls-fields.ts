@@ -1,0 +1,45 @@
+import { list, object } from './containers.ts'
+import { bool, duration, oneOf, path, secret, text } from './scalars.ts'
+
+const versions = ['1.0', '1.1', '1.2', '1.3'] as const
+
+const common = () => ({
+  ca_file: path()
+    .optional()
+    .describe('PEM file of the authorities that may have signed the peer. Left out: those of the system.'),
+  ca_pem: text().optional().describe('The same, inline.'),
+  cert_file: path().optional().describe('PEM file of the own certificate, with its chain.'),
+  cert_pem: text().optional().describe('The same, inline.'),
+  key_file: path().optional().describe('PEM file of the own private key.'),
+  key_pem: secret().optional().describe('The same, inline.'),
+  include_system_ca_certs_pool: bool().default(false).describe('Trust the authorities of the system beside ca_file.'),
+  min_version: oneOf(versions).default('1.2').describe('Least TLS version.'),
+  max_version: oneOf(versions).default('1.3').describe('Highest TLS version.'),
+  cipher_suites: list().default([]).describe('Names of TLS 1.2 suites in order; empty: the safe ones.'),
+  reload_interval: duration()
+    .optional()
+    .describe('How often the files are read again. Left out: only when they change by a reload.'),
+})
+
+/** The Collector's TLS settings of a client. `.optional()` where a component may go without. */
+export function tlsClient() {
+  return object({
+    ...common(),
+    insecure: bool().default(false).describe('No TLS at all.'),
+    insecure_skip_verify: bool().default(false).describe('TLS without checking who the peer is.'),
+    server_name_override: text()
+      .optional()
+      .describe("Name to expect in the peer's certificate instead of the address."),
+  })
+}
+
+/** The Collector's TLS settings of a server. With `client_ca_file` every client must show a certificate. */
+export function tlsServer() {
+  return object({
+    ...common(),
+    client_ca_file: path()
+      .optional()
+      .describe('PEM file of the authorities that sign client certificates; set: clients must have one.'),
+    client_ca_file_reload: bool().default(false).describe('Read client_ca_file again when it changes.'),
+  })
+}
