@@ -1,0 +1,28 @@
+/** Why an offer was not taken. The peer may repeat what was refused: no state was touched. */
+export class Refused extends Error {
+  readonly reason: string
+  readonly retryAfterMs: number | undefined
+
+  constructor(reason: string, retryAfterMs?: number) {
+    super(reason)
+    this.name = 'Refused'
+    this.reason = reason
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** `undefined`: there is room. A `Refused`: no. `wait`: not now, `onRoom` tells when to ask again. */
+export type Verdict = undefined | Refused | 'wait'
+
+/** What the engine asks before it runs a batch through the graph: one per queue. */
+export interface Admission {
+  /**
+   * Whether the queue takes what comes until `settle()`: a yes holds for the whole run even if the run fills the queue
+   * past its bound. A queue that drops always says yes.
+   */
+  admit(): Verdict
+  /** Ends what `admit` allowed. Legal without it. */
+  settle(): void
+  /** Calls `fn` once when room has been made. */
+  onRoom(fn: () => void): void
+}

@@ -1,0 +1,171 @@
+/**
+ * The whole public API: what a component may import. Everything else can change any day.
+ *
+ * A component is one value made by one `define…` call in the `index.ts` of its folder.
+ */
+import type * as z from 'zod'
+import type { Admission } from './delivery/admission.ts'
+import type { Budget } from './delivery/budget.ts'
+import type { Account, Ledger } from './delivery/ledger.ts'
+import type { DropReason } from './delivery/reasons.ts'
+import type { Clock } from './runtime/clock.ts'
+import type { Log } from './runtime/log.ts'
+import type { Counter, Labels, Metrics } from './runtime/metrics.ts'
+import type { Batch } from './telemetry/batch.ts'
+import type { Format } from './telemetry/format.ts'
+
+export type { Admission, Verdict } from './delivery/admission.ts'
+export { Refused } from './delivery/admission.ts'
+export type { DropReason } from './delivery/reasons.ts'
+export type { Clock } from './runtime/clock.ts'
+export { sleep } from './runtime/clock.ts'
+export type { Log } from './runtime/log.ts'
+export { Batch } from './telemetry/batch.ts'
+export type { Format } from './telemetry/format.ts'
+export type { Origin } from './telemetry/origin.ts'
+export { Receipt } from './telemetry/receipt.ts'
+
+/** Takes every batch it is handed and never waits: whether there is room was asked before. */
+export interface Consumer {
+  consume(batch: Batch): void
+}
+
+/**
+ * Where a receiver delivers. Throws or rejects with `Refused` when the batch is not taken: nobody got it, and the
+ * peer may repeat it. A promise means: wait, send no more until then; aborting `signal` withdraws what waits.
+ */
+export interface Intake {
+  offer(batch: Batch, signal?: AbortSignal): void | Promise<void>
+}
+
+/** `start` resolves when the port is bound. `stop` is legal before `start`, and twice; it gives up when `deadline` aborts. */
+export interface Component {
+  start(): Promise<void>
+  stop(deadline: AbortSignal): Promise<void>
+  /** Whether it can do its work right now; for health checks. Absent: always. */
+  ready?(): boolean
+}
+
+/** What an exporter hands the engine: where batches go in, and the queues that must be asked first. */
+export interface Exporter extends Component, Consumer {
+  /** Asked anew for every offer, so it may change while running. */
+  admissions(): readonly Admission[]
+  /** What it takes right now, when that is less than its spec says: an exporter without a destination takes nothing. */
+  takes?: readonly Format[]
+}
+
+/** From batch to batch, at once. Records it keeps back it must count with `host.dropped` or `host.consumed`. */
+export type Process = (batch: Batch) => Batch | undefined
+
+export interface Processor extends Partial<Component> {
+  process: Process
+}
+
+/** What the engine lends to a component. */
+export interface Host {
+  readonly kind: ComponentKind
+  /** As written in the configuration: `statsd` or `statsd/second`. */
+  readonly id: string
+  /** The pipeline of a processor: `logs/app`. */
+  readonly pipeline: string | undefined
+  readonly log: Log
+  readonly clock: Clock
+  /** Counts records that end here, with the reason: part of the ledger's law. */
+  dropped(reason: DropReason, records: number): void
+  /** Processors: counts records that were turned into state or into other records, which `made` counts. */
+  consumed(records: number): void
+  made(records: number): void
+  /** A counter of the component's own: `tailrace_<type>_<name>_total{id="…"}`. */
+  counter(name: string, help: string, labels?: Labels): Counter
+  /** A gauge of the component's own, asked for when somebody looks. */
+  gauge(name: string, help: string, read: () => number, labels?: Labels): void
+  /** Whether some component reads where records came from: then receivers must not join records of different peers. */
+  readonly readsOrigins: boolean
+  /** The memory that this component's queues and assembly buffers are charged to. */
+  readonly budget: Budget
+  /** The account of one queue of this exporter. */
+  account(labels?: Labels): Account
+  /** A running extension by the id it has in the configuration. */
+  extension<T>(id: string): T | undefined
+  /** Everything the process counts: for extensions that show it. */
+  readonly metrics: Metrics
+  readonly ledger: Ledger
+}
+
+export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension'
+export type Stability = 'experimental' | 'beta' | 'stable' | 'deprecated'
+/** A zod object made with the constructors of `tailrace/plugin`. */
+export type Schema = z.ZodType
+export type ConfigOf<S extends Schema> = z.output<S>
+
+export interface Spec<S extends Schema> {
+  /** The name in the configuration, `lower_snake_case`. */
+  type: string
+  /** Other names the same component is known by. */
+  aliases?: readonly string[]
+  stability: Stability
+  /** One sentence for the catalogue. */
+  summary: string
+  config: S
+  /** Addresses it will listen on, `tcp 127.0.0.1:3458`: two of the same are found before anything starts. */
+  resources?(config: ConfigOf<S>): readonly string[]
+}
+
+export interface ReceiverSpec<S extends Schema = Schema> extends Spec<S> {
+  kind: 'receiver'
+  /** Formats it can make; the pipelines it is used in say which are wanted. */
+  makes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
+  /** False when its protocol has no way to refuse: full queues then drop the newest, counted in that branch alone. */
+  pushesBack: boolean
+  create(use: { config: ConfigOf<S>; host: Host; intakes: Intakes }): Component
+}
+
+/** The intake for each format that some pipeline wants from this receiver. */
+export type Intakes = { readonly [F in Format]?: Intake }
+
+export interface ProcessorSpec<S extends Schema = Schema> extends Spec<S> {
+  kind: 'processor'
+  /** Formats it works on. */
+  takes: readonly Format[]
+  /** True when it looks at `batch.origin`. */
+  readsOrigins?: boolean
+  create(use: { config: ConfigOf<S>; host: Host; format: Format }): Process | Processor
+}
+
+export interface ExporterSpec<S extends Schema = Schema> extends Spec<S> {
+  kind: 'exporter'
+  takes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
+  readsOrigins?: boolean
+  delivery: DeliveryPromise
+  create(use: { config: ConfigOf<S>; host: Host }): Exporter
+}
+
+/** What an exporter promises; printed in its README and by `tailrace components`, checked by the conformance suite. */
+export interface DeliveryPromise {
+  semantics: 'at most once' | 'at least once' | 'none'
+  order: 'kept' | 'kept within a stream' | 'not kept'
+  /** What a kill -9 loses. */
+  on_kill: string
+}
+
+export interface ConnectorSpec<S extends Schema = Schema> extends Spec<S> {
+  kind: 'connector'
+  takes: readonly Format[]
+  makes: readonly Format[]
+  create(use: { config: ConfigOf<S>; host: Host; next: Consumer }): Consumer & Partial<Component>
+}
+
+export interface ExtensionSpec<S extends Schema = Schema> extends Spec<S> {
+  kind: 'extension'
+  create(use: { config: ConfigOf<S>; host: Host }): Component
+}
+
+export type AnySpec = ReceiverSpec | ProcessorSpec | ExporterSpec | ConnectorSpec | ExtensionSpec
+
+// Identity functions: they exist so that `config` is inferred and checked where it is written.
+type Unkinded<T> = Omit<T, 'kind'>
+export const defineReceiver = <S extends Schema>(spec: Unkinded<ReceiverSpec<S>>): ReceiverSpec<S> => ({ ...spec, kind: 'receiver' })
+export const defineProcessor = <S extends Schema>(spec: Unkinded<ProcessorSpec<S>>): ProcessorSpec<S> => ({ ...spec, kind: 'processor' })
+export const defineExporter = <S extends Schema>(spec: Unkinded<ExporterSpec<S>>): ExporterSpec<S> => ({ ...spec, kind: 'exporter' })
+export const defineConnector = <S extends Schema>(spec: Unkinded<ConnectorSpec<S>>): ConnectorSpec<S> => ({ ...spec, kind: 'connector' })
+export const defineExtension = <S extends Schema>(spec: Unkinded<ExtensionSpec<S>>): ExtensionSpec<S> => ({ ...spec, kind: 'extension' })

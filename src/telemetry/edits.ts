@@ -1,0 +1,158 @@
+import { varintSize, writeVarint } from '../wire/protobuf.ts'
+import { claim } from './slab.ts'
+
+/** The container itself, where an edit names the message it stands in. */
+export const container = -1
+
+/** A rebuilt container: `[start, end)` of a claim with headroom in front. */
+export interface Rebuilt {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * Changes recorded on the bytes of a container and applied in one pass from its last byte to its first, so that the
+ * length of every enclosing message is known when its prefix is due. Record them in the order of their places; two
+ * changes at one place keep the order in which they were recorded, inner messages first.
+ */
+export class Edits {
+  /** Per change: start, end, number of the message it stands in. */
+  private places: number[] = []
+  private texts: Uint8Array[] = []
+  /** Per message around a change: start and end of its body, number of the message around it. */
+  private messages: number[] = []
+  private added = 0
+  private ordered = true
+
+  get empty(): boolean {
+    return this.texts.length === 0
+  }
+
+  /** Declares the message with the body `[start, end)` inside message `parent`; answers its number. */
+  within(start: number, end: number, parent: number = container): number {
+    this.messages.push(start, end, parent)
+    return this.messages.length / 3 - 1
+  }
+
+  /** Puts `text` in the place of `[start, end)`, which lies in the body of message `within`. The text is not copied. */
+  replace(start: number, end: number, text: Uint8Array, within: number): void {
+    const places = this.places
+    if (places.length > 0 && start < places[places.length - 2]!) this.ordered = false
+    places.push(start, end, within)
+    this.texts.push(text)
+    this.added += text.length - (end - start)
+  }
+
+  /** Writes the container `[from, to)` of `source` with all changes applied. */
+  apply(source: Buffer, from: number, to: number): Rebuilt {
+    if (!this.ordered) this.sort()
+    // Exact but for the length prefixes, which may each grow by four bytes at most.
+    const bound = to - from + this.added + (this.messages.length / 3) * 4
+    const room = claim(bound)
+    const pass = new BackwardPass(source, room.buffer, to, room.start + bound, this.messages)
+    for (let i = this.texts.length - 1; i >= 0; i--) {
+      pass.enter(this.places[i * 3 + 2]!)
+      pass.put(this.places[i * 3]!, this.places[i * 3 + 1]!, this.texts[i]!)
+    }
+    return { buffer: room.buffer, start: pass.finish(from), end: room.start + bound }
+  }
+
+  private sort(): void {
+    const order = this.texts.map((_, i) => i)
+    const { places } = this
+    order.sort((a, b) => places[a * 3 + 1]! - places[b * 3 + 1]! || this.depth(b) - this.depth(a) || a - b)
+    this.places = order.flatMap((i) => [places[i * 3]!, places[i * 3 + 1]!, places[i * 3 + 2]!])
+    this.texts = order.map((i) => this.texts[i]!)
+    this.ordered = true
+  }
+
+  private depth(change: number): number {
+    let depth = 0
+    for (let m = this.places[change * 3 + 2]!; m !== container; m = this.messages[m * 3 + 2]!) depth++
+    return depth
+  }
+}
+
+/** The state of one `apply`: a position in the source and one in the output, both moving towards the front. */
+class BackwardPass {
+  private readonly stack: number[] = []
+  /** Output position at the end of each open message. */
+  private readonly marks: number[] = []
+  private readonly source: Buffer
+  private readonly out: Buffer
+  private readonly messages: number[]
+  private src: number
+  private dst: number
+
+  constructor(source: Buffer, out: Buffer, src: number, dst: number, messages: number[]) {
+    this.source = source
+    this.out = out
+    this.src = src
+    this.dst = dst
+    this.messages = messages
+  }
+
+  /** Closes the open messages that do not enclose `message`, then opens those that do. */
+  enter(message: number): void {
+    const stack = this.stack
+    while (stack.length > 0 && !this.encloses(stack[stack.length - 1]!, message)) this.close()
+    this.open(message)
+  }
+
+  put(start: number, end: number, text: Uint8Array): void {
+    this.copyTo(end)
+    const size = text.length
+    this.dst -= size
+    if (size < 24) for (let i = 0; i < size; i++) this.out[this.dst + i] = text[i]!
+    else this.out.set(text, this.dst)
+    this.src = start
+  }
+
+  finish(from: number): number {
+    while (this.stack.length > 0) this.close()
+    this.copyTo(from)
+    return this.dst
+  }
+
+  private open(message: number): void {
+    const stack = this.stack
+    if (message === container || stack[stack.length - 1] === message) return
+    this.open(this.messages[message * 3 + 2]!)
+    this.copyTo(this.messages[message * 3 + 1]!)
+    stack.push(message)
+    this.marks.push(this.dst)
+  }
+
+  private close(): void {
+    const start = this.messages[this.stack.pop()! * 3]!
+    this.copyTo(start)
+    const length = this.marks.pop()! - this.dst
+    this.dst -= varintSize(length)
+    writeVarint(this.out, this.dst, length)
+    this.src = lengthPrefix(this.source, start)
+  }
+
+  private encloses(outer: number, message: number): boolean {
+    for (let m = message; m !== container; m = this.messages[m * 3 + 2]!) if (m === outer) return true
+    return false
+  }
+
+  private copyTo(position: number): void {
+    const size = this.src - position
+    if (size <= 0) return
+    this.dst -= size
+    this.source.copy(this.out, this.dst, position, this.src)
+    this.src = position
+  }
+}
+
+/**
+ * Where the length varint in front of a body begins: its last byte has the top bit clear, those before it have it set.
+ * A tag of one byte (all fields around records have one) ends the walk, since tags below 16 have the bit clear.
+ */
+function lengthPrefix(source: Uint8Array, start: number): number {
+  let pos = start - 1
+  while (pos > 0 && source[pos - 1]! >= 0x80) pos--
+  return pos
+}

@@ -1,0 +1,32 @@
+import type { DropReason } from '../delivery/reasons.ts'
+
+/** What became of the records a receipt stands for, in one branch. */
+export type Outcome = 'delivered' | 'durable' | { readonly dropped: DropReason }
+
+/**
+ * A promise to whoever made a batch: told once, when every branch that got the records has settled them. Fan-out and
+ * split call `fork` for the branches they add; each branch calls `settle` exactly once.
+ */
+export class Receipt {
+  private open = 1
+  private lost: DropReason | undefined
+  private durable = true
+  private readonly done: (outcome: Outcome) => void
+
+  constructor(done: (outcome: Outcome) => void) {
+    this.done = done
+  }
+
+  /** Adds `branches` more that must settle. */
+  fork(branches: number): void {
+    this.open += branches
+  }
+
+  settle(outcome: Outcome): void {
+    if (this.open === 0) throw new Error('a receipt was settled more often than it was forked')
+    if (typeof outcome === 'object') this.lost ??= outcome.dropped
+    else if (outcome === 'delivered') this.durable = false
+    if (--this.open > 0) return
+    this.done(this.lost ? { dropped: this.lost } : this.durable ? 'durable' : 'delivered')
+  }
+}
