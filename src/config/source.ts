@@ -1,0 +1,120 @@
+/** A configuration text and the places in it. Excerpts are made when they are printed, after all secrets are known. */
+export interface Source {
+  readonly file: string
+  readonly text: string
+  /** Characters that no excerpt may show. */
+  readonly masks: Span[]
+}
+
+export interface Span {
+  /** Offsets into the text of the source, the end not included. */
+  readonly start: number
+  readonly end: number
+}
+
+/** A span of a source: what a node of the tree remembers of where it was written. */
+export interface Spot extends Span {
+  readonly source: Source
+}
+
+/** Where something stands, in lines and columns from 1. */
+export interface Location {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** The line as written, with secrets replaced by asterisks. */
+  readonly excerpt: string
+  /** Where under the excerpt the carets go; the column counts from 0. */
+  readonly caret: { readonly column: number; readonly length: number }
+}
+
+export function newSource(file: string, text: string): Source {
+  return { file, text, masks: [] }
+}
+
+const hidden = '*'.repeat(8)
+const widest = 140
+
+/** The location of a spot. The excerpt is a getter: it hides what has been masked by the time it is read. */
+export function locate({ source, start, end }: Spot): Location {
+  const { text } = source
+  const from = text.lastIndexOf('\n', start - 1) + 1
+  const newline = text.indexOf('\n', from)
+  const to = newline < 0 ? text.length : newline
+  const line = 1 + count(text, from)
+  const drawn = () =>
+    draw(source, { start: from, end: to }, { start, end: Math.min(Math.max(end, start + 1), Math.max(to, start + 1)) })
+  return {
+    file: source.file,
+    line,
+    column: start - from + 1,
+    get excerpt() {
+      return drawn().excerpt
+    },
+    get caret() {
+      return drawn().caret
+    },
+  }
+}
+
+/** Hides the value of a spot in every excerpt from now on. */
+export function maskSpot({ source, start, end }: Spot): void {
+  if (end > start) source.masks.push({ start, end })
+}
+
+function count(text: string, end: number): number {
+  let lines = 0
+  for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) lines++
+  return lines
+}
+
+function draw(source: Source, line: Span, mark: Span) {
+  const spans = masksOf(source, line)
+  let excerpt = ''
+  let column = -1
+  let last = 0
+  const visit = (at: number) => {
+    if (column < 0 && at >= mark.start) column = excerpt.length
+    if (at < mark.end) last = excerpt.length
+  }
+  for (let at = line.start; at < line.end; ) {
+    const mask = spans.find((span) => span.start <= at && at < span.end)
+    if (mask && column < 0 && mark.start < mask.end) column = excerpt.length
+    if (!mask) visit(at)
+    excerpt += mask ? hidden : printable(source.text[at]!)
+    if (mask && mark.end > mask.start && mark.start < mask.end) last = excerpt.length - 1
+    at = mask ? mask.end : at + 1
+  }
+  if (column < 0) column = excerpt.length
+  return clip(excerpt.trimEnd(), column, Math.max(1, last - column + 1))
+}
+
+/** Masked spans of a line, and what stands behind a key that sounds like a secret even if no schema knows it. */
+function masksOf(source: Source, line: Span): Span[] {
+  const within = source.masks
+    .map(({ start, end }) => ({ start: Math.max(start, line.start), end: Math.min(end, line.end) }))
+    .filter(({ start, end }) => start < end)
+  const text = source.text.slice(line.start, line.end)
+  const telling =
+    /(?:passw(?:or)?d|secret|token|credential|api_?key|authorization|key_pem|private_key)["']?\s*[:=]\s*([^\s,}#][^,}#]*)/gi
+  for (const match of text.matchAll(telling)) {
+    if (/^\$\{[^}]*\}?$/.test(match[1]!.trim()) && !match[1]!.includes(':-')) continue
+    const end = line.start + match.index + match[0].length
+    within.push({ start: end - match[1]!.length, end })
+  }
+  return within
+}
+
+function printable(char: string): string {
+  return char < ' ' || char === '\u007f' ? ' ' : char
+}
+
+function clip(excerpt: string, column: number, length: number) {
+  const cut = column > widest - 40 ? column - 60 : 0
+  const left = cut > 0 ? `...${excerpt.slice(cut + 3)}` : excerpt
+  const text = left.length > widest ? `${left.slice(0, widest - 3)}...` : left
+  return {
+    excerpt: text,
+    caret: { column: column - cut, length: Math.max(1, Math.min(length, widest - (column - cut))) },
+  }
+}
