@@ -1,0 +1,338 @@
+/** OpenMetrics 1.0 text: one blank between tokens, families in one piece, `# EOF` at the end, whole page or nothing. */
+import { GroupTable } from './groups.ts'
+import { NameTable, sameBytes } from './names.ts'
+import { read, readFloat } from './numbers.ts'
+import { Has, Kind, type Page } from './page.ts'
+import { quoteByte } from './quote.ts'
+import { isText, LF, Scanner } from './scanner.ts'
+
+const TYPES = new Map<string, Kind>([
+  ['unknown', Kind.untyped],
+  ['gauge', Kind.gauge],
+  ['counter', Kind.counter],
+  ['stateset', Kind.stateset],
+  ['info', Kind.info],
+  ['histogram', Kind.histogram],
+  ['gaugehistogram', Kind.gaugeHistogram],
+  ['summary', Kind.summary],
+])
+
+/** What a sample's suffix says. */
+const Role = { value: 0, sum: 1, count: 2, bucket: 3, created: 4 } as const
+
+/** Suffixes that samples of a kind may have; kinds that are not listed have none. */
+const SUFFIXES: Partial<Record<Kind, Record<string, number>>> = {
+  [Kind.counter]: { _total: Role.value, _created: Role.created },
+  [Kind.info]: { _info: Role.value },
+  [Kind.summary]: { '': Role.bucket, _count: Role.count, _sum: Role.sum, _created: Role.created },
+  [Kind.histogram]: { _bucket: Role.bucket, _count: Role.count, _sum: Role.sum, _created: Role.created },
+  [Kind.gaugeHistogram]: { _bucket: Role.bucket, _gcount: Role.count, _gsum: Role.sum },
+}
+const BARE: Record<string, number> = { '': Role.value }
+const MAX_EXEMPLAR_RUNES = 128
+
+export class OpenMetricsParser extends Scanner {
+  private readonly names = new NameTable()
+  private readonly groups: GroupTable
+  private family = -1
+  private kind: Kind = Kind.unset
+  private hasSamples = false
+  /** Name of the last sample: the same name has the same role. */
+  private lastStart = 0
+  private lastEnd = 0
+  private role = 0
+  private value = 0
+  private time = Number.NaN
+  private exemplar = -1
+
+  constructor(page: Page) {
+    super(page, true)
+    this.groups = new GroupTable(page)
+  }
+
+  /** Reads the whole page; false after the first error. */
+  parse(): boolean {
+    for (;;) {
+      this.line++
+      if (this.pos >= this.size) return this.noEnd()
+      if (this.peek() === 0x23) {
+        if (isText(this.text, this.pos, this.lineEnd(), '# EOF')) return this.end()
+        if (!this.descriptor()) return false
+      } else if (!this.sample()) return false
+    }
+  }
+
+  private noEnd(): false {
+    this.error ??= { line: this.line, message: 'data does not end with # EOF' }
+    return false
+  }
+
+  private end(): boolean {
+    this.pos = this.lineEnd()
+    if (this.pos + 1 >= this.size) return true
+    return this.fail('unexpected data after # EOF')
+  }
+
+  private descriptor(): boolean {
+    const keyword = this.text.toString('latin1', this.pos, Math.min(this.pos + 7, this.size))
+    if (keyword !== '# TYPE ' && keyword !== '# HELP ' && keyword !== '# UNIT ') {
+      return this.fail('expected # TYPE, # UNIT, # HELP or # EOF')
+    }
+    this.pos += 7
+    this.metricName()
+    if (!this.isLegacyName(5, 7)) return this.fail('invalid metric name in comment')
+    if (!this.enterFamily()) return false
+    if (this.hasSamples) return this.fail(`descriptor of ${this.familyName()} after its samples`)
+    if (this.peek() !== 0x20) return this.fail(`expected text in ${keyword.slice(2, 6)}`)
+    this.pos++
+    if (keyword === '# TYPE ') return this.type()
+    return keyword === '# HELP ' ? this.help() : this.unit()
+  }
+
+  private familyName(): string {
+    const { page, family } = this
+    return this.quoted(page.familyNameStart[family]!, page.familyNameEnd[family]!)
+  }
+
+  /** Makes the family of the name in the token the current one, unless it was closed by another family. */
+  private enterFamily(): boolean {
+    const { page, names, tokenStart, tokenEnd } = this
+    const id = names.intern(this.text, tokenStart, tokenEnd)
+    if (id === this.family) return true
+    if (id < page.familyCount) return this.fail(`metric family ${this.token()} stands in two places`)
+    this.family = page.addFamily(tokenStart, tokenEnd)
+    this.kind = Kind.unset
+    this.hasSamples = false
+    this.lastStart = this.lastEnd = 0
+    return true
+  }
+
+  private type(): boolean {
+    const { page, family } = this
+    if (page.familyKind[family] !== Kind.unset)
+      return this.fail(`second TYPE line for metric name ${this.familyName()}`)
+    const start = this.pos
+    this.pos = this.lineEnd()
+    const kind = TYPES.get(this.text.toString('latin1', start, this.pos))
+    if (kind === undefined) return this.fail(`invalid metric type ${this.quoted(start, this.pos)}`)
+    this.kind = kind
+    page.familyKind[family] = kind
+    return this.endLine()
+  }
+
+  private unit(): boolean {
+    const { page, family, text } = this
+    if (page.familyUnitStart[family]! >= 0) return this.fail(`second UNIT line for metric name ${this.familyName()}`)
+    const start = this.pos
+    const end = this.lineEnd()
+    this.pos = end
+    const nameEnd = page.familyNameEnd[family]!
+    const from = nameEnd - (end - start)
+    const isSuffix =
+      from - 1 > page.familyNameStart[family]! &&
+      text[from - 1] === 0x5f &&
+      sameBytes(text, start, end, text, from, nameEnd)
+    if (end > start && !isSuffix) {
+      return this.fail(`unit ${this.quoted(start, end)} not a suffix of metric ${this.familyName()}`)
+    }
+    page.familyUnitStart[family] = start
+    page.familyUnitEnd[family] = end
+    return this.endLine()
+  }
+
+  private help(): boolean {
+    const { page, family } = this
+    if (page.familyHelpStart[family]! >= 0) return this.fail(`second HELP line for metric name ${this.familyName()}`)
+    const stop = this.resolve(this.pos, this.pos, LF)
+    if (stop < 0) return false
+    this.pos = stop
+    page.familyHelpStart[family] = this.tokenStart
+    page.familyHelpEnd[family] = this.tokenEnd
+    return this.endLine()
+  }
+
+  private endLine(): boolean {
+    if (this.pos >= this.size) return this.noEnd()
+    this.pos++
+    return true
+  }
+
+  private sample(): boolean {
+    const labelFrom = this.page.labelCount
+    this.metricName()
+    if (this.tokenStart === this.tokenEnd || !this.isLegacyName(5, 7)) return this.fail('invalid metric name')
+    if (!this.enterSample()) return false
+    this.beginLabels()
+    if (this.peek() === 0x7b && !this.labels(this.kind)) return false
+    if (!this.readValue() || !this.checkValue()) return false
+    return this.store(labelFrom) && this.endLine()
+  }
+
+  /** Finds family and role of the sample name in the token. */
+  private enterSample(): boolean {
+    const { page, text, tokenStart, tokenEnd } = this
+    this.hasSamples = true
+    if (sameBytes(text, this.lastStart, this.lastEnd, text, tokenStart, tokenEnd)) return true
+    const role = this.family < 0 ? undefined : this.roleInFamily()
+    if (role === undefined) {
+      if (!this.enterFamily()) return false
+      if (this.kind !== Kind.unset) return this.fail(`sample name ${this.token()} does not fit the type of its family`)
+    }
+    if (this.kind === Kind.unset) page.familyKind[this.family] = this.kind = Kind.untyped
+    this.role = role ?? Role.value
+    this.hasSamples = true
+    this.lastStart = tokenStart
+    this.lastEnd = tokenEnd
+    return true
+  }
+
+  private roleInFamily(): number | undefined {
+    const { page, family, text, tokenStart, tokenEnd } = this
+    const start = page.familyNameStart[family]!
+    const end = page.familyNameEnd[family]!
+    const split = tokenStart + end - start
+    if (split > tokenEnd || !sameBytes(text, start, end, text, tokenStart, split)) return undefined
+    const suffixes = SUFFIXES[this.kind] ?? BARE
+    const suffix = text.toString('latin1', split, tokenEnd)
+    return Object.hasOwn(suffixes, suffix) ? suffixes[suffix] : undefined
+  }
+
+  /** `{a="b",c="d"}`, a comma before the closing brace tolerated; stands behind the brace. */
+  private labels(kind: Kind): boolean {
+    this.pos++
+    for (;;) {
+      if (this.peek() === 0x7d) break
+      this.labelName()
+      if (!this.isLegacyName(1, 3)) return this.fail(`invalid label name for metric ${this.familyName()}`)
+      if (this.peek() !== 0x3d) return this.fail(`expected '=' after label name, found ${quoteByte(this.peek())}`)
+      if (!this.labelPair(kind)) return false
+      const byte = this.peek()
+      if (byte === 0x7d) break
+      if (byte !== 0x2c) return this.fail(`unexpected end of label value ${this.token()}`)
+      this.pos++
+    }
+    this.pos++
+    return true
+  }
+
+  protected override repeated(): boolean {
+    return this.fail(`duplicate label names for metric ${this.familyName()}`)
+  }
+
+  /** ` value[ timestamp][ # {labels} value[ timestamp]]`, up to the newline. */
+  private readValue(): boolean {
+    if (!this.number('value')) return false
+    this.value = this.scalar
+    if (!this.readTime()) return false
+    this.time = this.scalar
+    this.exemplar = -1
+    return this.peek() === LF || this.readExemplar()
+  }
+
+  private scalar = 0
+
+  /** A blank and a number, into `scalar`. */
+  private number(what: string): boolean {
+    if (this.peek() !== 0x20) return this.fail(`expected one blank before the ${what}, found ${quoteByte(this.peek())}`)
+    this.pos++
+    const start = this.pos
+    this.pos = this.wordEnd()
+    this.scalar = readFloat(this.text, start, this.pos)
+    return read.ok || this.fail(`expected float as ${what}, got ${this.quoted(start, this.pos)}`)
+  }
+
+  private readTime(): boolean {
+    this.scalar = Number.NaN
+    const isNext = this.peek() === 0x20 && this.text[this.pos + 1] !== 0x23
+    if (!isNext) return true
+    if (!this.number('timestamp')) return false
+    return Number.isFinite(this.scalar) || this.fail('invalid timestamp')
+  }
+
+  private readExemplar(): boolean {
+    const { page } = this
+    if (!isText(this.text, this.pos, Math.min(this.pos + 4, this.size), ' # {')) {
+      return this.fail(`unexpected ${quoteByte(this.peek())} behind the value`)
+    }
+    const isAllowed = this.kind === Kind.counter ? this.role === Role.value : this.role === Role.bucket
+    if (!isAllowed || this.kind === Kind.summary) return this.fail('exemplar on a sample that is no counter or bucket')
+    this.pos += 3
+    const bound = this.bound
+    const labelFrom = page.labelCount
+    this.beginLabels()
+    if (!this.labels(Kind.unset)) return false
+    const labelCount = page.labelCount - labelFrom
+    if (this.exemplarRunes(labelFrom) > MAX_EXEMPLAR_RUNES)
+      return this.fail('exemplar labels longer than 128 characters')
+    if (!this.number('exemplar value')) return false
+    const value = this.scalar
+    if (!this.readTime()) return false
+    this.exemplar = page.exemplars.push({ labelFrom, labelCount, value, time: this.scalar }) - 1
+    this.bound = bound
+    return this.peek() === LF || this.fail(`unexpected ${quoteByte(this.peek())} behind the exemplar`)
+  }
+
+  private exemplarRunes(labelFrom: number): number {
+    const { page } = this
+    let runes = 0
+    for (let i = labelFrom; i < page.labelCount; i++) {
+      const name = page.labelName[i]!
+      runes += page.labelNames.end[name]! - page.labelNames.start[name]!
+      for (let at = page.labelStart[i]!; at < page.labelEnd[i]!; at++) if ((page.text[at]! & 0xc0) !== 0x80) runes++
+    }
+    return runes
+  }
+
+  private checkValue(): boolean {
+    const { kind, role, value } = this
+    const isCount = role === Role.count || (role === Role.bucket && kind !== Kind.summary)
+    if ((isCount || (kind === Kind.counter && role === Role.value)) && !(value >= 0)) {
+      return this.fail(`negative or missing count for ${this.familyName()}`)
+    }
+    if (kind === Kind.info && value !== 1) return this.fail(`info ${this.familyName()} must be 1`)
+    if (kind === Kind.stateset && value !== 0 && value !== 1)
+      return this.fail(`state of ${this.familyName()} must be 0 or 1`)
+    if (role !== Role.bucket || !Number.isNaN(this.bound)) return true
+    return this.fail(`sample of ${this.familyName()} without its le or quantile label`)
+  }
+
+  private store(labelFrom: number): boolean {
+    const { page, family, kind, role, value } = this
+    // An exemplar's labels stand behind the sample's: they must outlive the sample's own when a group takes them back.
+    const held = this.exemplar < 0 ? null : this.setAside(this.exemplar)
+    const isGrouped = kind === Kind.counter || SUFFIXES[kind]?._sum !== undefined || kind === Kind.gaugeHistogram
+    const metric = isGrouped ? this.groups.metricFor(family, labelFrom) : page.addMetric(family, labelFrom)
+    if (!Number.isNaN(this.time)) page.metricTime[metric] = this.time
+    if (role === Role.created) page.metricCreated[metric] = value
+    else if (role === Role.count) {
+      page.metricCountValue[metric] = value
+      page.metricFlags[metric]! |= Has.count
+    } else if (role === Role.bucket) {
+      const point = page.addPoint(metric, this.bound, value)
+      page.pointExemplar[point] = this.exemplar
+    } else {
+      page.metricValue[metric] = value
+      page.metricFlags[metric]! |= Has.sum
+      page.metricExemplar[metric] = this.exemplar
+    }
+    if (held) this.putBack(held)
+    return true
+  }
+
+  private setAside(exemplar: number): number[] {
+    const { page } = this
+    const { labelFrom, labelCount } = page.exemplars[exemplar]!
+    const held: number[] = []
+    for (let i = labelFrom; i < labelFrom + labelCount; i++) {
+      held.push(page.labelName[i]!, page.labelStart[i]!, page.labelEnd[i]!)
+    }
+    page.labelCount = labelFrom
+    return held
+  }
+
+  private putBack(held: number[]): void {
+    const { page } = this
+    page.exemplars[this.exemplar]!.labelFrom = page.labelCount
+    for (let i = 0; i < held.length; i += 3) page.addLabel(held[i]!, held[i + 1]!, held[i + 2]!)
+  }
+}
