@@ -1,0 +1,241 @@
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerOptions,
+} from 'node:http2'
+import type { Socket } from 'node:net'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Address, formatAddress, plainHost } from './address.ts'
+import { DEFAULT_MAX_MESSAGE_BYTES } from './frames.ts'
+import { type Handler, newServerStats, type PeerOrigin, type ServerStats } from './grpc-types.ts'
+import { handshakeFailure } from './handshake.ts'
+import { acquire, type Lease } from './listener.ts'
+import { newLogSeries } from './log-series.ts'
+import { ServerSession, type SessionShared } from './server-session.ts'
+import { GrpcCode, GrpcError } from './status.ts'
+import type { ServerTls } from './tls.ts'
+
+export interface GrpcServerOptions {
+  endpoint: Address
+  /** Without it: plaintext HTTP/2 (h2c, prior knowledge). */
+  tls?: ServerTls | undefined
+  /** Longest received message; default 4 MiB. */
+  maxMessageBytes?: number | undefined
+  /** Pings faster than this end the connection, as in grpc-go: default 5 min, not without streams. */
+  keepalive?: { minPingIntervalMs?: number | undefined; permitWithoutStream?: boolean | undefined } | undefined
+  limits?:
+    | {
+        /** Default 10,000. */
+        maxConnections?: number | undefined
+        /** Per connection; default 1,000. */
+        maxConcurrentStreams?: number | undefined
+        /** Default 256. */
+        maxPendingHandshakes?: number | undefined
+        /** Default 10 s. */
+        handshakeTimeoutMs?: number | undefined
+      }
+    | undefined
+  /** A connection that has delivered this much waits for the next turn of the event loop; default 256 KiB. */
+  readBytesPerTurn?: number | undefined
+  /** How much a peer may send that nobody has read: default 1 MB a stream, 8 MB a connection. */
+  windows?: { streamBytes?: number | undefined; sessionBytes?: number | undefined } | undefined
+  /** False: gzip messages are answered with UNIMPLEMENTED, as Loggregator's agents do. Default true. */
+  gzip?: boolean | undefined
+  /** By path: `/loggregator.v2.Ingress/BatchSender`. */
+  methods: Record<string, Handler>
+  log: Log
+  clock?: Clock | undefined
+  /** Share the port with other processes (more than one worker). */
+  reusePort?: boolean | undefined
+  /** Take the listening socket from the previous owner in this process, unclosed. */
+  takeOver?: boolean | undefined
+}
+
+export interface GrpcServer {
+  readonly stats: Readonly<ServerStats>
+  /** Bound address; undefined before `start` and after `stop`. */
+  readonly address: Address | undefined
+  /** Resolves with the bound address; rejects with a sentence when the port is taken. */
+  start(): Promise<Address>
+  /** GOAWAY to everyone; open streams may finish until `signal` aborts, then they end with UNAVAILABLE. */
+  stop(signal?: AbortSignal): Promise<void>
+}
+
+export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const clock = options.clock ?? systemClock
+  const { log, tls } = options
+  const stats = newServerStats()
+  const series = newLogSeries(log, clock)
+  const shared = sharedBySessions(options, clock, series, stats)
+  const maxConnections = options.limits?.maxConnections ?? 10_000
+  const maxPending = options.limits?.maxPendingHandshakes ?? 256
+  const pending = new Set<Socket>()
+  const sessions = new Map<ServerHttp2Session, ServerSession>()
+  const front = newFront(options)
+  let lease: Lease | undefined
+  let stopping = false
+  let unwatch: (() => void) | undefined
+  let allClosed: (() => void) | undefined
+
+  const onConnection = (socket: Socket) => {
+    if (stopping || stats.connectionsOpen >= maxConnections || pending.size >= maxPending) {
+      stats.connectionsRefused++
+      if (!stopping)
+        series.note('refused', `connection refused: ${stats.connectionsOpen} are open, ${pending.size} in handshake`)
+      return void socket.destroy()
+    }
+    stats.connectionsAccepted++
+    stats.connectionsOpen++
+    if (tls) settle(socket, true)
+    socket.on('close', () => {
+      stats.connectionsOpen--
+      settle(socket, false)
+    })
+    front.emit('connection', socket)
+  }
+  const settle = (socket: Socket, waits: boolean) => {
+    if (waits) pending.add(socket)
+    else pending.delete(socket)
+    stats.handshakesPending = pending.size
+  }
+
+  front.on('session', (session) => {
+    const socket = session.socket as TLSSocket
+    settle(parentOf(socket), false)
+    sessions.set(session, new ServerSession(shared, session, originOf(socket)))
+    session.on('close', () => {
+      sessions.delete(session)
+      if (sessions.size === 0) allClosed?.()
+    })
+    if (stopping) session.close()
+  })
+  // A stray line of HTTP/1 or noise: that connection ends, nothing else happens.
+  front.on('sessionError', () => {})
+  front.on('unknownProtocol', (socket: Socket) => {
+    stats.handshakesFailed.no_alpn++
+    series.note('no_alpn', `${peerOf(socket)} did not offer HTTP/2 (ALPN h2): not a gRPC client`)
+    socket.destroy()
+  })
+  front.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    const { reason, text } = handshakeFailure(error, socket, 'client')
+    stats.handshakesFailed[reason]++
+    const message = `TLS handshake with ${peerOf(parentOf(socket))} failed: ${text}`
+    // Port scans and health checks connect and leave: no news.
+    if (reason === 'cut') log.debug(message)
+    else series.note(reason, message)
+    if (reason === 'weak_key') tls?.acceptWeakKeys(`the key of a client certificate (${peerOf(parentOf(socket))})`)
+  })
+
+  const closeSessions = (signal: AbortSignal | undefined) =>
+    new Promise<void>((resolve) => {
+      allClosed = resolve
+      if (sessions.size === 0) resolve()
+      for (const session of sessions.values()) session.close()
+      const abort = () => {
+        const status = new GrpcError(GrpcCode.unavailable, 'the server is stopping')
+        for (const session of sessions.values()) session.abort(status)
+      }
+      if (signal?.aborted) abort()
+      else signal?.addEventListener('abort', abort, { once: true })
+    })
+
+  return {
+    stats,
+    get address() {
+      return lease?.address
+    },
+    async start() {
+      if (lease) return lease.address
+      stopping = false
+      const { reusePort = false, takeOver = false } = options
+      lease = await acquire(options.endpoint, { onConnection, reusePort, takeOver })
+      unwatch = tls?.onChange(() => (front as Http2SecureServer).setSecureContext(tls.options()))
+      return lease.address
+    },
+    async stop(signal) {
+      stopping = true
+      unwatch?.()
+      const released = lease?.release()
+      lease = undefined
+      await released
+      for (const socket of pending) socket.destroy()
+      await closeSessions(signal)
+      series.close()
+    },
+  }
+}
+
+function sharedBySessions(
+  options: GrpcServerOptions,
+  clock: Clock,
+  series: SessionShared['series'],
+  stats: ServerStats,
+): SessionShared {
+  return {
+    clock,
+    series,
+    stats,
+    methods: new Map(Object.entries(options.methods)),
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    readBytesPerTurn: options.readBytesPerTurn ?? 256 * 1024,
+    gzip: options.gzip ?? true,
+    sessionWindowBytes: options.windows?.sessionBytes ?? 8_000_000,
+    minPingIntervalMs: options.keepalive?.minPingIntervalMs ?? 300_000,
+    permitPingsWithoutStream: options.keepalive?.permitWithoutStream ?? false,
+  }
+}
+
+/** The protocol engine without a socket of its own: connections are handed to it. */
+function newFront(options: GrpcServerOptions): Http2Server | Http2SecureServer {
+  const settings: ServerOptions = {
+    settings: {
+      initialWindowSize: options.windows?.streamBytes ?? 1_000_000,
+      maxConcurrentStreams: options.limits?.maxConcurrentStreams ?? 1000,
+    },
+    // MB; the windows are the bound. The default of 10 would end sessions with large replies under way.
+    maxSessionMemory: 100,
+    // Short calls that clients cancel are ordinary: 1000 of them at once end a session by default.
+    streamResetBurst: 10_000,
+    streamResetRate: 1000,
+    unknownProtocolTimeout: 1000,
+  }
+  if (!options.tls) return createServer(settings)
+  return createSecureServer({
+    ...settings,
+    ...options.tls.options(),
+    ALPNProtocols: ['h2'],
+    allowHTTP1: false,
+    handshakeTimeout: options.limits?.handshakeTimeoutMs ?? 10_000,
+  })
+}
+
+function originOf(socket: TLSSocket): PeerOrigin {
+  const certificate = socket.encrypted ? socket.getPeerCertificate() : undefined
+  return Object.freeze({
+    address: plainHost(socket.remoteAddress ?? ''),
+    port: socket.remotePort ?? 0,
+    subject: certificate && subjectOf(certificate),
+  })
+}
+
+function subjectOf(certificate: PeerCertificate): string | undefined {
+  const name = certificate.subject?.CN
+  if (name) return Array.isArray(name) ? name[0] : name
+  return /DNS:([^,]+)/.exec(certificate.subjectaltname ?? '')?.[1]
+}
+
+/**
+ * The TCP socket below a TLS socket. Node keeps it in a field without a public name; a TLS socket that was refused has
+ * forgotten its peer's address by the time it reports why.
+ */
+function parentOf(socket: Socket): Socket {
+  return ((socket as { _parent?: unknown })._parent as Socket | undefined) ?? socket
+}
+
+const peerOf = (socket: Socket): string =>
+  socket.remoteAddress ? formatAddress({ host: socket.remoteAddress, port: socket.remotePort ?? 0 }) : 'a client'

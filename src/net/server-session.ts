@@ -1,0 +1,166 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Clock } from '../runtime/clock.ts'
+import { noDecompressor } from './frames.ts'
+import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
+import type { LogSeries } from './log-series.ts'
+import { ServerCall } from './server-call.ts'
+import { encodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
+
+/** What all sessions of one server have in common. */
+export interface SessionShared {
+  readonly clock: Clock
+  readonly series: LogSeries
+  readonly stats: ServerStats
+  readonly methods: ReadonlyMap<string, Handler>
+  readonly maxMessageBytes: number
+  readonly readBytesPerTurn: number
+  readonly gzip: boolean
+  readonly sessionWindowBytes: number
+  readonly minPingIntervalMs: number
+  readonly permitPingsWithoutStream: boolean
+}
+
+/** grpc-go ends a connection on the third bad ping, and expects none for two hours where they are not permitted. */
+const MAX_PING_STRIKES = 2
+const NO_STREAM_PING_MS = 2 * 3_600_000
+
+/** One connection: its streams, its ping discipline, its share of a turn of the event loop. */
+export class ServerSession {
+  readonly shared: SessionShared
+  readonly origin: PeerOrigin
+  readonly #session: ServerHttp2Session
+  readonly #calls = new Set<ServerCall>()
+  #turnBytes = 0
+  #held: ServerCall[] | undefined
+  #lastPing = Number.NEGATIVE_INFINITY
+  #strikes = 0
+
+  constructor(shared: SessionShared, session: ServerHttp2Session, origin: PeerOrigin) {
+    this.shared = shared
+    this.origin = origin
+    this.#session = session
+    session.setLocalWindowSize(shared.sessionWindowBytes)
+    session.on('error', ignored)
+    session.on('ping', () => this.#ping())
+    session.on('stream', (stream, headers) => this.#open(stream, headers))
+  }
+
+  /** GOAWAY; what runs may finish. */
+  close(): void {
+    if (!this.#session.destroyed) this.#session.close()
+  }
+
+  /** Ends every call with this status, then the connection. */
+  abort(status: GrpcError): void {
+    for (const call of this.#calls) call.fail(status)
+    // Two turns: one for the trailers to be asked for, one for them to be written.
+    setImmediate(() => setImmediate(() => this.#session.destroy()))
+  }
+
+  /** A call wrote something: pings since then are not held against the peer. */
+  answered(): void {
+    this.#strikes = 0
+    this.#lastPing = Number.NEGATIVE_INFINITY
+  }
+
+  closed(call: ServerCall): void {
+    if (this.#calls.delete(call)) this.shared.stats.streamsOpen--
+  }
+
+  /**
+   * True when this connection has had its share: the call must hold until the next turn. Counted since the last such
+   * pause, so that a quiet connection needs no timer.
+   */
+  overTurn(bytes: number, call: ServerCall): boolean {
+    this.#turnBytes += bytes
+    if (this.#turnBytes <= this.shared.readBytesPerTurn) return false
+    if (!this.#held) {
+      this.#held = []
+      setImmediate(() => this.#nextTurn())
+    }
+    this.#held.push(call)
+    return true
+  }
+
+  /** What the peer is told about an error of a handler: never its text, unless it was made for the peer. */
+  statusOf(error: unknown, path: string): GrpcError {
+    if (error instanceof GrpcError) return error
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.shared.series.note('handler', `handler of ${path} failed: ${text}`)
+    return new GrpcError(GrpcCode.internal, 'internal error')
+  }
+
+  #nextTurn(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    this.#turnBytes = 0
+    for (const call of held) call.letGo()
+  }
+
+  #ping(): void {
+    const now = this.shared.clock.monotonic()
+    const allowed = this.#calls.size > 0 || this.shared.permitPingsWithoutStream
+    const least = allowed ? this.shared.minPingIntervalMs : NO_STREAM_PING_MS
+    if (now - this.#lastPing < least) this.#strikes++
+    this.#lastPing = now
+    if (this.#strikes <= MAX_PING_STRIKES || this.#session.destroyed) return
+    this.shared.stats.pingAbuse++
+    this.shared.series.note('pings', `${this.origin.address} pings too often: its connection is ended (too_many_pings)`)
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'))
+    setImmediate(() => this.#session.destroy())
+  }
+
+  #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const handler = this.#route(stream, headers)
+    if (!handler) return
+    const call = new ServerCall(this, stream, headers, handler)
+    this.#calls.add(call)
+    this.shared.stats.streams++
+    this.shared.stats.streamsOpen++
+    call.start()
+  }
+
+  #route(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Handler | undefined {
+    const type = String(headers['content-type'] ?? '')
+    if (headers[':method'] !== 'POST')
+      return refuse(stream, 405, new GrpcError(GrpcCode.internal, `the method must be POST, not ${headers[':method']}`))
+    if (!/^application\/grpc(?:$|[+;])/.test(type)) {
+      const text = `invalid gRPC request content-type ${JSON.stringify(type)}`
+      return refuse(stream, 415, new GrpcError(GrpcCode.invalidArgument, text))
+    }
+    const encoding = String(headers['grpc-encoding'] ?? 'identity')
+    if (encoding !== 'identity' && !(encoding === 'gzip' && this.shared.gzip))
+      return refuse(stream, 200, noDecompressor(encoding), this.shared.gzip ? 'gzip,identity' : 'identity')
+    const path = headers[':path'] ?? ''
+    return this.shared.methods.get(path) ?? refuse(stream, 200, unknownMethod(path))
+  }
+}
+
+/** `/loggregator.v2.Ingress/Nope`: worded as grpc-go does. */
+function unknownMethod(path: string): GrpcError {
+  const cut = path.lastIndexOf('/')
+  return new GrpcError(
+    GrpcCode.unimplemented,
+    `unknown method ${path.slice(cut + 1)} for service ${path.slice(1, Math.max(1, cut))}`,
+  )
+}
+
+function refuse(stream: ServerHttp2Stream, status: number, error: GrpcError, accept?: string): undefined {
+  stream.on('error', ignored)
+  stream.respond(
+    {
+      ':status': status,
+      'content-type': 'application/grpc',
+      ...(status === 405 && { allow: 'POST' }),
+      ...(accept && { 'grpc-accept-encoding': accept }),
+      'grpc-status': String(error.code),
+      'grpc-message': encodeGrpcMessage(error.message),
+    },
+    { endStream: true },
+  )
+  stream.resume()
+  setImmediate(() => stream.destroyed || stream.close(constants.NGHTTP2_NO_ERROR))
+  return undefined
+}
+
+function ignored(): void {}

@@ -1,0 +1,190 @@
+import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
+import { type Log, silentLog } from '../runtime/log.ts'
+import { filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
+
+export type { TlsFiles } from './tls-files.ts'
+
+export interface TlsOptions {
+  /** `1.2` or `1.3`; default 1.2. */
+  minVersion?: '1.2' | '1.3' | undefined
+  /** Default 1.3. */
+  maxVersion?: '1.2' | '1.3' | undefined
+  /**
+   * TLS 1.2 suites by their IANA names (`TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`). Names outside the profile are skipped;
+   * none left is an error. Default: the two suites of the profile.
+   */
+  cipherSuites?: readonly string[] | undefined
+  /** Look at the files this often; default 10 s, 0 never. */
+  reloadMs?: number | undefined
+  log?: Log | undefined
+  clock?: Clock | undefined
+}
+
+export interface ServerTlsOptions extends TlsOptions {
+  /** False: clients need no certificate. Default: they need one as soon as a CA file is given. */
+  requireClientCertificate?: boolean | undefined
+}
+
+export interface ClientTlsOptions extends TlsOptions {
+  /** Trust every certificate. */
+  insecureSkipVerify?: boolean | undefined
+}
+
+interface ReloadingTls {
+  /** Tells when the files have changed and the new ones are sound; returns how to stop that. */
+  onChange(listener: () => void): () => void
+  /** Looks at the files now; also done by itself while somebody listens or asks for options. */
+  check(): void
+  /** From now on keys below 2048 bits are accepted; `whose` goes into the warning. */
+  acceptWeakKeys(whose: string): void
+}
+
+/** Server side, always the whole set of options: a partial one would fall back to Node's defaults. */
+export interface ServerTls extends ReloadingTls {
+  options(): SecureContextOptions & { requestCert: boolean; rejectUnauthorized: boolean }
+}
+
+export interface ClientTls extends ReloadingTls {
+  options(): SecureContextOptions
+  readonly insecureSkipVerify: boolean
+}
+
+/** The original agents' profile: what their peers speak under TLS 1.2. */
+const suites: Record<string, string> = {
+  TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: 'ECDHE-RSA-AES256-GCM-SHA384',
+  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: 'ECDHE-RSA-AES128-GCM-SHA256',
+}
+
+/** OpenSSL's names for IANA's; throws when no known name is left. */
+export function cipherList(names: readonly string[] | undefined): string {
+  if (!names) return Object.values(suites).join(':')
+  const known = names.flatMap((name) => suites[name.trim()] ?? [])
+  if (known.length === 0) throw new Error('no valid ciphers provided for TLS configuration')
+  return known.join(':')
+}
+
+/** TLS for a server. Throws when the files cannot be used (wording: docs/wire). */
+export function serverTls(files: TlsFiles, options: ServerTlsOptions = {}): ServerTls {
+  if (!files.cert || !files.key) throw new Error('failed to load keypair: a TLS server needs a certificate and its key')
+  const context = newContext(files, options)
+  const requireCert = options.requireClientCertificate ?? files.ca !== undefined
+  return {
+    ...context.reloading,
+    options: () => ({ ...context.options(), requestCert: requireCert, rejectUnauthorized: requireCert }),
+  }
+}
+
+/** TLS for a client; certificate and key only where the server asks for them. Without `ca`: the system's authorities. */
+export function clientTls(files: TlsFiles, options: ClientTlsOptions = {}): ClientTls {
+  const context = newContext(files, options)
+  return {
+    ...context.reloading,
+    insecureSkipVerify: options.insecureSkipVerify ?? false,
+    options: () => {
+      context.checkIfDue()
+      return context.options()
+    },
+  }
+}
+
+interface Context {
+  options(): SecureContextOptions
+  checkIfDue(): void
+  reloading: ReloadingTls
+}
+
+function newContext(files: TlsFiles, options: TlsOptions): Context {
+  const log = options.log ?? silentLog
+  const clock = options.clock ?? systemClock
+  const reloadMs = options.reloadMs ?? 10_000
+  const ciphers = cipherList(options.cipherSuites)
+  const listeners = new Set<() => void>()
+  let weak = false
+  let timer: Timer | undefined
+  let version = filesVersion(files)
+  let lastCheck = clock.monotonic()
+  let material = loadTlsFiles(files, clock.now())
+
+  const build = (from: TlsMaterial): SecureContextOptions => ({
+    ...(from.ca && { ca: from.ca }),
+    ...(from.cert && { cert: from.cert, key: from.key! }),
+    minVersion: `TLSv${options.minVersion ?? '1.2'}` as SecureVersion,
+    maxVersion: `TLSv${options.maxVersion ?? '1.3'}` as SecureVersion,
+    ciphers: weak ? `${ciphers}:@SECLEVEL=1` : ciphers,
+  })
+  const acceptWeakKeys = (whose: string) => {
+    if (weak) return
+    weak = true
+    log.warn(
+      `${whose} is shorter than 2048 bits; accepted from now on, with the old security level (@SECLEVEL=1). Issue keys of 2048 bits or more`,
+    )
+    current = build(material)
+    tell()
+  }
+  /** Throws when OpenSSL cannot use the pair: wrong key, not PEM. */
+  const probe = (from: TlsMaterial): SecureContextOptions => {
+    try {
+      createSecureContext(build(from))
+    } catch (error) {
+      if (weak || !/key too small|too weak/i.test(String(error))) throw keypairError(error as Error)
+      createSecureContext({ ...build(from), ciphers: `${ciphers}:@SECLEVEL=1` })
+      material = from
+      acceptWeakKeys(`the key of ${files.cert ?? files.ca}`)
+    }
+    return build(from)
+  }
+  const tell = () => {
+    for (const listener of listeners) listener()
+  }
+  let current = build(material)
+  current = probe(material)
+
+  const check = () => {
+    lastCheck = clock.monotonic()
+    const seen = filesVersion(files)
+    if (seen === version) return
+    // Also a bad version is remembered: it is reported once, and looked at again when it changes.
+    version = seen
+    try {
+      const next = loadTlsFiles(files, clock.now())
+      current = probe(next)
+      material = next
+      log.info(`TLS files reloaded: ${files.cert ?? files.ca}`)
+      tell()
+    } catch (error) {
+      log.error(`new TLS files are not usable, the old ones stay in use: ${(error as Error).message}`)
+    }
+  }
+  const watch = () => {
+    if (reloadMs <= 0 || listeners.size === 0) return
+    timer = clock.after(reloadMs, () => {
+      check()
+      watch()
+    })
+  }
+  return {
+    options: () => current,
+    checkIfDue: () => {
+      if (reloadMs > 0 && clock.monotonic() - lastCheck >= reloadMs) check()
+    },
+    reloading: {
+      check,
+      acceptWeakKeys,
+      onChange(listener) {
+        listeners.add(listener)
+        if (listeners.size === 1) watch()
+        return () => {
+          listeners.delete(listener)
+          if (listeners.size === 0) timer?.cancel()
+        }
+      },
+    },
+  }
+}
+
+function keypairError(error: Error): Error {
+  const mismatch = /key values mismatch|KEY_VALUES_MISMATCH/.test(error.message)
+  const text = mismatch ? 'private key does not match the certificate' : error.message
+  return new Error(`failed to load keypair: ${text}`, { cause: error })
+}
