@@ -3,6 +3,7 @@
  *
  * Hot code asks once with `reserve` for all it is going to write, then uses `buf` and `pos` directly.
  */
+import { copyBytes } from './byte-runs.ts'
 import { varintSize64, writeVarint64 } from './protobuf.ts'
 
 const TWO32 = 4294967296
@@ -79,13 +80,4 @@ export class ForwardWriter {
   reset(): void {
     this.pos = 0
   }
-}
-
-/** Copies `source[start, end)` to `target` at `pos`, where there is room; returns the position behind it. */
-export function copyBytes(target: Uint8Array, pos: number, source: Uint8Array, start: number, end: number): number {
-  const size = end - start
-  // A call into the runtime costs more than a short loop: measured break-even near 24 bytes.
-  if (size < 24) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
-  else target.set(source.subarray(start, end), pos)
-  return pos + size
 }

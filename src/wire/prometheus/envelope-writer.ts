@@ -1,7 +1,7 @@
 /** Writes gauge and counter envelopes of one page for one target. */
-import { copyBytes, type ForwardWriter } from '../forward-writer.ts'
+import { copyBytes, sameBytes } from '../byte-runs.ts'
+import type { ForwardWriter } from '../forward-writer.ts'
 import { varintSize, varintSize64, writeVarint, writeVarint64 } from '../protobuf.ts'
-import { sameBytes } from './names.ts'
 import type { Page } from './page.ts'
 import type { Target } from './target.ts'
 import { total } from './totals.ts'

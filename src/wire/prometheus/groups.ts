@@ -1,5 +1,5 @@
 /** Finds the histogram or summary that a row belongs to: by its labels without `le` and `quantile`, in any order. */
-import { hashBytes, sameBytes } from './names.ts'
+import { hashBytes, sameBytes } from '../byte-runs.ts'
 import type { Page } from './page.ts'
 
 export class GroupTable {

@@ -1,14 +1,5 @@
 /** Interned names: equal byte runs of one text get one small number, without making strings. */
-
-/** Random, so that nobody can write a page whose names all fall into one slot. */
-const SEED = (Math.random() * 0x7fffffff) | 1
-
-/** Hash of `text[start, end)`. `seed` chains several runs into one hash. */
-export function hashBytes(text: Uint8Array, start: number, end: number, seed = SEED): number {
-  let hash = seed
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ text[i]!, 0x01000193)
-  return hash ^ (hash >>> 15)
-}
+import { hashBytes, sameBytes } from '../byte-runs.ts'
 
 export class NameTable {
   /** Number of names; their ids are `0 .. count - 1`, in order of first appearance. */
@@ -83,10 +74,4 @@ export function grown<T extends Int32Array | Float64Array>(array: T): T {
   const next = new (array.constructor as new (length: number) => T)(array.length * 2)
   next.set(array)
   return next
-}
-
-export function sameBytes(a: Uint8Array, from: number, to: number, b: Uint8Array, start: number, end: number): boolean {
-  if (to - from !== end - start) return false
-  for (let i = from, j = start; i < to; i++, j++) if (a[i] !== b[j]) return false
-  return true
 }

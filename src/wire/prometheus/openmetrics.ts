@@ -1,10 +1,12 @@
 /** OpenMetrics 1.0 text: one blank between tokens, families in one piece, `# EOF` at the end, whole page or nothing. */
+
+import { isText, sameBytes } from '../byte-runs.ts'
+import { read, readFloat } from '../number-text.ts'
 import { GroupTable } from './groups.ts'
-import { NameTable, sameBytes } from './names.ts'
-import { read, readFloat } from './numbers.ts'
+import { NameTable } from './names.ts'
 import { Has, Kind, type Page } from './page.ts'
 import { quoteByte } from './quote.ts'
-import { isText, LF, Scanner } from './scanner.ts'
+import { LF, Scanner } from './scanner.ts'
 
 const TYPES = new Map<string, Kind>([
   ['unknown', Kind.untyped],

@@ -1,6 +1,7 @@
 /** What both text formats share: the place in the page, the error, names, label sets and quoted text. */
 import { isUtf8 } from 'node:buffer'
-import { read, readFloat } from './numbers.ts'
+import { isText } from '../byte-runs.ts'
+import { read, readFloat } from '../number-text.ts'
 import { Kind, type Page } from './page.ts'
 import { quoteByte, quoteBytes } from './quote.ts'
 
@@ -237,11 +238,4 @@ export class Scanner {
 export function isBoundLabel(text: Uint8Array, start: number, end: number, kind: Kind): boolean {
   if (kind === Kind.histogram || kind === Kind.gaugeHistogram) return isText(text, start, end, 'le')
   return kind === Kind.summary && isText(text, start, end, 'quantile')
-}
-
-/** Whether `text[start, end)` is the ASCII `word`. */
-export function isText(text: Uint8Array, start: number, end: number, word: string): boolean {
-  if (end - start !== word.length) return false
-  for (let i = 0; i < word.length; i++) if (text[start + i] !== word.charCodeAt(i)) return false
-  return true
 }

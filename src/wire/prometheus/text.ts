@@ -2,12 +2,13 @@
  * Exposition text 0.0.4 as the Go text parser reads it (prometheus/common 0.70, legacy name validation): strict, with the
  * same messages, whole page or nothing.
  */
+import { isText } from '../byte-runs.ts'
+import { read, readFloat, readInteger } from '../number-text.ts'
 import { GroupTable } from './groups.ts'
 import { NameTable } from './names.ts'
-import { read, readFloat, readInteger } from './numbers.ts'
 import { Has, Kind, type Page } from './page.ts'
 import { quoteByte } from './quote.ts'
-import { isBoundLabel, isText, LF, Scanner } from './scanner.ts'
+import { isBoundLabel, LF, Scanner } from './scanner.ts'
 
 const TYPES = new Map<string, Kind>([
   ['counter', Kind.counter],
@@ -82,9 +83,9 @@ export class TextParser extends Scanner {
     const { page, family } = this
     if (page.familyHelpStart[family]! >= 0) return this.fail(`second HELP line for metric name ${this.familyName()}`)
     const end = this.lineEnd()
-    const escape = this.text.indexOf(0x5c, this.pos)
-    if (escape >= 0 && escape < end) {
-      const stop = this.resolve(this.pos, escape, LF)
+    const backslash = this.text.subarray(this.pos, end).indexOf(0x5c)
+    if (backslash >= 0) {
+      const stop = this.resolve(this.pos, this.pos + backslash, LF)
       if (stop < 0) return false
       this.pos = stop
     } else {
