@@ -258,6 +258,27 @@ export class BackwardWriter {
     this.message(field, mark)
   }
 
+  /** An entry of a map from string to string (or bytes): key and value are spans of two sources. */
+  entryField(
+    field: number,
+    keys: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const mark = this.length
+    this.bytesField(2, values, valueStart, valueEnd)
+    this.bytesField(1, keys, keyStart, keyEnd)
+    this.message(field, mark)
+  }
+
+  /** An int32 as varint: ten bytes when negative, as protobuf wants it. */
+  int32(value: number): void {
+    this.varint64(value >>> 0, value < 0 ? 0xffffffff : 0)
+  }
+
   /** What was written, as a view of the internal buffer. The writer must not be used afterwards unless `reset`. */
   finish(): Buffer {
     return this.buf.subarray(this.pos)
