@@ -21,7 +21,7 @@ export function list(item: z.ZodType = text()): Field<unknown[], readonly unknow
   const read = (value: unknown) => {
     const items = listItems(value)
     if (!items)
-      return new Fault(`expected a list, got ${shown(value)}`, 'write [a, b] or one item per line, each after "- "')
+      return new Fault(`expected a list, got ${shapeName(value)}`, 'write [a, b] or one item per line, each after "- "')
     const issues: NestedIssue[] = []
     const result = items.map((each, index) => readNested(item, each, index, issues))
     return issues.length > 0 ? new Faults(issues) : result
@@ -53,7 +53,7 @@ export function map(
   item: z.ZodType = text(),
 ): Field<Record<string, unknown>, Readonly<Record<string, unknown>> | string> {
   const read = (value: unknown) => {
-    const entries = mapEntries(value)
+    const entries = mapEntries(value, item)
     if (!Array.isArray(entries)) return entries
     const issues: NestedIssue[] = []
     const result = entries.map(([key, each]) => [key, readNested(item, each, key, issues)] as const)
@@ -67,18 +67,18 @@ export function map(
   })
 }
 
-function mapEntries(value: unknown): [string, unknown][] | Fault {
+function mapEntries(value: unknown, item: z.ZodType): [string, unknown][] | Fault {
   // `deployment: cf` in a variable is a YAML map by accident; only a flow or block map in full is meant as one.
   const isText = value instanceof Substituted && !/^\s*\{|\n/.test(value.text)
   const given = unwrapped(value)
   if (!isText && isMap(given)) return Object.entries(given)
   const joined = value instanceof Substituted ? value.text : value
   if (typeof joined !== 'string')
-    return new Fault(`expected a map, got ${shown(value)}`, 'write one "key: value" per line')
+    return new Fault(`expected a map, got ${shapeName(value)}`, 'write one "key: value" per line')
   const entries: [string, unknown][] = []
   for (const piece of pieces(joined)) {
     const colon = piece.indexOf(':')
-    if (colon < 0) return missingValue(piece)
+    if (colon < 0) return missingValue(fieldDef(item)?.secret ? '...' : piece)
     const rest = piece.slice(colon + 1)
     const each = value instanceof Substituted ? new Substituted(rest, plainScalar(rest), value.source) : rest
     entries.push([piece.slice(0, colon), each])
@@ -105,7 +105,7 @@ const ObjectType = z.core.$constructor<z.ZodObject, z.core.$ZodObjectDef>('Tailr
   inst._zod.parse = ((payload: Run, ctx: never) => {
     const given = unwrapped(payload.value) ?? (payload.value === undefined ? undefined : {})
     if (!isMap(given)) {
-      const message = given === undefined ? 'is required' : `expected a map, got ${shown(payload.value)}`
+      const message = given === undefined ? 'is required' : `expected a map, got ${shapeName(payload.value)}`
       payload.issues.push({ code: 'custom', message, input: payload.value, inst, continue: false })
       return payload
     }
@@ -201,6 +201,13 @@ export function labelOf(schema: z.ZodType): string {
   return (
     fieldDef(schema)?.label ?? (innermost(schema)._zod.traits.has('TailraceObject') ? 'block' : innermost(schema).type)
   )
+}
+
+/** Names a value without showing it: below a list, map or block there may be secrets. */
+function shapeName(value: unknown): string {
+  const given = unwrapped(value)
+  if (given === null || typeof given === 'object') return shown(given)
+  return typeof given === 'string' ? 'text' : typeof given === 'number' ? 'a number' : String(given)
 }
 
 export function isMap(value: unknown): value is Record<string, unknown> {

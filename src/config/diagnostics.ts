@@ -27,7 +27,6 @@ export const configCodes = {
   TR_CONFIG_FORMAT: 'two neighbours of a pipeline have no telemetry format in common',
   TR_CONFIG_RESOURCE: 'two components want the same address or file',
   TR_CONFIG_PLUGIN: 'a plugin cannot be loaded',
-  TR_CONFIG_ALIAS: 'an old name of a component is used (a warning)',
   TR_CONFIG_UNUSED: 'a component is configured but not used (a warning)',
 } as const
 

@@ -87,11 +87,11 @@ describe('a value of the wrong shape', () => {
     [f.url(), 'localhost:1', 'expected a URL that starts with http:// or https://'],
     [f.path(), '', 'a path must not be empty'],
     [f.oneOf(['a', 'b']), 'c', 'expected one of "a", "b", got the text "c"'],
-    [f.list(), 5, 'expected a list, got the number 5'],
+    [f.list(), 5, 'expected a list, got a number'],
     [f.list(), [1], 'expected text, got the number 1'],
     [f.map(), ['a'], 'expected a map, got a list'],
     [f.map(), sub('a:1,b'), "map[string]string key 'b' is missing a value"],
-    [f.object({}), 'x', 'expected a map, got the text "x"'],
+    [f.object({}), 'x', 'expected a map, got text'],
     [f.object({ a: f.text() }), {}, 'is required'],
     [f.object({ a: f.text() }), { a: null }, 'is required'],
     [f.text(), null, 'expected text, got nothing'],
@@ -204,6 +204,11 @@ describe('secrets', () => {
 
   test('are not quoted by a message', () => {
     expect(message(f.secret(), 12345)).toBe('expected text')
+  })
+
+  test('stay out of the messages of what surrounds them', () => {
+    expect(message(f.map(f.secret()), sub('hunter2'))).not.toContain('hunter2')
+    expect(message(f.object({ key: f.secret() }), sub('hunter2'))).not.toContain('hunter2')
   })
 
   test('substituted text does not print', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { ConfigCode, Problem } from './diagnostics.ts'
 import { type Location, locate, maskSpot, newSource, type Source, type Spot } from './source.ts'
 import { type Surroundings, substitute } from './substitute.ts'
+import { Substituted } from './substituted.ts'
 import { meant, merge, type Node, nodeAt, plainTree, spotOf } from './tree.ts'
 import { nested, parseTree, type SyntaxFault } from './yaml-tree.ts'
 
@@ -66,9 +67,15 @@ export function loadConfig(files: readonly string[], { set, env, readFile = read
 }
 
 function hide(node: Node | undefined): void {
-  if (!node) return
+  if (!node || isReference(node)) return
   maskSpot(node.spot)
   if (node.kind === 'scalar' && node.inner) hide(node.inner)
+}
+
+// `${env:NAME}` tells nothing, and it is what people look for; a default behind `:-` tells.
+function isReference({ spot, ...node }: Node): boolean {
+  if (!('value' in node) || !(node.value instanceof Substituted)) return false
+  return /^["']?\$\{(env:|file:)?[^:{}]*\}["']?$/.test(spot.source.text.slice(spot.start, spot.end))
 }
 
 const readText = (path: string) => readFileSync(path, 'utf8')

@@ -1,5 +1,5 @@
-/** The candidate that was probably meant: at most two letters off (one in three for short words), or undefined. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/** The candidate that was probably meant: up to three letters off (one in three for short words), or the same beginning. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Math.min(3, Math.ceil(word.length / 3)) + 1
   if (word.length > 64) return undefined
@@ -7,7 +7,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     const far = distance(word.toLowerCase(), candidate.toLowerCase())
     if (far < least) [best, least] = [candidate, far]
   }
-  return best
+  return best ?? [...candidates].find((candidate) => word.length > 2 && candidate.startsWith(word))
 }
 
 /** Levenshtein's distance: how many letters must be put in, taken out or exchanged. */

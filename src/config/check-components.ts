@@ -1,0 +1,154 @@
+import { isMap } from './containers.ts'
+import type { ConfigCode, Problem } from './diagnostics.ts'
+import { bool } from './fields.ts'
+import { problemsOf } from './issues.ts'
+import type { LoadedConfig } from './load.ts'
+import { nearest } from './nearest.ts'
+import {
+  type Catalogue,
+  type CatalogueEntry,
+  type ComponentConfig,
+  formatId,
+  type Kind,
+  kinds,
+  parseId,
+  sectionOf,
+} from './schema.ts'
+import { eachSecret, shapeOf } from './schema-walk.ts'
+import { unwrapped } from './substituted.ts'
+
+/** Where checks leave what they find. */
+export interface Findings {
+  loaded: LoadedConfig
+  problems: Problem[]
+  warnings: Problem[]
+}
+
+/** Notes a problem at a path, or at the key of it that is named. */
+export function report(
+  { loaded, problems }: Findings,
+  code: ConfigCode,
+  path: readonly PropertyKey[],
+  message: string,
+  more: { key?: string; hint?: string | undefined } = {},
+): void {
+  const { key, hint } = more
+  const full = key === undefined ? path : [...path, key]
+  problems.push({
+    code,
+    location: loaded.at(path, key),
+    path: full.join('.'),
+    message,
+    ...(hint !== undefined && { hint }),
+  })
+}
+
+/** Ids that stand in the tree, with or without a fault of their own: what references may name. */
+export type Declared = Record<Kind, Map<string, ComponentConfig | undefined>>
+
+/** Parses every component of the tree, used or not. */
+export async function checkComponents(findings: Findings, catalogue: Catalogue): Promise<Declared> {
+  const declared: Declared = {
+    receiver: new Map(),
+    processor: new Map(),
+    exporter: new Map(),
+    connector: new Map(),
+    extension: new Map(),
+  }
+  for (const kind of kinds) {
+    for (const [written, settings] of sectionEntries(findings, kind)) {
+      const id = parseId(written)
+      const path = [sectionOf[kind], written]
+      if (typeof id === 'string') {
+        report(findings, 'TR_CONFIG_ID', [sectionOf[kind]], id, {
+          key: written,
+          hint: 'an id is "type" or "type/name"',
+        })
+        continue
+      }
+      const key = formatId(id)
+      if (declared[kind].has(key)) {
+        const message = `duplicate name "${key}" after unmarshaling ${sectionOf[kind]}`
+        report(findings, 'TR_CONFIG_DUPLICATE', [sectionOf[kind]], message, {
+          key: written,
+          hint: 'spaces around the "/" do not count: rename one of the two',
+        })
+        continue
+      }
+      declared[kind].set(key, undefined)
+      const entry = await findEntry(findings, catalogue, kind, id.type, written)
+      const parsed = entry && parseSettings(findings, entry, settings, path)
+      if (entry && parsed) declared[kind].set(key, { kind, id, key, entry, path, ...parsed })
+    }
+  }
+  return declared
+}
+
+function sectionEntries(findings: Findings, kind: Kind): [string, unknown][] {
+  const section = sectionOf[kind]
+  const given = unwrapped(findings.loaded.value[section]) ?? {}
+  if (isMap(given)) return Object.entries(given)
+  report(findings, 'TR_CONFIG_TYPE', [section], `expected a map of ${section}`, {
+    hint: 'write one "id:" per line below it',
+  })
+  return []
+}
+
+async function findEntry(findings: Findings, catalogue: Catalogue, kind: Kind, type: string, written: string) {
+  const section = [sectionOf[kind]]
+  try {
+    const entry = await catalogue.find(kind, type)
+    if (entry) return entry
+  } catch (error) {
+    report(findings, 'TR_CONFIG_PLUGIN', section, `cannot load the ${kind} "${type}": ${(error as Error).message}`, {
+      key: written,
+    })
+    return undefined
+  }
+  const message = `unknown type: "${type}" for id: "${written}" (valid values: [${catalogue.types(kind).join(' ')}])`
+  report(findings, 'TR_CONFIG_COMPONENT', section, message, { key: written, hint: typeHint(catalogue, kind, type) })
+  return undefined
+}
+
+function typeHint(catalogue: Catalogue, kind: Kind, type: string): string | undefined {
+  const own = catalogue.hint?.(kind, type)
+  if (own !== undefined) return own
+  const elsewhere = kinds.find((other) => catalogue.types(other).includes(type))
+  if (elsewhere) return `there is ${article(elsewhere)} of that type: put it under ${sectionOf[elsewhere]}`
+  const meant = nearest(type, catalogue.types(kind))
+  return meant === undefined ? undefined : `did you mean "${meant}"?`
+}
+
+export const article = (kind: Kind) => `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`
+
+function parseSettings(findings: Findings, entry: CatalogueEntry, given: unknown, path: string[]) {
+  const { loaded, problems } = findings
+  const { required, settings } = withoutRequired(findings, entry, given, path)
+  eachSecret(entry.config, settings, path, (secret) => loaded.hide(secret))
+  try {
+    const result = entry.config.safeParse(settings ?? {})
+    if (result.success) return { config: result.data, required }
+    problems.push(...problemsOf(result.error, entry.config, path, loaded))
+  } catch (error) {
+    report(
+      findings,
+      'TR_CONFIG_VALUE',
+      path,
+      `error reading configuration for "${path[1]}": ${(error as Error).message}`,
+    )
+  }
+  return undefined
+}
+
+/** Every component may say `required: false`; the engine reads it, not the component. */
+function withoutRequired(findings: Findings, entry: CatalogueEntry, given: unknown, path: string[]) {
+  const settings = unwrapped(given)
+  if (!isMap(settings) || !('required' in settings) || 'required' in (shapeOf(entry.config) ?? {}))
+    return { required: true, settings: given }
+  const { required: written, ...rest } = settings
+  const schema = bool().default(true)
+  const parsed = schema.safeParse(unwrapped(written) === null ? undefined : written)
+  if (!parsed.success)
+    findings.problems.push(...problemsOf(parsed.error, schema, [...path, 'required'], findings.loaded))
+  return { required: parsed.data ?? true, settings: rest }
+}

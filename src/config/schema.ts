@@ -1,0 +1,210 @@
+import type { z } from 'zod'
+import { quoted } from './field.ts'
+import {
+  anything,
+  bool,
+  duration,
+  either,
+  endpoint,
+  int,
+  list,
+  map,
+  object,
+  oneOf,
+  path,
+  secret,
+  size,
+  text,
+} from './fields.ts'
+
+export type Kind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension'
+
+/** What the configuration must know of a component. */
+export interface CatalogueEntry {
+  kind: Kind
+  type: string
+  config: z.ZodType
+  /** Other names of the same component. */
+  aliases?: readonly string[]
+  /** What it takes for itself, such as `tcp 127.0.0.1:3458`: two components may not want the same. */
+  resources?(config: unknown): readonly string[]
+}
+
+export interface Catalogue {
+  find(kind: Kind, type: string): Promise<CatalogueEntry | undefined>
+  types(kind: Kind): string[]
+  /** What to say to somebody who looks for a type that is not there. */
+  hint?(kind: Kind, type: string): string | undefined
+}
+
+export const kinds = ['receiver', 'processor', 'exporter', 'connector', 'extension'] as const satisfies Kind[]
+
+/** The key of the tree under which the components of a kind stand. */
+export const sectionOf = {
+  receiver: 'receivers',
+  processor: 'processors',
+  exporter: 'exporters',
+  connector: 'connectors',
+  extension: 'extensions',
+} as const satisfies Record<Kind, string>
+
+export const rootKeys: readonly string[] = [...Object.values(sectionOf), 'service']
+
+/** What a pipeline carries: `envelopes` is Loggregator v2 with all its kinds, `dropsonde` is v1. */
+export const pipelineKinds = ['logs', 'metrics', 'traces', 'envelopes', 'dropsonde'] as const
+export type PipelineKind = (typeof pipelineKinds)[number]
+
+/** `otlp` or `otlp/second`. */
+export interface ComponentId {
+  type: string
+  /** Empty when there is none. */
+  name: string
+}
+
+/** Reads an id; spaces around its parts do not count. A text is what is wrong with it. */
+export function parseId(id: string): ComponentId | string {
+  const slash = id.indexOf('/')
+  const type = (slash < 0 ? id : id.slice(0, slash)).trim()
+  const name = slash < 0 ? '' : id.slice(slash + 1).trim()
+  if (slash < 0 && type === '') return 'id must not be empty'
+  if (type === '') return `in ${quoted(id)} id: the part before / should not be empty`
+  if (slash >= 0 && name === '') return `in ${quoted(id)} id: the part after / should not be empty`
+  if (!/^[a-zA-Z][0-9a-zA-Z_]{0,62}$/.test(type)) return `invalid character(s) in type ${quoted(type)}`
+  if (name.length > 1024) return `name ${quoted(name)} is longer than 1024 characters (${name.length} characters)`
+  return /[\s\p{C}\p{Z}\p{S}]/u.test(name) ? `invalid character(s) in name ${quoted(name)}` : { type, name }
+}
+
+/** The id as the rest of the program spells it. */
+export function formatId({ type, name }: ComponentId): string {
+  return name === '' ? type : `${type}/${name}`
+}
+
+const level = () => oneOf(['debug', 'info', 'warn', 'error', 'DEBUG', 'INFO', 'WARN', 'ERROR'])
+
+const otlpTarget = () =>
+  object({
+    protocol: text().default('grpc').describe('grpc, or http/protobuf.'),
+    endpoint: text().describe('Where to send: `http://host:4317`.'),
+    headers: either(map(secret()), list(object({ name: text(), value: secret() })))
+      .default({})
+      .describe('Sent with every request.'),
+    insecure: bool().default(false).describe('No TLS.'),
+    certificate: path().optional().describe('PEM file of the authorities of the peer.'),
+    timeout: either(int({ min: 0 }), duration())
+      .optional()
+      .describe('Limit of one request.')
+      .meta({ unit: 'ms' }),
+  })
+
+const reader = () =>
+  object({
+    pull: object({
+      exporter: object({
+        prometheus: object({ host: text().default('localhost'), port: int().default(8888) }).optional(),
+      }),
+    })
+      .optional()
+      .describe('Serve them for scraping.'),
+    periodic: object({
+      interval: either(int({ min: 1 }), duration())
+        .default(60_000)
+        .describe('Time between two exports.')
+        .meta({ unit: 'ms' }),
+      exporter: object({ otlp: otlpTarget().optional(), console: anything().optional() }),
+    })
+      .optional()
+      .describe('Send them.'),
+  })
+
+/** `service.telemetry`: what tailrace says about itself. */
+const telemetry = object({
+  logs: object({
+    level: level().default('info').describe('The least severity that is written.'),
+    encoding: oneOf(['console', 'json']).default('console').describe('Lines for people or for programs.'),
+    processors: anything().optional().describe("The Collector's list of OTLP log exports."),
+    output_paths: list()
+      .default(['stderr'])
+      .describe('Accepted for the sake of Collector files; tailrace writes to stderr.'),
+    initial_fields: map(anything()).default({}).describe('Fields of every line.'),
+    sampling: anything()
+      .optional()
+      .describe('Accepted for the sake of Collector files; tailrace never logs per record.'),
+    disable_caller: bool().default(false).describe('Accepted for the sake of Collector files.'),
+    disable_stacktrace: bool().default(false).describe('Accepted for the sake of Collector files.'),
+  }).default({}),
+  metrics: object({
+    level: oneOf(['none', 'basic', 'normal', 'detailed']).default('normal').describe('How much is counted.'),
+    address: endpoint().optional().describe('Older spelling of a pull reader.'),
+    readers: list(reader()).default([]).describe('Where the metrics go.'),
+    views: anything().optional().describe('Accepted for the sake of Collector files.'),
+  }).default({}),
+  traces: object({
+    level: oneOf(['none', 'basic', 'normal', 'detailed']).default('none').describe('Whether tailrace traces itself.'),
+    propagators: list().default([]).describe('How trace contexts travel.'),
+    processors: anything().optional().describe("The Collector's list of OTLP span exports."),
+  }).default({}),
+  resource: map(anything()).default({}).describe('Attributes of all of it; null removes one.'),
+})
+
+/** `service` but for its pipelines, which name components and are checked with them. */
+export const serviceFields = object({
+  extensions: list().default([]).describe('Ids of the extensions to run, in start order.'),
+  telemetry: telemetry.default({}).describe('What tailrace says about itself.'),
+  plugins: list(path()).default([]).describe('Modules to load components from.'),
+  memory_limit: size().optional().describe('What all queues together may hold.').meta({ unit: 'bytes' }),
+  shutdown_timeout: duration()
+    .default('4s')
+    .describe('How long to deliver what is queued when stopped; the rest is dropped and counted.')
+    .meta({ unit: 'ms' }),
+  empty_variables: oneOf(['empty', 'unset'])
+    .default('empty')
+    .describe('unset: a variable that is set but empty keeps the default. Counts for the file it stands in.'),
+})
+
+/** The settings of one pipeline. */
+export const pipelineFields = object({
+  receivers: list().default([]).describe('Ids of receivers, or of connectors that feed this pipeline.'),
+  processors: list().default([]).describe('Ids of processors, in order.'),
+  exporters: list().default([]).describe('Ids of exporters, or of connectors that this pipeline feeds.'),
+})
+
+export type ServiceSettings = z.output<typeof serviceFields>
+
+/** One configured component. */
+export interface ComponentConfig {
+  kind: Kind
+  id: ComponentId
+  /** The id as one text: `otlp/second`. */
+  key: string
+  entry: CatalogueEntry
+  /** What the component's schema made of its settings. */
+  config: unknown
+  /** Whether the process ends when it cannot start: the setting `required`, true unless written otherwise. */
+  required: boolean
+  /** Where it stands in the tree: `['receivers', 'otlp/second']`. */
+  path: string[]
+}
+
+export interface PipelineConfig {
+  kind: PipelineKind
+  name: string
+  /** `logs` or `logs/app`. */
+  key: string
+  /** Ids as one text each; receivers and exporters may be connectors. */
+  receivers: string[]
+  processors: string[]
+  exporters: string[]
+  path: string[]
+}
+
+/** A configuration without problems. */
+export interface Config {
+  receivers: ComponentConfig[]
+  processors: ComponentConfig[]
+  exporters: ComponentConfig[]
+  connectors: ComponentConfig[]
+  extensions: ComponentConfig[]
+  pipelines: PipelineConfig[]
+  /** `extensions` are ids in start order. */
+  service: ServiceSettings
+}

@@ -1,0 +1,84 @@
+import { checkComponents, type Declared, type Findings, report } from './check-components.ts'
+import { checkConnectors, checkCycles, checkResources, usedComponents } from './check-graph.ts'
+import { checkPipelines, checkService } from './check-pipelines.ts'
+import type { Problem } from './diagnostics.ts'
+import { keyHint, unknownKeyMessage } from './issues.ts'
+import type { LoadedConfig } from './load.ts'
+import {
+  type Catalogue,
+  type Config,
+  type Kind,
+  type PipelineConfig,
+  rootKeys,
+  type ServiceSettings,
+} from './schema.ts'
+
+export interface Validation {
+  /** Only when there are no problems. */
+  config?: Config
+  problems: Problem[]
+  warnings: Problem[]
+}
+
+/** Checks a loaded tree against the components there are. Finds all problems in one run, those of loading included. */
+export async function validate(loaded: LoadedConfig, catalogue: Catalogue): Promise<Validation> {
+  const findings: Findings = { loaded, problems: [...loaded.problems], warnings: [...loaded.warnings] }
+  const { problems, warnings } = findings
+  // A file that is missing as a whole would make everything that it should hold a problem.
+  if (loaded.problems.some(({ code, path }) => path === '' && code !== 'TR_CONFIG_SET')) return { problems, warnings }
+  if (Object.keys(loaded.value).length === 0) {
+    report(findings, 'TR_CONFIG_EMPTY', [], 'empty configuration file', {
+      hint: 'it needs receivers, exporters and service.pipelines',
+    })
+    return { problems, warnings }
+  }
+  checkRoot(findings)
+  const declared = await checkComponents(findings, catalogue)
+  const service = checkService(findings, declared)
+  const pipelines = checkPipelines(findings, declared)
+  checkEnough(findings, declared, pipelines, service)
+  checkConnectors(findings, declared, pipelines)
+  checkCycles(findings, declared, pipelines)
+  checkResources(findings, usedComponents(findings, declared, pipelines, service))
+  if (problems.length > 0 || !service) return { problems, warnings }
+  return { config: configOf(declared, pipelines, service), problems, warnings }
+}
+
+function checkRoot(findings: Findings): void {
+  for (const key of Object.keys(findings.loaded.value)) {
+    if (!rootKeys.includes(key))
+      report(findings, 'TR_CONFIG_KEY', [], unknownKeyMessage(key, []), { key, hint: keyHint(key, rootKeys) })
+  }
+}
+
+/** A process without pipelines is fine when it runs an extension; else it would do nothing. */
+function checkEnough(
+  findings: Findings,
+  declared: Declared,
+  pipelines: PipelineConfig[],
+  service: ServiceSettings | undefined,
+): void {
+  const written = Object.keys(findings.loaded.value.service ?? {}).includes('pipelines')
+  if (pipelines.length > 0 || !service || service.extensions.length > 0) return
+  for (const kind of ['receiver', 'exporter'] as const) {
+    if (declared[kind].size === 0)
+      report(findings, 'TR_CONFIG_PIPELINE', [], `no ${kind} configuration specified in config`)
+  }
+  if (written && findings.problems.some(({ path }) => path.startsWith('service.pipelines'))) return
+  report(findings, 'TR_CONFIG_PIPELINE', ['service'], 'service::pipelines: service must have at least one pipeline', {
+    hint: 'write service: {pipelines: {logs: {receivers: [...], exporters: [...]}}}',
+  })
+}
+
+function configOf(declared: Declared, pipelines: PipelineConfig[], service: ServiceSettings): Config {
+  const all = (kind: Kind) => [...declared[kind].values()].filter((component) => component !== undefined)
+  return {
+    receivers: all('receiver'),
+    processors: all('processor'),
+    exporters: all('exporter'),
+    connectors: all('connector'),
+    extensions: all('extension'),
+    pipelines,
+    service,
+  }
+}
