@@ -10,6 +10,8 @@ export class FieldView {
   bytes: Uint8Array = new Uint8Array(0)
   /** Bit n: field n was there. */
   seen = 0
+  /** The field read last: tells which member of a oneof is set. */
+  last = 0
   private readonly lows = new Uint32Array(16)
   private readonly highs = new Uint32Array(16)
 
@@ -17,6 +19,7 @@ export class FieldView {
   read(bytes: Uint8Array, start: number, end: number, varints: number, doubles: number, spans: number): boolean {
     this.bytes = bytes
     this.seen = 0
+    this.last = 0
     reader.reset(bytes, start, end)
     while (reader.next()) {
       const { field, wire } = reader
@@ -37,6 +40,7 @@ export class FieldView {
 
   private put(field: number, lo: number, hi: number): void {
     this.seen |= 1 << field
+    this.last = field
     this.lows[field] = lo
     this.highs[field] = hi
   }
