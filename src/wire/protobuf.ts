@@ -274,6 +274,23 @@ export class BackwardWriter {
     this.message(field, mark)
   }
 
+  /** A KeyValue of OTLP whose value is a string: `{1 key, 2 {1 string}}`. */
+  textAttribute(
+    field: number,
+    keys: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const mark = this.length
+    this.bytesField(1, values, valueStart, valueEnd)
+    this.message(2, mark)
+    this.bytesField(1, keys, keyStart, keyEnd)
+    this.message(field, mark)
+  }
+
   /** An int32 as varint: ten bytes when negative, as protobuf wants it. */
   int32(value: number): void {
     this.varint64(value >>> 0, value < 0 ? 0xffffffff : 0)
