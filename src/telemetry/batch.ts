@@ -1,9 +1,9 @@
-import { Edits } from './edits.ts'
+import { Edits, type Rebuilt } from './edits.ts'
 import type { Format } from './format.ts'
 import { indexRecords } from './index-records.ts'
 import type { Origin } from './origin.ts'
 import type { Receipt } from './receipt.ts'
-import { Group, groupSize, noGroup, type RecordIndex, Row, rowSize } from './record-index.ts'
+import { Group, groupSize, noGroup, RecordIndex, Row, rowSize } from './record-index.ts'
 import { claim, headroom } from './slab.ts'
 
 /** Optional parts of a new batch. */
@@ -48,6 +48,7 @@ export class Batch {
     this.message = undefined
     this.origin = options.origin
     this.receipts = options.receipts ?? noReceipts
+    // Copies of a batch share its headroom: they would write the same prefix there.
     this.ownsHeadroom = options.ownsHeadroom ?? false
     this.count = options.count ?? this.index().count
   }
@@ -58,13 +59,13 @@ export class Batch {
   }
 
   /** A batch over a copy of `bytes`. */
-  static copyOf(format: Format, bytes: Uint8Array, options: BatchOptions = {}): Batch {
+  static copyOf(format: Format, bytes: Uint8Array, options: Omit<BatchOptions, 'index' | 'ownsHeadroom'> = {}): Batch {
     const room = claim(bytes.length)
     room.buffer.set(bytes, room.start)
     return new Batch(format, room.buffer, room.start, room.start + bytes.length, { ...options, ownsHeadroom: true })
   }
 
-  /** Joins batches of one format into one, in order: their bytes are concatenated. */
+  /** Joins batches of one format (one at least) into one, in order: their bytes are concatenated. */
   static join(batches: readonly Batch[]): Batch {
     const first = batches[0]!
     if (batches.length === 1) return first
@@ -77,7 +78,9 @@ export class Batch {
     const room = claim(size)
     let pos = room.start
     for (const batch of batches) pos = batch.copyTo(room.buffer, pos)
-    const receipts = batches.some((batch) => batch.receipts.length > 0) ? batches.flatMap((batch) => batch.receipts) : noReceipts
+    const receipts = batches.some((batch) => batch.receipts.length > 0)
+      ? batches.flatMap((batch) => batch.receipts)
+      : noReceipts
     const origin = batches.every((batch) => batch.origin === first.origin) ? first.origin : undefined
     return new Batch(first.format, room.buffer, room.start, pos, { count, origin, receipts, ownsHeadroom: true })
   }
@@ -130,7 +133,10 @@ export class Batch {
     return base + (this.rows ? this.rows[i]! : i) * rowSize
   }
 
-  /** Or-ed flags of all records (envelopes): cheap to ask, without applying pending edits. */
+  /**
+   * Or-ed flags of all records (envelopes): cheap to ask, applies no pending edits. A flag that is not set is on no
+   * record; one that is set may belong to a record that was filtered away or edited since.
+   */
   get seen(): number {
     this.places ??= indexRecords(this.format, this.source, this.from, this.to)
     return this.places.seen
@@ -152,8 +158,9 @@ export class Batch {
   slice(first: number, end: number = this.count): Batch {
     if (first <= 0 && end >= this.count) return this
     this.index()
-    const rows = new Uint32Array(Math.max(0, end - first))
-    for (let i = 0; i < rows.length; i++) rows[i] = this.rows ? this.rows[first + i]! : first + i
+    const begin = Math.max(0, first)
+    const rows = new Uint32Array(Math.max(0, Math.min(end, this.count) - begin))
+    for (let i = 0; i < rows.length; i++) rows[i] = this.rows ? this.rows[begin + i]! : begin + i
     return this.subset(rows)
   }
 
@@ -173,25 +180,23 @@ export class Batch {
 
   /** The same records carrying other receipts. */
   withReceipts(receipts: readonly Receipt[]): Batch {
-    const copy = this.clone(this.count)
-    return Object.assign(copy, { receipts })
+    return this.clone(this.count, receipts)
   }
 
-  /** Moves the bytes out of the slab they arrived in into `room`, so that this batch pins nothing else. */
+  /**
+   * Moves the bytes out of the slab they arrived in into `room`, so that this batch pins nothing else. The `headroom`
+   * bytes in front of `room.start` must belong to the room, as those of a claim do.
+   */
   moveTo(room: { buffer: Buffer; start: number }): void {
     this.settleBytes()
     const end = this.copyTo(room.buffer, room.start)
     this.replaceBytes(room.buffer, room.start, end)
   }
 
-  private like(count: number): BatchOptions {
-    const { origin, receipts, places: index } = this
-    return index ? { count, origin, receipts, index } : { count, origin, receipts }
-  }
-
-  private clone(count: number): Batch {
-    const { format, source, from, to } = this
-    const copy = new Batch(format, source, from, to, this.like(count))
+  private clone(count: number, receipts: readonly Receipt[] = this.receipts): Batch {
+    const { format, source, from, to, origin, ownsHeadroom } = this
+    const copy = new Batch(format, source, from, to, { count, origin, receipts, ownsHeadroom })
+    copy.places = this.places
     copy.rows = this.rows
     copy.edits = this.edits
     return copy
@@ -217,20 +222,27 @@ export class Batch {
     const rows = this.rows!
     const index = this.index()
     this.rows = undefined
-    if (rows.length === 0) return this.replaceBytes(this.source, this.from, this.from)
-    const first = index.base + rows[0]! * rowSize
-    const last = index.base + rows[rows.length - 1]! * rowSize
-    const dense = rows[rows.length - 1]! - rows[0]! === rows.length - 1
-    if (dense && index.groupCount === 0) {
-      // A run of whole frames: still the same bytes, only fewer of them.
-      this.from = index.rows[first + Row.frame]!
-      this.to = index.rows[last + Row.end]!
-      this.ownsHeadroom = false
-      this.places = undefined
+    if (rows.length === 0) {
+      const none = claim(0)
+      this.replaceBytes(none.buffer, none.start, none.start)
       return
     }
-    const cut = cutAllBut(rows, index).apply(this.source, this.from, this.to)
-    this.replaceBytes(cut.buffer, cut.start, cut.end)
+    const first = rows[0]!
+    const last = rows[rows.length - 1]!
+    if (index.groupCount > 0) {
+      const cut = cutAllBut(rows, index).apply(this.source, this.from, this.to)
+      this.replaceBytes(cut.buffer, cut.start, cut.end)
+    } else if (last - first === rows.length - 1) {
+      // A run of whole frames: still the same bytes, only fewer of them.
+      this.from = index.rows[index.base + first * rowSize + Row.frame]!
+      this.to = index.rows[index.base + last * rowSize + Row.end]!
+      this.ownsHeadroom = false
+      this.places = index.part(first, rows.length)
+    } else {
+      const packed = packRows(this.source, rows, index)
+      this.replaceBytes(packed.buffer, packed.start, packed.end)
+      this.places = packed.index
+    }
   }
 
   private replaceBytes(buffer: Buffer, start: number, end: number): void {
@@ -245,6 +257,33 @@ export class Batch {
 }
 
 const noReceipts: readonly Receipt[] = []
+
+/** The frames of `rows` (at least one) side by side in new bytes, with their index. For formats without groups. */
+function packRows(source: Buffer, rows: Uint32Array, index: RecordIndex): Rebuilt & { index: RecordIndex } {
+  const from = index.rows
+  let size = 0
+  for (const row of rows) size += from[index.base + row * rowSize + Row.end]! - from[index.base + row * rowSize]!
+  const { buffer, start } = claim(size)
+  const packed = new RecordIndex()
+  let pos = start
+  for (const row of rows) {
+    const at = index.base + row * rowSize
+    const by = pos - from[at]!
+    const end = from[at + Row.end]!
+    const { sourceStart, sourceEnd } = Row
+    packed.add(
+      pos,
+      from[at + Row.start]! + by,
+      end + by,
+      from[at + Row.info]!,
+      from[at + sourceStart]! + by,
+      from[at + sourceEnd]! + by,
+    )
+    pos += source.copy(buffer, pos, from[at]!, end)
+  }
+  packed.close()
+  return { buffer, start, end: pos, index: packed }
+}
 const nothing = new Uint8Array(0)
 
 /** Edits that remove every record but `rows`, and the enclosing messages that would hold none afterwards. */

@@ -13,8 +13,9 @@ export interface Rebuilt {
 
 /**
  * Changes recorded on the bytes of a container and applied in one pass from its last byte to its first, so that the
- * length of every enclosing message is known when its prefix is due. Record them in the order of their places; two
- * changes at one place keep the order in which they were recorded, inner messages first.
+ * length of every enclosing message is known when its prefix is due. Places must not overlap. Recording them in the
+ * order of their places saves a sort; insertions at one place keep the order in which they were recorded, those into
+ * inner messages first.
  */
 export class Edits {
   /** Per change: start, end, number of the message it stands in. */
@@ -38,7 +39,11 @@ export class Edits {
   /** Puts `text` in the place of `[start, end)`, which lies in the body of message `within`. The text is not copied. */
   replace(start: number, end: number, text: Uint8Array, within: number): void {
     const places = this.places
-    if (places.length > 0 && start < places[places.length - 2]!) this.ordered = false
+    const last = places.length - 3
+    if (last >= 0) {
+      const behind = start >= places[last + 1]! && (end > places[last]! || places[last + 2] === within)
+      if (!behind) this.ordered = false
+    }
     places.push(start, end, within)
     this.texts.push(text)
     this.added += text.length - (end - start)
@@ -61,7 +66,13 @@ export class Edits {
   private sort(): void {
     const order = this.texts.map((_, i) => i)
     const { places } = this
-    order.sort((a, b) => places[a * 3 + 1]! - places[b * 3 + 1]! || this.depth(b) - this.depth(a) || a - b)
+    order.sort(
+      (a, b) =>
+        places[a * 3]! - places[b * 3]! ||
+        places[a * 3 + 1]! - places[b * 3 + 1]! ||
+        this.depth(b) - this.depth(a) ||
+        a - b,
+    )
     this.places = order.flatMap((i) => [places[i * 3]!, places[i * 3 + 1]!, places[i * 3 + 2]!])
     this.texts = order.map((i) => this.texts[i]!)
     this.ordered = true
@@ -149,7 +160,7 @@ class BackwardPass {
 
 /**
  * Where the length varint in front of a body begins: its last byte has the top bit clear, those before it have it set.
- * A tag of one byte (all fields around records have one) ends the walk, since tags below 16 have the bit clear.
+ * The last byte of the tag before it has it clear too, and ends the walk.
  */
 function lengthPrefix(source: Uint8Array, start: number): number {
   let pos = start - 1

@@ -1,11 +1,11 @@
-import { isAscii } from 'node:buffer'
-import { Reader, varintSize, writeVarint } from '../wire/protobuf.ts'
+import { varintSize, writeVarint } from '../wire/protobuf.ts'
 import { Batch } from './batch.ts'
 import { EnvelopeFlag, malformed, scanEnvelope, scanned } from './envelope-scan.ts'
 import type { Origin } from './origin.ts'
 import { RecordIndex } from './record-index.ts'
 import { repairEnvelope } from './repair.ts'
 import { type Claim, claim, release } from './slab.ts'
+import { readSmall, skipValue, small } from './wire-walk.ts'
 
 /**
  * The gate for v2 envelopes: copies arriving messages once into a slab, checks and indexes every record in the same
@@ -23,7 +23,8 @@ export class EnvelopeGate {
   private used = 0
   private index = new RecordIndex()
   private origin: Origin | undefined
-  private readonly reader = new Reader()
+  /** What the last batches came to: the first claim of the next one. */
+  private usual = leastClaim
 
   /** Records taken since the last `take()`. */
   get count(): number {
@@ -37,27 +38,24 @@ export class EnvelopeGate {
 
   /** Takes an EnvelopeBatch from `body`, whose bytes are only borrowed for the call. Answers how many records it held. */
   addBatch(body: Buffer, start: number, end: number, origin?: Origin): number {
-    this.note(origin)
-    const checkText = !isAscii(start === 0 && end === body.length ? body : body.subarray(start, end))
     const before = this.index.count + this.malformed
+    this.note(origin)
     const to = this.ensure(end - start)
     const buffer = this.room!.buffer
     body.copy(buffer, to, start, end)
-    const reader = this.reader.reset(buffer, to, to + end - start)
-    let sound = to
-    for (let frame = to; reader.next(); frame = reader.pos) {
-      if (!reader.skip()) break
-      const from = reader.start
-      const stop = reader.stop
-      const info = reader.field === 1 && reader.wire === 2 ? scanEnvelope(buffer, from, stop, checkText) : malformed
-      if (info === malformed || info & EnvelopeFlag.badText || frame !== sound) {
-        return this.addOddBatch(body, start, end, before)
-      }
-      this.index.add(frame, from, stop, info, scanned.sourceStart, scanned.sourceEnd)
-      sound = reader.pos
+    const stop = to + end - start
+    let pos = to
+    while (pos < stop) {
+      const from = buffer[pos] === 0x0a ? readSmall(buffer, pos + 1, stop) : -1
+      const next = from + small.value
+      // Something else than a record, or a record that is cut off.
+      if (from < 0 || next > stop) return this.addOddBatch(body, start, end, before)
+      const info = scanEnvelope(buffer, from, next, true)
+      if (info < 0 || info & EnvelopeFlag.badText) return this.addOddBatch(body, start, end, before)
+      this.index.add(pos, from, next, info, scanned.sourceStart, scanned.sourceEnd)
+      pos = next
     }
-    if (!reader.ok) this.malformed++
-    this.used = sound - this.room!.start
+    this.used = pos - this.room!.start
     return this.index.count + this.malformed - before
   }
 
@@ -91,6 +89,7 @@ export class EnvelopeGate {
     }
     const end = room.start + this.used
     release(room, this.size, end)
+    this.usual = Math.min(mostClaim, Math.max(leastClaim, this.used + (this.used >> 1), this.usual >> 1))
     index.close()
     const batch = Batch.of('envelopes', room.buffer, { index, origin, ownsHeadroom: true }, room.start, end)
     this.room = undefined
@@ -102,13 +101,17 @@ export class EnvelopeGate {
 
   /** The slow way, for a message with something wrong in it: its records go in one by one. */
   private addOddBatch(body: Buffer, start: number, end: number, before: number): number {
-    this.index.count -= this.index.count + this.malformed - before
-    const reader = new Reader(body, start, end)
-    while (reader.next()) {
-      if (!reader.skip()) break
-      if (reader.field === 1 && reader.wire === 2) this.addEnvelope(body, reader.start, reader.stop, this.origin)
+    this.index.count = before - this.malformed
+    for (let pos = start; pos < end; ) {
+      const at = readSmall(body, pos, end)
+      const tag = small.value
+      pos = at < 0 || tag < 8 ? -1 : skipValue(body, at, end, tag & 7)
+      if (pos < 0) {
+        this.malformed++
+        break
+      }
+      if (tag === 0x0a) this.addEnvelope(body, pos - small.value, pos, this.origin)
     }
-    if (!reader.ok) this.malformed++
     return this.index.count + this.malformed - before
   }
 
@@ -122,7 +125,7 @@ export class EnvelopeGate {
   private ensure(bytes: number): number {
     const { room } = this
     if (room && this.used + bytes <= this.size) return room.start + this.used
-    const size = Math.max(this.used + bytes + varintSize(bytes), room ? this.size * 2 : firstClaim)
+    const size = Math.max(this.used + bytes + varintSize(bytes), room ? this.size * 2 : this.usual)
     const next = claim(size)
     if (room) {
       room.buffer.copy(next.buffer, next.start, room.start, room.start + this.used)
@@ -134,5 +137,6 @@ export class EnvelopeGate {
   }
 }
 
-/** A turn usually brings one batch of 100 records of about 400 bytes; what is not used goes back to the slab. */
-const firstClaim = 64 << 10
+/** What a turn brings differs by connection: from one envelope to ten batches of 100. Unused room goes back to the slab. */
+const leastClaim = 4 << 10
+const mostClaim = 64 << 10

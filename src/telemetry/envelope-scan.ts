@@ -1,4 +1,6 @@
-import { Reader } from '../wire/protobuf.ts'
+import { hasHighByte, isText, readSmall, skipValue, small } from './wire-walk.ts'
+
+export { isText } from './wire-walk.ts'
 
 /** What a v2 envelope holds; stands in the low bits of `info`. */
 export const Kind = { none: 0, log: 1, counter: 2, gauge: 3, timer: 4, event: 5 } as const
@@ -27,162 +29,150 @@ export const scanned = { sourceStart: 0, sourceEnd: 0 }
 /** What `scanEnvelope` answers for bytes that are not an envelope. */
 export const malformed = -1
 
-const reader = new Reader()
-const inner = new Reader()
-
-/**
- * The one pass over an envelope's bytes: checks every message in it as a protobuf decoder would (loggregator-api,
- * v2/envelope.proto), and answers its kind and flags, or `malformed`. With `checkText` strings are checked for UTF-8 too.
- */
-export function scanEnvelope(buf: Uint8Array, start: number, end: number, checkText: boolean): number {
-  let info = 0
-  let kind = 0
-  let pos = start
-  scanned.sourceStart = scanned.sourceEnd = start
-  while (pos < end) {
-    const tag = buf[pos]!
-    if (tag === 0x4a) {
-      // tags: the common shape is {0a len key 12 len value} with one-byte lengths; ten of them in most envelopes.
-      const size = buf[pos + 1]!
-      const entry = pos + 2
-      const next = entry + size
-      const key = buf[entry + 1]!
-      const value = entry + 2 + key
-      if (size < 0x80 && next <= end && buf[entry] === 0x0a && buf[value] === 0x12 && value + 2 + buf[value + 1]! === next) {
-        if (checkText && !(isText(buf, entry + 2, value) && isText(buf, value + 2, next))) info |= EnvelopeFlag.badText
-        pos = next
-        continue
-      }
-    }
-    reader.reset(buf, pos, end)
-    if (!reader.next()) return malformed
-    const field = reader.field
-    if (reader.wire !== 2 || field === 1 || field > 10) {
-      if (!reader.skip()) return malformed
-    } else {
-      if (!reader.span()) return malformed
-      const bodyStart = reader.start
-      const bodyEnd = reader.stop
-      if (field === 2) {
-        scanned.sourceStart = bodyStart
-        scanned.sourceEnd = bodyEnd
-        if (checkText && !isText(buf, bodyStart, bodyEnd)) info |= EnvelopeFlag.badText
-      } else if (field === 8) {
-        if (checkText && !isText(buf, bodyStart, bodyEnd)) info |= EnvelopeFlag.badText
-      } else {
-        const found = scanPart(buf, bodyStart, bodyEnd, field, checkText)
-        if (found === malformed) return malformed
-        info |= found
-        if (field === 3) info |= EnvelopeFlag.deprecated
-        else if (field !== 9) kind = kindOfField[field]!
-      }
-    }
-    pos = reader.pos
-  }
-  if (scanned.sourceStart === scanned.sourceEnd) info |= EnvelopeFlag.noSource
-  return info | kind | seenKind(kind)
-}
-
 /** Kinds by their field number in Envelope. */
 const kindOfField: readonly number[] = [0, 0, 0, 0, Kind.log, Kind.counter, Kind.gauge, Kind.timer, 0, 0, Kind.event]
 
 /** Field numbers of Envelope by kind. */
 export const fieldOfKind: readonly number[] = [0, 4, 5, 6, 7, 10]
 
-/** Bit n set: field n of the message is a string; strings of nested messages are listed with the message's own entry. */
-const stringsOf: readonly number[] = [0, 0, 0, 1 << 1, 0, 1 << 1, 0, 1 << 1, 0, (1 << 1) | (1 << 2), (1 << 1) | (1 << 2)]
-
-/** Checks a sub-message of the envelope, given by its field number: 0 or a flag, or `malformed`. */
-function scanPart(buf: Uint8Array, start: number, end: number, field: number, checkText: boolean): number {
-  const strings = stringsOf[field]!
-  let found = 0
-  inner.reset(buf, start, end)
-  while (inner.next()) {
-    if (inner.wire !== 2) {
-      if (!inner.skip()) return malformed
-      continue
-    }
-    if (!inner.span()) return malformed
-    const from = inner.start
-    const to = inner.stop
-    if (checkText && inner.field < 32 && (strings >>> inner.field) & 1 && !isText(buf, from, to)) {
-      found |= EnvelopeFlag.badText
-    } else if (field === 3 && inner.field === 2) {
-      const value = scanLeaf(buf, from, to, 1 << 1, checkText)
-      if (value === malformed) return malformed
-      found |= value
-    } else if (field === 6 && inner.field === 1) {
-      const entry = scanMetric(buf, from, to, checkText)
-      if (entry === malformed) return malformed
-      found |= entry
-    }
-  }
-  return inner.ok ? found : malformed
+/**
+ * The one pass over an envelope's bytes: checks every message in it as a protobuf decoder would (loggregator-api,
+ * v2/envelope.proto), and answers its kind and flags, or `malformed`. With `checkText` strings are checked for UTF-8 too.
+ */
+export function scanEnvelope(buf: Uint8Array, start: number, end: number, checkText: boolean): number {
+  const info = scanFast(buf, start, end, checkText)
+  // Text beyond ASCII somewhere in the strings: look at each of them.
+  return info >= 0 && info & EnvelopeFlag.badText
+    ? scanMessage(buf, start, end, envelope, true) | (info & ~EnvelopeFlag.badText)
+    : info
 }
 
-const leaf = new Reader()
-const entryReader = new Reader()
-
-/** One entry of `Gauge.metrics`: {1 key string, 2 value {1 unit string, 2 double}}. */
-function scanMetric(buf: Uint8Array, start: number, end: number, checkText: boolean): number {
-  let found = 0
-  entryReader.reset(buf, start, end)
-  while (entryReader.next()) {
-    if (entryReader.wire !== 2) {
-      if (!entryReader.skip()) return malformed
-      continue
+/** The pass itself. `badText` in its answer only means that there is a byte above 0x7f where strings stand. */
+function scanFast(buf: Uint8Array, start: number, end: number, checkText: boolean): number {
+  let info = 0
+  let kind = 0
+  let pos = start
+  let sourceStart = start
+  let sourceEnd = start
+  // Start of the strings read since the last field that is none: they stand side by side and are looked at in one go.
+  let run = -1
+  while (pos < end) {
+    const tag = buf[pos]!
+    if (tag === 0x4a && pos + 1 < end) {
+      // tags: the common shape is {0a len key 12 len value} with one-byte lengths; ten of them in most envelopes.
+      const size = buf[pos + 1]!
+      const entry = pos + 2
+      const next = entry + size
+      if (size >= 4 && size < 0x80 && next <= end && buf[entry] === 0x0a) {
+        const value = entry + 2 + buf[entry + 1]!
+        if (value + 1 < next && buf[value] === 0x12 && value + 2 + buf[value + 1]! === next) {
+          if (run < 0) run = pos
+          pos = next
+          continue
+        }
+      }
+    } else if ((tag === 0x12 || tag === 0x42) && pos + 1 < end) {
+      const size = buf[pos + 1]!
+      const next = pos + 2 + size
+      if (size < 0x80 && next <= end) {
+        if (run < 0) run = pos
+        if (tag === 0x12) {
+          sourceStart = pos + 2
+          sourceEnd = next
+        }
+        pos = next
+        continue
+      }
     }
-    if (!entryReader.span()) return malformed
-    if (entryReader.field === 1) {
-      if (checkText && !isText(buf, entryReader.start, entryReader.stop)) found |= EnvelopeFlag.badText
-    } else if (entryReader.field === 2) {
-      const value = scanLeaf(buf, entryReader.start, entryReader.stop, 1 << 1, checkText)
-      if (value === malformed) return malformed
-      found |= value
+    if (run >= 0) {
+      if (checkText && hasHighByte(buf, run, pos)) info |= EnvelopeFlag.badText
+      run = -1
+    }
+    const at = tag < 0x80 ? pos + 1 : readSmall(buf, pos, end)
+    if (at < 0) return malformed
+    const full = tag < 0x80 ? tag : small.value
+    const field = full >>> 3
+    if (field === 0) return malformed
+    pos = skipValue(buf, at, end, full & 7)
+    if (pos < 0) return malformed
+    if ((full & 7) !== 2 || field === 1 || field > 10) continue
+    const bodyStart = pos - small.value
+    if (field === 2) {
+      sourceStart = bodyStart
+      sourceEnd = pos
+      if (checkText && hasHighByte(buf, bodyStart, pos)) info |= EnvelopeFlag.badText
+    } else if (field === 8) {
+      if (checkText && hasHighByte(buf, bodyStart, pos)) info |= EnvelopeFlag.badText
+    } else {
+      const found = scanMessage(buf, bodyStart, pos, parts[field]!, checkText)
+      if (found === malformed) return malformed
+      info |= found
+      if (field === 3) info |= EnvelopeFlag.deprecated
+      else if (field !== 9) kind = kindOfField[field]!
     }
   }
-  return entryReader.ok ? found : malformed
+  if (run >= 0 && checkText && hasHighByte(buf, run, end)) info |= EnvelopeFlag.badText
+  scanned.sourceStart = sourceStart
+  scanned.sourceEnd = sourceEnd
+  if (sourceStart === sourceEnd) info |= EnvelopeFlag.noSource
+  return info | kind | seenKind(kind)
 }
 
-/** A message whose only length-delimited fields are strings or bytes. */
-function scanLeaf(buf: Uint8Array, start: number, end: number, strings: number, checkText: boolean): number {
+/**
+ * Which fields of a message are strings (bit n: field n), and which are messages of their own: enough to check, find
+ * and mend its text without a decoder.
+ */
+export interface TextShape {
+  readonly strings: number
+  readonly messages: readonly (TextShape | undefined)[]
+}
+
+const leaf = (...fields: number[]): TextShape => ({
+  strings: fields.reduce((bits, n) => bits | (1 << n), 0),
+  messages: [],
+})
+const withValue = (value: TextShape): TextShape => ({ strings: 1 << 1, messages: [undefined, undefined, value] })
+
+/** The messages of loggregator.v2.Envelope by field number. A log's payload is bytes and stays as it is. */
+const parts: readonly (TextShape | undefined)[] = [
+  undefined,
+  undefined,
+  undefined,
+  withValue(leaf(1)), // deprecated_tags: {1 key, 2 Value {1 text}}
+  leaf(), // log
+  leaf(1), // counter
+  { strings: 0, messages: [undefined, withValue(leaf(1))] }, // gauge: 1 metrics {1 key, 2 GaugeValue {1 unit}}
+  leaf(1), // timer
+  undefined,
+  leaf(1, 2), // tags
+  leaf(1, 2), // event
+]
+
+/** loggregator.v2.Envelope (loggregator-api, v2/envelope.proto). */
+export const envelope: TextShape = { strings: (1 << 2) | (1 << 8), messages: parts }
+
+/** Checks a message by its shape: 0 or `EnvelopeFlag.badText`, or `malformed`. */
+function scanMessage(buf: Uint8Array, start: number, end: number, shape: TextShape, checkText: boolean): number {
+  const { strings, messages } = shape
   let found = 0
-  leaf.reset(buf, start, end)
-  while (leaf.next()) {
-    if (!leaf.skip()) return malformed
-    if (checkText && leaf.wire === 2 && leaf.field < 32 && (strings >>> leaf.field) & 1) {
-      if (!isText(buf, leaf.start, leaf.stop)) found |= EnvelopeFlag.badText
-    }
-  }
-  return leaf.ok ? found : malformed
-}
-
-/** Whether `[start, end)` is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
-export function isText(buf: Uint8Array, start: number, end: number): boolean {
   let pos = start
   while (pos < end) {
-    const byte = buf[pos]!
-    if (byte < 0x80) {
-      pos++
-      continue
+    const at = readSmall(buf, pos, end)
+    if (at < 0) return malformed
+    const tag = small.value
+    const field = tag >>> 3
+    if (field === 0) return malformed
+    pos = skipValue(buf, at, end, tag & 7)
+    if (pos < 0) return malformed
+    if ((tag & 7) !== 2 || field > 31) continue
+    const bodyStart = pos - small.value
+    if ((strings >>> field) & 1) {
+      if (checkText && !isText(buf, bodyStart, pos)) found |= EnvelopeFlag.badText
+    } else if (field < messages.length && messages[field] !== undefined) {
+      const inner = scanMessage(buf, bodyStart, pos, messages[field], checkText)
+      if (inner === malformed) return malformed
+      found |= inner
     }
-    const size = utf8SequenceLength(buf, pos, end)
-    if (size === 0) return false
-    pos += size
   }
-  return true
-}
-
-/** Bytes of the valid multi-byte sequence at `pos`, or 0. */
-function utf8SequenceLength(buf: Uint8Array, pos: number, end: number): number {
-  const first = buf[pos]!
-  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
-  if (first < 0xc2 || first > 0xf4 || pos + size > end) return 0
-  const second = buf[pos + 1]!
-  if (first === 0xe0 && second < 0xa0) return 0
-  if (first === 0xed && second > 0x9f) return 0
-  if (first === 0xf0 && second < 0x90) return 0
-  if (first === 0xf4 && second > 0x8f) return 0
-  for (let i = 1; i < size; i++) if ((buf[pos + i]! & 0xc0) !== 0x80) return 0
-  return size
+  return found
 }

@@ -39,11 +39,12 @@ export class RecordIndex {
   /** End of the run that is reserved for this index. */
   private limit: number
 
-  constructor() {
-    if (chunkUsed + firstRows > chunkSize) nextChunk()
-    this.rows = chunk
-    this.base = chunkUsed
-    this.limit = chunkUsed += firstRows
+  constructor(over?: RecordIndex) {
+    if (!over && chunkUsed + firstRows > chunkSize) nextChunk()
+    this.rows = over ? over.rows : chunk
+    this.base = over ? over.base : chunkUsed
+    this.limit = over ? over.base : chunkUsed + firstRows
+    if (!over) chunkUsed = this.limit
   }
 
   add(frame: number, start: number, end: number, info: number, sourceStart: number, sourceEnd: number): void {
@@ -61,6 +62,17 @@ export class RecordIndex {
     rows[at + 5] = sourceEnd
     this.seen |= info
     this.count++
+  }
+
+  /** Rows `[first, first + count)` as an index of their own over the same numbers, to be read only. */
+  part(first: number, count: number): RecordIndex {
+    const part = new RecordIndex(this)
+    part.base += first * rowSize
+    part.count = count
+    part.seen = this.seen
+    part.groups = this.groups
+    part.groupCount = this.groupCount
+    return part
   }
 
   /** Moves every place by `by` bytes: the records were copied elsewhere. */
@@ -100,7 +112,8 @@ export class RecordIndex {
   private grow(): void {
     const size = this.limit - this.base
     if (this.rows === chunk && this.limit === chunkUsed && chunkUsed + size <= chunkSize) {
-      this.limit = chunkUsed += size
+      chunkUsed += size
+      this.limit = chunkUsed
       return
     }
     const from = this.rows.subarray(this.base, this.limit)

@@ -1,29 +1,6 @@
 import { BackwardWriter, Reader } from '../wire/protobuf.ts'
-import { isText } from './envelope-scan.ts'
-
-/**
- * Which fields of a message are strings, and which are messages of their own: enough to find and mend invalid UTF-8
- * without a decoder. Sub-messages are named by field number.
- */
-interface TextShape {
-  strings: readonly number[]
-  messages: Readonly<Record<number, TextShape>>
-}
-
-const leaf = (...strings: number[]): TextShape => ({ strings, messages: {} })
-
-/** loggregator.v2.Envelope (loggregator-api, v2/envelope.proto). A log's payload is bytes and stays as it is. */
-const envelope: TextShape = {
-  strings: [2, 8],
-  messages: {
-    3: { strings: [1], messages: { 2: leaf(1) } },
-    5: leaf(1),
-    6: { strings: [], messages: { 1: { strings: [1], messages: { 2: leaf(1) } } } },
-    7: leaf(1),
-    9: leaf(1, 2),
-    10: leaf(1, 2),
-  },
-}
+import { envelope, type TextShape } from './envelope-scan.ts'
+import { isText } from './wire-walk.ts'
 
 const writer = new BackwardWriter()
 
@@ -44,12 +21,13 @@ function rewrite(buf: Buffer, start: number, end: number, shape: TextShape): voi
     fields.push({ frame, end: reader.pos, field, bodyStart: reader.start, bytes: wire === 2 })
   }
   for (const part of fields.reverse()) {
-    const inner = shape.messages[part.field]
+    const inner = part.bytes ? shape.messages[part.field] : undefined
+    const isString = part.bytes && part.field < 32 && ((shape.strings >>> part.field) & 1) === 1
     const mark = writer.length
-    if (part.bytes && inner) {
+    if (inner) {
       rewrite(buf, part.bodyStart, part.end, inner)
       writer.message(part.field, mark)
-    } else if (part.bytes && shape.strings.includes(part.field) && !isText(buf, part.bodyStart, part.end)) {
+    } else if (isString && !isText(buf, part.bodyStart, part.end)) {
       // The decoder puts U+FFFD where bytes are no text, one per maximal broken part (WHATWG Encoding, 4.1).
       writer.textField(part.field, buf.toString('utf8', part.bodyStart, part.end))
     } else writer.raw(buf, part.frame, part.end)

@@ -1,0 +1,53 @@
+/** A text that is no condition: says where (a position, from 0) and what was expected. */
+export class ConditionError extends Error {
+  readonly position: number
+
+  constructor(source: string, position: number, message: string) {
+    super(`${message}, at position ${position + 1} of ${JSON.stringify(source)}`)
+    this.position = position
+  }
+}
+
+export interface Token {
+  kind: 'word' | 'string' | 'number' | 'mark' | 'end'
+  /** Strings: what the quotes hold. Else as written. */
+  text: string
+  /** Position of its first character. */
+  at: number
+}
+
+const pattern =
+  /\s*(?:([A-Za-z_][\w.]*)|("(?:[^"\\]|\\.)*")|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(==|!=|[()[\],]))/y
+
+/** Cuts a condition into tokens; the last one is the end. Throws ConditionError. */
+export function tokens(source: string): Token[] {
+  const list: Token[] = []
+  pattern.lastIndex = 0
+  let pos = 0
+  while (true) {
+    const match = pattern.exec(source)
+    if (!match) break
+    pos = pattern.lastIndex
+    const [whole, word, quoted, number, mark] = match
+    const at = pos - whole.trimStart().length
+    if (word !== undefined) list.push({ kind: 'word', text: word, at })
+    else if (quoted !== undefined) list.push({ kind: 'string', text: unquoted(quoted), at })
+    else if (number !== undefined) list.push({ kind: 'number', text: number, at })
+    else list.push({ kind: 'mark', text: mark!, at })
+  }
+  const rest = source.slice(pos)
+  if (rest.trim() !== '') {
+    const at = source.length - rest.trimStart().length
+    const what = source[at] === '"' ? 'a string without its closing quote' : `unexpected ${JSON.stringify(source[at])}`
+    throw new ConditionError(source, at, what)
+  }
+  list.push({ kind: 'end', text: 'the end', at: source.length })
+  return list
+}
+
+const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '"': '"', '\\': '\\' }
+
+/** `\n`, `\t`, `\r`, `\"` and `\\` mean what they do elsewhere; any other backslash stays, for regular expressions. */
+function unquoted(quoted: string): string {
+  return quoted.slice(1, -1).replace(/\\(.)/gs, (all, letter: string) => escapes[letter] ?? all)
+}

@@ -1,0 +1,93 @@
+import { readEntry, entry as textEntry } from '../wire/convert/map-entry.ts'
+import { Reader } from '../wire/protobuf.ts'
+import { sameBytes, type Value, ValueType } from './value.ts'
+
+const reader = new Reader()
+/** What the last successful `find…` found: a span, or the halves of a number. */
+export const found = { start: 0, end: 0, lo: 0, hi: 0 }
+
+/** Finds the last field `field` with wire type 2 of a message. */
+export function findSpan(buf: Uint8Array, start: number, end: number, field: number): boolean {
+  let seen = false
+  reader.reset(buf, start, end)
+  while (reader.next() && reader.skip()) {
+    if (reader.field !== field || reader.wire !== 2) continue
+    seen = true
+    found.start = reader.start
+    found.end = reader.stop
+  }
+  return seen
+}
+
+/** Finds the last varint or fixed64 field `field` of a message; absent ones are 0. */
+export function findNumber(buf: Uint8Array, start: number, end: number, field: number): boolean {
+  let seen = false
+  found.lo = found.hi = 0
+  reader.reset(buf, start, end)
+  while (reader.next()) {
+    if (reader.field !== field || reader.wire > 1) {
+      if (!reader.skip()) break
+      continue
+    }
+    if (reader.wire === 0) reader.varint64()
+    else reader.fixed64()
+    seen = reader.ok
+    found.lo = reader.lo
+    found.hi = reader.hi
+  }
+  return seen
+}
+
+/** Finds the value of `key` among the map entries `field` of a message; the last one wins. */
+export function findEntry(buf: Uint8Array, start: number, end: number, field: number, key: Uint8Array): boolean {
+  let seen = false
+  reader.reset(buf, start, end)
+  while (reader.next() && reader.skip()) {
+    if (reader.field !== field || reader.wire !== 2 || !readEntry(buf, reader.start, reader.stop)) continue
+    if (!sameBytes(buf, textEntry.keyStart, textEntry.keyEnd, key, 0, key.length)) continue
+    seen = true
+    found.start = textEntry.valueStart
+    found.end = textEntry.valueEnd
+  }
+  return seen
+}
+
+/** Reads an OTLP AnyValue: {1 string, 2 bool, 3 int, 4 double, 5 array, 6 kvlist, 7 bytes}. */
+export function readAnyValue(buf: Uint8Array, start: number, end: number, into: Value): void {
+  into.none()
+  reader.reset(buf, start, end)
+  while (reader.next()) {
+    const { field, wire } = reader
+    if (wire === 0 && (field === 2 || field === 3)) {
+      reader.varint64()
+      const isTrue = (reader.lo | reader.hi) !== 0 ? 1 : 0
+      if (field === 2) into.integer(ValueType.bool, isTrue, 0)
+      else into.integer(ValueType.int, reader.lo, reader.hi)
+    } else if (wire === 1 && field === 4) into.real(reader.double())
+    else {
+      if (!reader.skip()) break
+      if (wire === 2 && field === 1) into.span(ValueType.text, buf, reader.start, reader.stop)
+      else if (wire === 2 && field === 7) into.span(ValueType.bytes, buf, reader.start, reader.stop)
+      else if (wire === 2 && (field === 5 || field === 6)) into.span(ValueType.other, buf, reader.start, reader.stop)
+    }
+  }
+  if (!reader.ok) into.none()
+}
+
+/** Reads a `loggregator.v2.Value`: {1 text, 2 integer, 3 decimal}; the last one wins, none is nothing. */
+export function readDeprecated(buf: Uint8Array, start: number, end: number, into: Value): void {
+  into.none()
+  reader.reset(buf, start, end)
+  while (reader.next()) {
+    const { field, wire } = reader
+    if (wire === 0 && field === 2) {
+      reader.varint64()
+      into.integer(ValueType.int, reader.lo, reader.hi)
+    } else if (wire === 1 && field === 3) into.real(reader.double())
+    else {
+      if (!reader.skip()) break
+      if (wire === 2 && field === 1) into.span(ValueType.text, buf, reader.start, reader.stop)
+    }
+  }
+  if (!reader.ok) into.none()
+}

@@ -1,0 +1,82 @@
+/** What a path found in a record. */
+export const ValueType = { none: 0, text: 1, bytes: 2, int: 3, uint: 4, double: 5, bool: 6, other: 7 } as const
+export type ValueType = (typeof ValueType)[keyof typeof ValueType]
+
+/**
+ * The value a path found, without making anything of it: a span of bytes, or a number. Reused for every record; the
+ * span is valid as long as the batch is.
+ */
+export class Value {
+  type: ValueType = ValueType.none
+  /** Text, bytes and other (an array or map of OTLP: its message): the bytes that `start` and `end` are in. */
+  buf: Uint8Array = nothing
+  start = 0
+  end = 0
+  /** Integers: halves, two's complement. Bool: `lo` is 0 or 1. */
+  lo = 0
+  hi = 0
+  double = 0
+  /** Where the search for the next value of the same path goes on. */
+  resume = 0
+
+  none(): void {
+    this.type = ValueType.none
+  }
+
+  span(type: ValueType, buf: Uint8Array, start: number, end: number): void {
+    this.type = type
+    this.buf = buf
+    this.start = start
+    this.end = end
+  }
+
+  text(constant: Uint8Array): void {
+    this.span(ValueType.text, constant, 0, constant.length)
+  }
+
+  integer(type: ValueType, lo: number, hi: number): void {
+    this.type = type
+    this.lo = lo
+    this.hi = hi
+  }
+
+  real(value: number): void {
+    this.type = ValueType.double
+    this.double = value
+  }
+
+  /** Whether it is text or bytes equal to `bytes`. */
+  equals(bytes: Uint8Array): boolean {
+    if (this.type !== ValueType.text && this.type !== ValueType.bytes) return false
+    return sameBytes(this.buf, this.start, this.end, bytes, 0, bytes.length)
+  }
+
+  /** As a string: text as it is, numbers in decimal, nothing for what is absent. */
+  toString(): string {
+    if (this.type === ValueType.none) return ''
+    if (this.type === ValueType.double) return String(this.double)
+    if (this.type === ValueType.bool) return this.lo === 1 ? 'true' : 'false'
+    if (this.type === ValueType.int || this.type === ValueType.uint) {
+      const bits = (BigInt(this.hi >>> 0) << 32n) | BigInt(this.lo >>> 0)
+      return String(this.type === ValueType.int ? BigInt.asIntN(64, bits) : bits)
+    }
+    return Buffer.from(this.buf.buffer, this.buf.byteOffset + this.start, this.end - this.start).toString()
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+/** Whether two spans hold the same bytes. */
+export function sameBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  const size = aEnd - aStart
+  if (size !== bEnd - bStart) return false
+  for (let i = size - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false
+  return true
+}
