@@ -14,6 +14,29 @@ import type { Counter, Labels, Metrics } from './runtime/metrics.ts'
 import type { Batch } from './telemetry/batch.ts'
 import type { Format } from './telemetry/format.ts'
 
+export {
+  anything,
+  block,
+  bool,
+  duration,
+  either,
+  endpoint,
+  int,
+  list,
+  map,
+  number,
+  object,
+  oneOf,
+  path,
+  port,
+  Secret,
+  secret,
+  size,
+  text,
+  tlsClient,
+  tlsServer,
+  url,
+} from './config/fields.ts'
 export type { Admission, Verdict } from './delivery/admission.ts'
 export { Refused } from './delivery/admission.ts'
 export type { DropReason } from './delivery/reasons.ts'

@@ -16,6 +16,7 @@ export const dropReasons = {
   socket_overflow: 'the kernel dropped datagrams before they could be read',
   series_limit: 'the table of series was full',
   expired: 'they were held past their time',
+  fault: 'a component failed while it handled them, which is a bug of the component',
 } as const
 
 export type DropReason = keyof typeof dropReasons

@@ -1,0 +1,15 @@
+import { findingsText, readConfiguration } from './configuration.ts'
+import { ExitCode } from './exit-codes.ts'
+
+/** Reports every problem of a configuration without starting anything. */
+export async function check(files: readonly string[], set: readonly string[]): Promise<number> {
+  const configuration = await readConfiguration(files, set)
+  process.stderr.write(findingsText(configuration))
+  const { length } = configuration.problems
+  if (length > 0) {
+    process.stderr.write(`\n${length} ${length === 1 ? 'problem' : 'problems'}\n`)
+    return ExitCode.config
+  }
+  process.stdout.write('the configuration is valid\n')
+  return ExitCode.ok
+}

@@ -1,0 +1,93 @@
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Catalogue } from '../components.ts'
+import { formatProblems, type Problem } from '../config/diagnostics.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import type { Config, ServiceSettings } from '../config/schema.ts'
+import { validate } from '../config/validate.ts'
+import { checkEdges } from '../engine/check-edges.ts'
+import type { Instance, Plan } from '../engine/plan.ts'
+import type { AnySpec } from '../plugin.ts'
+
+/** What came of reading a configuration: a plan when nothing is wrong. */
+export interface Configuration {
+  readonly plan?: Plan
+  readonly service?: ServiceSettings
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+/** What all queues together may hold unless `service.memory_limit` says otherwise. */
+const defaultMemoryLimit = 256 << 20
+
+/** Reads, merges and checks the files, loads the plugins they name. Never throws: what is wrong is in `problems`. */
+export async function readConfiguration(files: readonly string[], set: readonly string[]): Promise<Configuration> {
+  const loaded = loadConfig(files, { set, env: process.env })
+  const catalogue = new Catalogue()
+  const pluginProblems = await loadPlugins(loaded, files, catalogue)
+  const { config, problems, warnings } = await validate(loaded, catalogue)
+  if (pluginProblems.length > 0) return { problems: [...pluginProblems, ...problems], warnings }
+  if (!config) return { problems, warnings }
+  const plan = planOf(config)
+  const edges = checkEdges(plan).map(({ pipeline, message }): Problem => {
+    const path = ['service', 'pipelines', pipeline]
+    return { code: 'TR_CONFIG_FORMAT', location: loaded.at(path), path: path.join('.'), message }
+  })
+  return edges.length > 0 ? { problems: edges, warnings } : { plan, service: config.service, problems, warnings }
+}
+
+/** Every problem and warning as people read them; empty when there are none. */
+export function findingsText({ problems, warnings }: Configuration): string {
+  const parts = [formatProblems(problems)]
+  if (warnings.length > 0) parts.push(formatProblems(warnings).replace(/^(\S)/gm, 'warning: $1'))
+  const text = parts.filter((part) => part !== '').join('\n\n')
+  return text === '' ? '' : `${text}\n`
+}
+
+async function loadPlugins(loaded: LoadedConfig, files: readonly string[], catalogue: Catalogue): Promise<Problem[]> {
+  const service = loaded.value.service as { plugins?: unknown } | undefined
+  const paths = Array.isArray(service?.plugins) ? service.plugins.map(String) : []
+  const problems: Problem[] = []
+  for (const [i, path] of paths.entries()) {
+    const at = ['service', 'plugins', i]
+    const location = loaded.at(at)
+    try {
+      // Relative to the file that names it; a bare name is an installed package.
+      const base = dirname(resolve(files.includes(location.file) ? location.file : '.'))
+      const target = /^[./]/.test(path) ? pathToFileURL(resolve(base, path)).href : path
+      for (const spec of specsOf(await import(target))) catalogue.add(spec)
+    } catch (error) {
+      const message = `cannot load plugin "${path}": ${(error as Error).message}`
+      const hint = 'a plugin is a module whose default export is made by a define… call of tailrace/plugin, or a list of them'
+      problems.push({ code: 'TR_CONFIG_PLUGIN', location, path: at.join('.'), message, hint })
+    }
+  }
+  return problems
+}
+
+function specsOf(module: { default?: unknown }): AnySpec[] {
+  const specs = Array.isArray(module.default) ? module.default : [module.default]
+  const isSpec = (spec: unknown): spec is AnySpec => typeof (spec as AnySpec | undefined)?.create === 'function'
+  if (!specs.every(isSpec)) throw new Error('its default export is not a component')
+  return specs
+}
+
+function planOf(config: Config): Plan {
+  const { receivers, processors, exporters, connectors, extensions, pipelines, service } = config
+  const instances = [...receivers, ...processors, ...exporters, ...connectors, ...extensions].map(
+    ({ key, entry, config, required }): Instance => ({ id: key, spec: entry as AnySpec, config, required }),
+  )
+  return {
+    instances,
+    pipelines: pipelines.map(({ key, kind, receivers, processors, exporters }) => ({
+      id: key,
+      format: kind,
+      receivers,
+      processors,
+      exporters,
+    })),
+    extensions: service.extensions,
+    memoryLimit: service.memory_limit ?? defaultMemoryLimit,
+    shutdownTimeoutMs: service.shutdown_timeout,
+  }
+}

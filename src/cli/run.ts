@@ -1,0 +1,99 @@
+import { findingsText, readConfiguration } from './configuration.ts'
+import { ExitCode } from './exit-codes.ts'
+import type { ServiceSettings } from '../config/schema.ts'
+import { Budget } from '../delivery/budget.ts'
+import { Ledger } from '../delivery/ledger.ts'
+import type { Shared } from '../engine/host.ts'
+import type { Plan } from '../engine/plan.ts'
+import { buildGraph, type Graph } from '../pipeline.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { type Level, type Log, newLog } from '../runtime/log.ts'
+import { Metrics } from '../runtime/metrics.ts'
+import { statusReport } from './status-report.ts'
+
+export interface RunOptions {
+  set: readonly string[]
+  logFormat?: string
+  featureGates?: string
+}
+
+/** Runs the pipelines until SIGTERM or SIGINT; answers the exit code. */
+export async function run(files: readonly string[], options: RunOptions): Promise<number> {
+  const configuration = await readConfiguration(files, options.set)
+  process.stderr.write(findingsText(configuration))
+  const { plan, service } = configuration
+  if (!plan || !service) return ExitCode.config
+  const { shared, log, closeTelemetry } = await newShared(plan, service, options)
+  if (options.featureGates) log.warn('feature gates are ignored: there are none here', { gates: options.featureGates })
+  const { starting, stopping } = service.telemetry.logs
+  if (starting) log.line(starting)
+  const stopped = whenAskedToStop()
+  const unwatch = watchProcess(log, shared)
+  let graph: Graph | undefined
+  try {
+    graph = buildGraph(plan, shared)
+    await graph.start()
+  } catch (error) {
+    log.error((error as Error).message)
+    await graph?.stop(AbortSignal.timeout(0))
+    unwatch()
+    return ExitCode.failed
+  }
+  log.info('ready: everything is running', { pipelines: plan.pipelines.length })
+  const signal = await stopped
+  log.info(`${signal} received: draining`, { within: `${plan.shutdownTimeoutMs} ms` })
+  await graph.stop(AbortSignal.timeout(plan.shutdownTimeoutMs))
+  if (stopping) log.line(stopping)
+  await closeTelemetry()
+  unwatch()
+  return ExitCode.ok
+}
+
+async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: RunOptions) {
+  const { logs } = service.telemetry
+  const metrics = new Metrics()
+  const ledger = new Ledger()
+  const telemetry = wantsOtlp(service) ? await (await import('../runtime/otel.ts')).newOtel(service, metrics, ledger) : undefined
+  const log = newLog({
+    level: logs.level.toLowerCase() as Level,
+    format: logFormat === 'json' || logs.encoding === 'json' ? 'json' : 'text',
+    stamp: logs.rfc3339 ? 'rfc3339' : 'local',
+    ...(telemetry && { tee: telemetry.log }),
+  })
+  const shared: Shared = { log, clock: systemClock, metrics, ledger, budget: new Budget('service', plan.memoryLimit) }
+  return { shared, log, closeTelemetry: async () => telemetry?.close() }
+}
+
+const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
+  telemetry.logs.processors !== undefined ||
+  telemetry.traces.processors !== undefined ||
+  telemetry.metrics.readers.some((reader) => reader.periodic !== undefined)
+
+/** Resolves with the name of the first signal that asks for an end. A second one ends the process at once. */
+function whenAskedToStop(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(ExitCode.failed)
+      asked = true
+      resolve(signal)
+    }
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+  })
+}
+
+/** Signals that only ask, and faults that must not end the process. */
+function watchProcess(log: Log, shared: Shared): () => void {
+  const report = () => void process.stderr.write(statusReport(shared))
+  const hangUp = () => log.warn('SIGHUP received: a changed configuration takes effect with a restart')
+  const fault = (error: unknown) => {
+    const { stack } = error as Error
+    log.error('a fault of the program; going on', { error: stack?.split('\n').slice(0, 4).join(' | ') ?? String(error) })
+  }
+  const handlers = { SIGUSR1: report, SIGHUP: hangUp, uncaughtException: fault, unhandledRejection: fault }
+  for (const [name, handler] of Object.entries(handlers)) process.on(name, handler)
+  return () => {
+    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler)
+  }
+}

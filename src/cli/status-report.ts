@@ -1,0 +1,45 @@
+import type { Account } from '../delivery/ledger.ts'
+import type { Shared } from '../engine/host.ts'
+import type { Labels } from '../runtime/metrics.ts'
+
+/** What runs right now, as text for a person: the answer to SIGUSR1. */
+export function statusReport({ ledger, metrics, budget }: Shared): string {
+  const { rss, heapUsed, external } = process.memoryUsage()
+  const { user, system } = process.cpuUsage()
+  const lines = [
+    `tailrace, process ${process.pid}, up ${Math.round(process.uptime())} s, CPU ${((user + system) / 1e6).toFixed(2)} s`,
+    `memory: ${mebibytes(rss)} resident, ${mebibytes(heapUsed)} heap, ${mebibytes(external)} buffers, ${mebibytes(budget.used)} in queues`,
+    '',
+    ...ledgerLines(ledger.accounts),
+    '',
+  ]
+  for (const family of metrics.families()) {
+    for (const { labels, value } of family.series) lines.push(`  ${family.name}${labelText(labels)} ${value}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** The books, a line per account: what came in, what became of it, and every loss by its reason. */
+export function ledgerLines(accounts: readonly Account[]): string[] {
+  return accounts.map((account) => {
+    const name = `${account.kind} ${account.id}${labelText(account.labels)}`
+    const losses = account.losses().map(([reason, n]) => `${reason} ${n}`)
+    const lost = losses.length > 0 ? `, dropped ${account.droppedTotal} (${losses.join(', ')})` : ''
+    return `  ${name}: ${fatesOf(account)}${lost}`
+  })
+}
+
+function fatesOf(account: Account): string {
+  if (account.kind === 'receiver') {
+    return `offered ${account.offered} = taken ${account.taken} + refused ${account.refused} + waiting ${account.held()}`
+  }
+  if (account.kind === 'queue') return `received ${account.received} = sent ${account.sent} + held ${account.held()}`
+  return `received ${account.received} = passed ${account.passed} + consumed ${account.consumed}; made ${account.made}`
+}
+
+const labelText = (labels: Labels): string => {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
+  return pairs.length > 0 ? ` {${pairs.join(', ')}}` : ''
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(1)} MiB`

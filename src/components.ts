@@ -1,0 +1,64 @@
+import type { AnySpec, ComponentKind } from './plugin.ts'
+
+type Load = () => Promise<{ default: AnySpec }>
+
+/** Every component of the core, one line each. A component's code is loaded when a configuration names it. */
+const core: Record<ComponentKind, Record<string, Load>> = {
+  receiver: {
+    dropsonde: () => import('./receivers/dropsonde/index.ts'),
+    loggregator: () => import('./receivers/loggregator/index.ts'),
+    prometheus: () => import('./receivers/prometheus/index.ts'),
+    sample_app: () => import('./receivers/sample-app/index.ts'),
+    statsd: () => import('./receivers/statsd/index.ts'),
+  },
+  processor: {
+    counter_totals: () => import('./processors/counter-totals/index.ts'),
+    envelope_tags: () => import('./processors/envelope-tags/index.ts'),
+    filter: () => import('./processors/filter/index.ts'),
+  },
+  exporter: {
+    debug: () => import('./exporters/debug/index.ts'),
+    firehose: () => import('../plugins/firehose/index.ts'),
+    loggregator: () => import('./exporters/loggregator/index.ts'),
+    otlp: () => import('./exporters/otlp/index.ts'),
+  },
+  connector: {},
+  extension: {
+    metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
+  },
+}
+
+/** Other names of core components, where the Collector renamed one. */
+const aliases: Partial<Record<ComponentKind, Record<string, string>>> = {
+  exporter: { otlp_grpc: 'otlp' },
+}
+
+/** The components a configuration can name: the core's and those of loaded plugins. */
+export class Catalogue {
+  private readonly added = new Map<string, AnySpec>()
+
+  /** Makes a plugin's component known. Its name must be free. */
+  add(spec: AnySpec): void {
+    const key = `${spec.kind}/${spec.type}`
+    if (this.added.has(key) || core[spec.kind][spec.type]) {
+      throw new Error(`there already is a ${spec.kind} named "${spec.type}"`)
+    }
+    this.added.set(key, spec)
+  }
+
+  async find(kind: ComponentKind, type: string): Promise<AnySpec | undefined> {
+    const name = aliases[kind]?.[type] ?? type
+    const added = this.added.get(`${kind}/${name}`)
+    if (added) return added
+    const load = core[kind][name]
+    return load && (await load()).default
+  }
+
+  /** Types of a kind, sorted; aliases are left out. */
+  types(kind: ComponentKind): string[] {
+    const added = [...this.added.values()].filter((spec) => spec.kind === kind).map((spec) => spec.type)
+    return [...Object.keys(core[kind]), ...added].sort()
+  }
+}
+
+export const componentKinds = Object.keys(core) as ComponentKind[]

@@ -1,0 +1,44 @@
+import type { Account } from '../delivery/ledger.ts'
+import type { Consumer } from '../plugin.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import type { Format } from '../telemetry/format.ts'
+import type { Converter } from './converters.ts'
+
+/** One taker of a converter's output, and what it takes right now. */
+export interface Taker {
+  readonly consumer: Consumer
+  takes(): readonly Format[]
+}
+
+/** A conversion between two ends whose formats do not fit: one per producer, shared by all takers. */
+export class ConverterNode implements Consumer {
+  private readonly converter: Converter
+  private readonly account: Account
+  private readonly takers: readonly Taker[]
+  private readonly now: () => number
+
+  constructor(converter: Converter, account: Account, takers: readonly Taker[], now: () => number) {
+    this.converter = converter
+    this.account = account
+    this.takers = takers
+    this.now = now
+  }
+
+  consume(batch: Batch): void {
+    const { account, takers } = this
+    account.received += batch.count
+    const wanted = this.converter.to.filter((format) => takers.some((taker) => taker.takes().includes(format)))
+    const { batches, notRepresentable } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
+    account.drop('not_representable', notRepresentable)
+    account.consumed += batch.count - notRepresentable
+    const deliveries = batches.flatMap((made) =>
+      takers.filter((taker) => taker.takes().includes(made.format)).map((taker) => ({ made, taker })),
+    )
+    if (deliveries.length === 0) for (const receipt of batch.receipts) receipt.settle('delivered')
+    else for (const receipt of batch.receipts) receipt.fork(deliveries.length - 1)
+    for (const made of batches) account.made += made.count
+    for (const { made, taker } of deliveries) taker.consumer.consume(made.withReceipts(batch.receipts))
+  }
+}
+
+const nothing = { batches: [], notRepresentable: 0 }

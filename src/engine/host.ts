@@ -1,0 +1,58 @@
+import type { Budget } from '../delivery/budget.ts'
+import type { Account, Ledger } from '../delivery/ledger.ts'
+import type { ComponentKind, Host } from '../plugin.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Labels, Metrics } from '../runtime/metrics.ts'
+
+/** What all components of one process share. */
+export interface Shared {
+  readonly log: Log
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly ledger: Ledger
+  readonly budget: Budget
+}
+
+export interface HostOptions {
+  kind: ComponentKind
+  type: string
+  id: string
+  pipeline?: string
+  /** The books of a receiver or processor; an exporter opens one per queue. */
+  account?: Account
+  readsOrigins: boolean
+  extension: (id: string) => unknown
+}
+
+/** The host of one component. Its own metrics are named `tailrace_<type>_<name>`, told apart by the label `id`. */
+export function newHost(shared: Shared, options: HostOptions): Host {
+  const { kind, type, id, pipeline, account } = options
+  const own = (labels: Labels = {}): Labels => ({ id, ...(pipeline && { pipeline }), ...labels })
+  const books = () => {
+    if (!account) throw new Error(`${kind} ${id} has no books of its own: an exporter counts in host.account()`)
+    return account
+  }
+  return {
+    kind,
+    id,
+    pipeline,
+    log: shared.log.named(id),
+    clock: shared.clock,
+    metrics: shared.metrics,
+    ledger: shared.ledger,
+    budget: shared.budget,
+    readsOrigins: options.readsOrigins,
+    dropped(reason, records) {
+      // A receiver drops before it offers: the law counts these records as offered too.
+      if (kind === 'receiver') books().offered += records
+      books().drop(reason, records)
+    },
+    consumed: (records) => void (books().consumed += records),
+    made: (records) => void (books().made += records),
+    counter: (name, help, labels) => shared.metrics.counter(`tailrace_${type}_${name}_total`, help, own(labels)),
+    gauge: (name, help, read, labels) => shared.metrics.observe(`tailrace_${type}_${name}`, help, own(labels), read),
+    account: (labels) => shared.ledger.open('queue', id, labels),
+    extension: <T>(wanted: string) => options.extension(wanted) as T | undefined,
+  }
+}

@@ -1,0 +1,159 @@
+import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
+import type { Budget } from '../delivery/budget.ts'
+import { entryCost } from '../delivery/budget.ts'
+import type { Account } from '../delivery/ledger.ts'
+import type { Consumer, Intake } from '../plugin.ts'
+import type { Batch } from '../telemetry/batch.ts'
+
+export interface IntakeOptions {
+  next: Consumer
+  account: Account
+  budget: Budget
+  /** The queues that a batch from here can reach. Asked at every offer. */
+  admissions: () => readonly Admission[]
+  /** False: everything is taken, and full queues drop in their own branch. */
+  pushesBack: boolean
+}
+
+interface Waiting {
+  batch: Batch
+  cost: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+/**
+ * Where a receiver delivers one format. All reachable queues are asked in one turn before any processor runs: all say
+ * yes and the batch runs through every branch in that turn, or nobody gets it and no state was touched.
+ */
+export class ReceiverIntake implements Intake {
+  private readonly options: IntakeOptions
+  private readonly waiting: Waiting[] = []
+  private waitingRecords = 0
+  private listening = false
+
+  constructor(options: IntakeOptions) {
+    this.options = options
+  }
+
+  /** Records that wait for room. */
+  get held(): number {
+    return this.waitingRecords
+  }
+
+  offer(batch: Batch, signal?: AbortSignal): void | Promise<void> {
+    const { account, pushesBack } = this.options
+    account.offered += batch.count
+    if (!pushesBack) return this.run(batch)
+    if (this.waiting.length > 0) return this.wait(batch, signal)
+    const verdict = this.ask(batch)
+    if (verdict === undefined) return this.run(batch)
+    if (verdict === 'wait') return this.wait(batch, signal)
+    account.refused += batch.count
+    throw verdict
+  }
+
+  /** Refuses whatever still waits: the process stops. */
+  close(): void {
+    for (const entry of this.waiting.splice(0)) this.refuse(entry, new Refused('the agent is shutting down'))
+  }
+
+  private run(batch: Batch): void {
+    const { account, next, pushesBack, admissions } = this.options
+    account.taken += batch.count
+    try {
+      next.consume(batch)
+    } finally {
+      if (pushesBack) for (const queue of admissions()) queue.settle()
+    }
+  }
+
+  private ask(batch: Batch): Verdict {
+    const { budget, admissions } = this.options
+    if (!budget.fits(entryCost(batch.size, batch.count))) return new Refused('data refused due to high memory usage', 1000)
+    const queues = admissions()
+    let verdict: Verdict
+    for (const queue of queues) {
+      const answer = queue.admit()
+      if (answer === 'wait') verdict ??= answer
+      else if (answer) verdict = answer
+      if (answer instanceof Refused) break
+    }
+    if (verdict !== undefined) for (const queue of queues) queue.settle()
+    return verdict
+  }
+
+  private wait(batch: Batch, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(this.withdrawn(batch))
+    const cost = entryCost(batch.size, batch.count)
+    return new Promise((resolve, reject) => {
+      const withdraw = () => {
+        const at = this.waiting.indexOf(entry)
+        if (at < 0) return
+        this.waiting.splice(at, 1)
+        this.refuse(entry, new Refused('withdrawn'))
+      }
+      const entry: Waiting = {
+        batch,
+        cost,
+        resolve: () => {
+          signal?.removeEventListener('abort', withdraw)
+          resolve()
+        },
+        reject,
+      }
+      signal?.addEventListener('abort', withdraw, { once: true })
+      this.waiting.push(entry)
+      this.waitingRecords += batch.count
+      this.options.budget.take(cost)
+      this.listen()
+    })
+  }
+
+  private withdrawn(batch: Batch): Refused {
+    this.options.account.refused += batch.count
+    return new Refused('withdrawn')
+  }
+
+  private refuse(entry: Waiting, error: Refused): void {
+    this.release(entry)
+    this.options.account.refused += entry.batch.count
+    entry.reject(error)
+  }
+
+  private release(entry: Waiting): void {
+    this.waitingRecords -= entry.batch.count
+    this.options.budget.give(entry.cost)
+  }
+
+  /** Asks to be told when any reachable queue has room. */
+  private listen(): void {
+    if (this.listening) return
+    this.listening = true
+    const again = () => {
+      if (!this.listening) return
+      this.listening = false
+      this.pump()
+    }
+    for (const queue of this.options.admissions()) queue.onRoom(again)
+  }
+
+  /** First come, first served: the head goes on as soon as every queue takes it. */
+  private pump(): void {
+    for (let head = this.waiting[0]; head; head = this.waiting[0]) {
+      // Its own charge must not stand in its way.
+      this.options.budget.give(head.cost)
+      const verdict = this.ask(head.batch)
+      this.options.budget.take(head.cost)
+      if (verdict === 'wait') return this.listen()
+      this.waiting.shift()
+      if (verdict) {
+        this.refuse(head, verdict)
+        continue
+      }
+      this.release(head)
+      this.run(head.batch)
+      head.resolve()
+    }
+  }
+}

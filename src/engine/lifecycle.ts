@@ -1,0 +1,79 @@
+import type { Component, ComponentKind } from '../plugin.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Instance } from './plan.ts'
+
+interface Member {
+  readonly kind: ComponentKind
+  readonly id: string
+  readonly required: boolean
+  readonly component: Component
+  started: boolean
+}
+
+/** Kinds in the order in which they start; they stop the other way round. */
+const startOrder: readonly ComponentKind[] = ['extension', 'exporter', 'processor', 'connector', 'receiver']
+
+/** Starts and stops the components of a graph, each kind in its turn. */
+export class Lifecycle {
+  private readonly members: Member[] = []
+  private readonly between: (() => void)[] = []
+  private readonly log: Log
+
+  constructor(log: Log) {
+    this.log = log
+  }
+
+  add(instance: Instance, component: Component): void {
+    const { id, required, spec } = instance
+    this.members.push({ kind: spec.kind, id, required, component, started: false })
+  }
+
+  /** Runs `fn` when all receivers have stopped. */
+  afterReceivers(fn: () => void): void {
+    this.between.push(fn)
+  }
+
+  component(kind: ComponentKind, id: string): Component | undefined {
+    return this.members.find((member) => member.kind === kind && member.id === id)?.component
+  }
+
+  async start(): Promise<void> {
+    for (const kind of startOrder) for (const member of this.of(kind)) await this.startOne(member)
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    for (const kind of startOrder.toReversed()) {
+      const members = this.of(kind).toReversed()
+      if (kind === 'extension') for (const member of members) await this.stopOne(member, deadline)
+      else await Promise.all(members.map((member) => this.stopOne(member, deadline)))
+      if (kind === 'receiver') for (const fn of this.between) fn()
+    }
+  }
+
+  ready(): boolean {
+    return this.members.every((m) => !m.required || (m.started && (m.component.ready?.() ?? true)))
+  }
+
+  private of(kind: ComponentKind): Member[] {
+    return this.members.filter((member) => member.kind === kind)
+  }
+
+  private async startOne(member: Member): Promise<void> {
+    try {
+      await member.component.start()
+      member.started = true
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (member.required) throw new Error(`failed to start ${member.kind} "${member.id}": ${reason}`, { cause: error })
+      this.log.named(member.id).error('did not start and is not required: going on without it', { reason })
+    }
+  }
+
+  private async stopOne(member: Member, deadline: AbortSignal): Promise<void> {
+    try {
+      await member.component.stop(deadline)
+    } catch (error) {
+      this.log.named(member.id).error('did not stop cleanly', { reason: String(error) })
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import type { Account } from '../delivery/ledger.ts'
+import type { Consumer, Process } from '../plugin.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Batch } from '../telemetry/batch.ts'
+
+/** A place in the graph whose identity never changes, while what stands behind it may: the seam a reload needs. */
+export class Port implements Consumer {
+  target: Consumer
+
+  constructor(target: Consumer = nowhere) {
+    this.target = target
+  }
+
+  consume(batch: Batch): void {
+    this.target.consume(batch)
+  }
+}
+
+const nowhere: Consumer = {
+  consume() {
+    throw new Error('a port of the graph was used before it was connected')
+  },
+}
+
+/** Hands every batch to all: nothing is copied, since batches are immutable. */
+export function fanOut(targets: readonly Consumer[]): Consumer {
+  if (targets.length === 1) return targets[0]!
+  return {
+    consume(batch) {
+      for (const receipt of batch.receipts) receipt.fork(targets.length - 1)
+      for (const target of targets) target.consume(batch)
+    },
+  }
+}
+
+/** Runs a processor and keeps its side of the books. A processor that throws loses the batch, not the process. */
+export class ProcessorNode implements Consumer {
+  private readonly process: Process
+  private readonly account: Account
+  private readonly next: Consumer
+  private readonly log: Log
+
+  constructor(process: Process, account: Account, next: Consumer, log: Log) {
+    this.process = process
+    this.account = account
+    this.next = next
+    this.log = log
+  }
+
+  consume(batch: Batch): void {
+    const { account } = this
+    account.received += batch.count
+    const before = account.made + account.consumed + account.droppedTotal
+    const madeBefore = account.made
+    let out: Batch | undefined
+    try {
+      out = this.process(batch)
+    } catch (error) {
+      if (account.dropped('fault') === 0) this.log.error('failed on a batch, which is lost', { error: String(error) })
+      account.drop('fault', batch.count - (account.made + account.consumed + account.droppedTotal - before))
+    }
+    const count = out?.count ?? 0
+    account.passed += count - (account.made - madeBefore)
+    if (out && count > 0) this.next.consume(out)
+    else for (const receipt of batch.receipts) receipt.settle('delivered')
+  }
+}

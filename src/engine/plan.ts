@@ -1,0 +1,34 @@
+import type { AnySpec } from '../plugin.ts'
+import type { Format } from '../telemetry/format.ts'
+
+/** A configured component: its spec, its parsed settings. */
+export interface Instance<S extends AnySpec = AnySpec> {
+  /** As written: `statsd` or `statsd/second`. */
+  readonly id: string
+  readonly spec: S
+  readonly config: unknown
+  /** Whether the process may run without it when it cannot start. */
+  readonly required: boolean
+}
+
+/** A pipeline with the ids it names, in order. */
+export interface PipelinePlan {
+  /** As written: `logs/app`. */
+  readonly id: string
+  readonly format: Format
+  readonly receivers: readonly string[]
+  readonly processors: readonly string[]
+  readonly exporters: readonly string[]
+}
+
+/** A checked configuration: everything the engine needs to build the graph. Ids are unique within their kind. */
+export interface Plan {
+  readonly instances: readonly Instance[]
+  readonly pipelines: readonly PipelinePlan[]
+  /** Ids of extensions in start order. */
+  readonly extensions: readonly string[]
+  /** Bytes that all queues and assembly buffers together may hold. */
+  readonly memoryLimit: number
+  /** How long a stop may take before what is left is dropped and counted, in milliseconds. */
+  readonly shutdownTimeoutMs: number
+}

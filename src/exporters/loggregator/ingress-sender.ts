@@ -1,0 +1,66 @@
+import { Dropped, Retryable, type Sender, type SendResult, sent } from '../../delivery/sender.ts'
+import type { ClientStream, GrpcClient } from '../../net/grpc-client.ts'
+import type { GrpcError } from '../../net/status.ts'
+import type { Log } from '../../plugin.ts'
+import type { Batch } from '../../telemetry/batch.ts'
+import { envelopeMessages } from './envelope-messages.ts'
+
+/** Paths of the ingress service (loggregator-api, v2/ingress.proto). */
+const paths = {
+  batch_sender: '/loggregator.v2.Ingress/BatchSender',
+  sender: '/loggregator.v2.Ingress/Sender',
+}
+export type Method = keyof typeof paths
+export const methods = Object.keys(paths) as Method[]
+
+export interface IngressSenderOptions {
+  client: GrpcClient
+  method: Method
+  log: Log
+}
+
+/**
+ * One long-lived client stream to one destination. The peer never answers, so "sent" means that the bytes were handed
+ * to the connection; one write is outstanding at a time. What the peer cannot have got is offered again, what was on
+ * its way when the stream broke is lost and counted.
+ */
+export function newIngressSender({ client, method, log }: IngressSenderOptions): Sender {
+  let stream: ClientStream | undefined
+  let wasOpen = false
+  let failing = false
+
+  const open = (): ClientStream => {
+    const opened = client.clientStream(paths[method])
+    wasOpen = false
+    void opened.opened.then(() => {
+      if (stream !== opened || client.state !== 'ready') return
+      wasOpen = true
+      failing = false
+    })
+    void opened.closed.then(() => {
+      if (stream === opened) stream = undefined
+    })
+    stream = opened
+    return opened
+  }
+  const failed = (error: GrpcError, written: ClientStream): Error => {
+    if (stream === written) stream = undefined
+    if (!failing) log.warn(`Error while flushing: ${error.message}`)
+    failing = true
+    return wasOpen ? new Dropped('connection', error.message) : new Retryable(error.message, { cause: error })
+  }
+  return {
+    connect: () => client.connect(),
+    send(batch: Batch): Promise<SendResult> {
+      const current = stream ?? open()
+      const message = method === 'sender' ? envelopeMessages(batch) : batch.grpcMessage()
+      return new Promise((resolve, reject) => {
+        current.write(message, (error) => (error ? reject(failed(error, current)) : resolve(sent(batch.count))))
+      })
+    },
+    async close() {
+      await stream?.end()
+      await client.close()
+    },
+  }
+}

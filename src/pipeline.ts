@@ -1,0 +1,226 @@
+/**
+ * Builds the graph from a checked configuration and runs its life: create, start, stop. Knows kinds of components and
+ * formats of batches; knows no component.
+ */
+import type { Account } from './delivery/ledger.ts'
+import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
+import { ConverterNode, type Taker } from './engine/converter-node.ts'
+import { findConverter } from './engine/converters.ts'
+import { newHost, type Shared } from './engine/host.ts'
+import { ReceiverIntake } from './engine/intake.ts'
+import { Lifecycle } from './engine/lifecycle.ts'
+import { fanOut, Port, ProcessorNode } from './engine/nodes.ts'
+import type { Instance, PipelinePlan, Plan } from './engine/plan.ts'
+import type {
+  ComponentKind,
+  ConnectorSpec,
+  Consumer,
+  Exporter,
+  ExporterSpec,
+  ExtensionSpec,
+  Host,
+  ProcessorSpec,
+  ReceiverSpec,
+} from './plugin.ts'
+import type { Format } from './telemetry/format.ts'
+
+/** A configuration that no graph can be made of; the message names both ends. */
+export class GraphError extends Error {}
+
+export interface Graph {
+  /** Starts everything in order; rejects with the first failure of a required component, after stopping the rest. */
+  start(): Promise<void>
+  /** Receivers first, then what they feed. Records that are left when `deadline` aborts are dropped and counted. */
+  stop(deadline: AbortSignal): Promise<void>
+  /** Whether every required component says it can do its work. */
+  ready(): boolean
+}
+
+/** Creates every component, from the exporters back to the receivers. Throws `GraphError` when the ends do not fit. */
+export function buildGraph(plan: Plan, shared: Shared): Graph {
+  const [wrong] = checkEdges(plan)
+  if (wrong) throw new GraphError(`pipeline "${wrong.pipeline}": ${wrong.message}`)
+  return new GraphBuilder(plan, shared).build()
+}
+
+class GraphBuilder {
+  private readonly plan: Plan
+  private readonly shared: Shared
+  private readonly life: Lifecycle
+  private readonly exporters = new Map<string, Exporter>()
+  private readonly connectors = new Map<string, { consumer: Port; next: Port }>()
+  private readonly readsOrigins: boolean
+
+  constructor(plan: Plan, shared: Shared) {
+    this.plan = plan
+    this.shared = shared
+    this.life = new Lifecycle(shared.log)
+    this.readsOrigins = plan.instances.some(({ spec }) => 'readsOrigins' in spec && spec.readsOrigins === true)
+  }
+
+  build(): Graph {
+    for (const id of this.plan.extensions) this.addExtension(this.instance('extension', id) as Instance<ExtensionSpec>)
+    const used = new Set(this.plan.pipelines.flatMap((pipeline) => pipeline.exporters))
+    for (const id of used) this.addSink(id)
+    const heads = new Map(this.plan.pipelines.map((pipeline) => [pipeline.id, this.pipelineHead(pipeline)]))
+    for (const [id, { next }] of this.connectors) next.target = this.connectorTarget(id, heads)
+    const receivers = new Set(this.plan.pipelines.flatMap((pipeline) => pipeline.receivers))
+    for (const id of receivers) if (!this.connectors.has(id)) this.addReceiver(id, heads)
+    return this.life
+  }
+
+  private addExtension(instance: Instance<ExtensionSpec>): void {
+    const host = this.host(instance)
+    this.life.add(instance, instance.spec.create({ config: instance.config, host }))
+  }
+
+  private addSink(id: string): void {
+    const exporter = this.find('exporter', id) as Instance<ExporterSpec> | undefined
+    if (exporter) {
+      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter) })
+      this.exporters.set(id, made)
+      this.life.add(exporter, made)
+      return
+    }
+    const connector = this.instance('connector', id) as Instance<ConnectorSpec>
+    const next = new Port()
+    const account = this.shared.ledger.open('processor', id)
+    const host = this.host(connector, { account })
+    const made = connector.spec.create({ config: connector.config, host, next })
+    this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
+    this.connectors.set(id, { consumer: new Port(made), next })
+  }
+
+  /** The entry of a pipeline: its processors in a row, then everything its exporters need. */
+  private pipelineHead(pipeline: PipelinePlan): Consumer {
+    let next = this.pipelineTail(pipeline)
+    for (const id of pipeline.processors.toReversed()) next = this.addProcessor(id, pipeline, next)
+    return new Port(next)
+  }
+
+  private addProcessor(id: string, pipeline: PipelinePlan, next: Consumer): Consumer {
+    const instance = this.instance('processor', id) as Instance<ProcessorSpec>
+    const { format } = pipeline
+    const account = this.shared.ledger.open('processor', id, { pipeline: pipeline.id })
+    const host = this.host(instance, { account, pipeline: pipeline.id })
+    const made = instance.spec.create({ config: instance.config, host, format })
+    if (typeof made === 'function') return new ProcessorNode(made, account, next, host.log)
+    this.life.add(instance, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
+    return new ProcessorNode(made.process, account, next, host.log)
+  }
+
+  /** What the last processor hands to: every exporter, those that need another format behind one shared converter. */
+  private pipelineTail(pipeline: PipelinePlan): Consumer {
+    const direct: Consumer[] = []
+    const converted: Taker[] = []
+    for (const id of pipeline.exporters) {
+      const formats = this.sinkFormats(id)
+      const consumer = this.connectors.get(id)?.consumer ?? this.exporters.get(id)!
+      if (formats.includes(pipeline.format)) direct.push(consumer)
+      else if (formats.length > 0) converted.push({ consumer, takes: () => this.exporters.get(id)?.takes ?? formats })
+    }
+    const node = converted.length > 0 ? [this.converter(pipeline.format, converted, pipeline.id)] : []
+    return fanOut([...direct, ...node])
+  }
+
+  private converter(from: Format, takers: readonly Taker[], pipeline: string): Consumer {
+    const formats = new Set(takers.flatMap((taker) => taker.takes()))
+    const converter = findConverter(from, [...formats])!
+    const account = this.shared.ledger.open('processor', `${from} to ${converter.to.join(', ')}`, { pipeline })
+    return new ConverterNode(converter, account, takers, this.shared.clock.now)
+  }
+
+  private sinkFormats(id: string): readonly Format[] {
+    return takesOf(this.find('exporter', id) ?? this.instance('connector', id))
+  }
+
+  /** Where a connector's records go: the pipelines that name it as a receiver. */
+  private connectorTarget(id: string, heads: Map<string, Consumer>): Consumer {
+    const { spec } = this.instance('connector', id) as Instance<ConnectorSpec>
+    const fed = this.plan.pipelines.filter((pipeline) => pipeline.receivers.includes(id))
+    return fanOut(
+      fed.map((pipeline) => {
+        if (spec.makes.includes(pipeline.format)) return heads.get(pipeline.id)!
+        return this.convertedInto(spec.makes, pipeline, heads).consumer
+      }),
+    )
+  }
+
+  private addReceiver(id: string, heads: Map<string, Consumer>): void {
+    const instance = this.instance('receiver', id) as Instance<ReceiverSpec>
+    const { spec, config } = instance
+    const makes = makesOf(instance)
+    const fed = this.plan.pipelines.filter((pipeline) => pipeline.receivers.includes(id))
+    const targets = new Map<Format, { consumers: Consumer[]; pipelines: PipelinePlan[] }>()
+    for (const pipeline of fed) {
+      const fits = makes.includes(pipeline.format)
+      const { format, consumer } = fits
+        ? { format: pipeline.format, consumer: heads.get(pipeline.id)! }
+        : this.convertedInto(makes, pipeline, heads)
+      const target = targets.get(format) ?? { consumers: [], pipelines: [] }
+      targets.set(format, target)
+      target.consumers.push(consumer)
+      target.pipelines.push(pipeline)
+    }
+    const account = this.shared.ledger.open('receiver', id)
+    const intakes: Partial<Record<Format, ReceiverIntake>> = {}
+    for (const [format, { consumers, pipelines }] of targets) {
+      const sinks = this.reachable(pipelines)
+      intakes[format] = new ReceiverIntake({
+        next: new Port(fanOut(consumers)),
+        account,
+        budget: this.shared.budget,
+        admissions: () => sinks.flatMap((sink) => sink.admissions()),
+        pushesBack: spec.pushesBack,
+      })
+    }
+    account.held = () => Object.values(intakes).reduce((sum, intake) => sum + intake.held, 0)
+    const component = spec.create({ config, host: this.host(instance, { account }), intakes })
+    this.life.add(instance, component)
+    this.life.afterReceivers(() => Object.values(intakes).forEach((intake) => void intake.close()))
+  }
+
+  /** A converter in front of a pipeline, for a producer that cannot make the pipeline's format. */
+  private convertedInto(
+    makes: readonly Format[],
+    pipeline: PipelinePlan,
+    heads: Map<string, Consumer>,
+  ): { format: Format; consumer: Consumer } {
+    const format = makes.find((from) => findConverter(from, [pipeline.format]))!
+    const taker = { consumer: heads.get(pipeline.id)!, takes: () => [pipeline.format] }
+    return { format, consumer: this.converter(format, [taker], pipeline.id) }
+  }
+
+  /** Every exporter behind these pipelines, through connectors too. */
+  private reachable(pipelines: readonly PipelinePlan[]): Exporter[] {
+    const found = new Set<Exporter>()
+    const seen = new Set<string>()
+    const visit = (pipeline: PipelinePlan) => {
+      if (seen.has(pipeline.id)) return
+      seen.add(pipeline.id)
+      for (const id of pipeline.exporters) {
+        const exporter = this.exporters.get(id)
+        if (exporter) found.add(exporter)
+        else this.plan.pipelines.filter((next) => next.receivers.includes(id)).forEach(visit)
+      }
+    }
+    pipelines.forEach(visit)
+    return [...found]
+  }
+
+  private host(instance: Instance, more: { account?: Account; pipeline?: string } = {}): Host {
+    const { id, spec } = instance
+    const extension = (wanted: string) => this.life.component('extension', wanted)
+    return newHost(this.shared, { kind: spec.kind, type: spec.type, id, readsOrigins: this.readsOrigins, extension, ...more })
+  }
+
+  private find(kind: ComponentKind, id: string): Instance | undefined {
+    return this.plan.instances.find((instance) => instance.spec.kind === kind && instance.id === id)
+  }
+
+  private instance(kind: ComponentKind, id: string): Instance {
+    const found = this.find(kind, id)
+    if (!found) throw new GraphError(`${kind} "${id}" is not configured`)
+    return found
+  }
+}

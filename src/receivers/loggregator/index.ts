@@ -1,0 +1,69 @@
+import { bool, duration, endpoint, int, object, size, tlsServer } from '../../config/fields.ts'
+import { formatAddress } from '../../net/address.ts'
+import { newGrpcServer } from '../../net/grpc-server.ts'
+import { clientStream, unary } from '../../net/grpc-types.ts'
+import { serverTlsFrom } from '../../net/tls-settings.ts'
+import { defineReceiver } from '../../plugin.ts'
+import { newIngress } from './ingress.ts'
+
+/** The ingress of every Loggregator agent: v2 envelopes by gRPC. Wire facts: docs/wire/loggregator.md. */
+export default defineReceiver({
+  type: 'loggregator',
+  stability: 'beta',
+  summary: 'Takes v2 envelopes by gRPC (Sender, BatchSender, Send), as every Loggregator agent does.',
+  makes: ['envelopes'],
+  // The protocol has no way to refuse: an application that logs must never wait for us.
+  pushesBack: false,
+  config: object({
+    endpoint: endpoint().default('127.0.0.1:3458').describe('Address to listen on.'),
+    tls: tlsServer().optional().describe('Certificates; without them the port speaks plaintext HTTP/2.'),
+    max_message_size: size().default('10MiB').describe('Largest message taken; a larger one ends its stream.'),
+    max_connections: int({ min: 1 }).default(10_000).describe('Connections beyond this are closed at once and counted.'),
+    keepalive: object({
+      min_ping_interval: duration().default('5m').describe('Clients that ping more often are sent away.'),
+      permit_without_stream: bool().default(false).describe('Whether clients may ping while they have no stream open.'),
+    })
+      .default({})
+      .describe('What pings are put up with.'),
+    logs_disabled: bool().default(false).describe('Drop log envelopes on arrival.'),
+  }),
+  resources: ({ endpoint }) => [`tcp ${endpoint.text}`],
+  create({ config, host, intakes }) {
+    const ingress = newIngress(intakes.envelopes!, host, { logsDisabled: config.logs_disabled })
+    const stream = (take: (bytes: Buffer, start: number, end: number, origin: Parameters<typeof ingress.envelope>[3]) => void) =>
+      clientStream(({ origin }) => ({ message: (bytes, start, end) => take(bytes, start, end, origin) }))
+    const server = newGrpcServer({
+      endpoint: config.endpoint,
+      tls: serverTlsFrom(config.tls, host),
+      maxMessageBytes: config.max_message_size,
+      keepalive: {
+        minPingIntervalMs: config.keepalive.min_ping_interval,
+        permitWithoutStream: config.keepalive.permit_without_stream,
+      },
+      limits: { maxConnections: config.max_connections },
+      methods: {
+        '/loggregator.v2.Ingress/Sender': stream(ingress.envelope),
+        '/loggregator.v2.Ingress/BatchSender': stream(ingress.batch),
+        '/loggregator.v2.Ingress/Send': unary((message, call) => {
+          ingress.batch(message, 0, message.length, call.origin)
+          return empty
+        }),
+      },
+      log: host.log,
+      clock: host.clock,
+    })
+    host.gauge('connections', 'Open connections.', () => server.stats.connectionsOpen)
+    host.gauge('connections_refused', 'Connections closed because there were too many.', () => server.stats.connectionsRefused)
+    return {
+      async start() {
+        host.log.line(`grpc bound to: ${formatAddress(await server.start())}`)
+      },
+      async stop(deadline) {
+        await server.stop(deadline)
+        ingress.flush()
+      },
+    }
+  },
+})
+
+const empty = Buffer.alloc(0)
