@@ -42,10 +42,10 @@ test('the table escapes what Markdown would read', () => {
 })
 
 describe('the JSON Schema of the whole tree', () => {
-  const schema = configJsonSchema([{ kind: 'receiver', type: 'statsd', aliases: ['stats'], config }]) as Record<
-    string,
-    never
-  >
+  const schema = configJsonSchema([{ kind: 'receiver', type: 'statsd', aliases: ['stats'], config }]) as {
+    $schema: string
+    properties: unknown
+  }
   const receivers = (schema.properties as Record<string, Record<string, Record<string, unknown>>>).receivers!
 
   test('has each component under its type, with or without a name', () => {

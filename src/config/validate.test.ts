@@ -1,62 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are what is tested
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { catalogue, empty, entries } from './catalogue.fixture.ts'
 import { formatProblems, type Problem } from './diagnostics.ts'
-import { block, bool, duration, endpoint, int, list, map, object, secret, tlsServer } from './fields.ts'
 import { loadConfig } from './load.ts'
-import type { Catalogue, CatalogueEntry, Kind } from './schema.ts'
 import { parseId } from './schema.ts'
 import { validate } from './validate.ts'
-
-const listener = object({ endpoint: endpoint().default('127.0.0.1:8125').describe('Where to listen.') })
-const empty = object({})
-const entries: CatalogueEntry[] = [
-  {
-    kind: 'receiver',
-    type: 'statsd',
-    config: listener,
-    resources: (config) => [`udp ${(config as { endpoint: { text: string } }).endpoint.text}`],
-  },
-  {
-    kind: 'receiver',
-    type: 'otlp',
-    config: object({
-      protocols: object({
-        grpc: block({ endpoint: endpoint().default('localhost:4317'), tls: tlsServer().optional() }),
-        http: block({ endpoint: endpoint().default('localhost:4318') }),
-      }).refine(
-        ({ grpc, http }) => grpc !== undefined || http !== undefined,
-        'must specify at least one protocol when using the OTLP receiver',
-      ),
-    }),
-  },
-  {
-    kind: 'processor',
-    type: 'batch',
-    config: object({ timeout: duration().default('200ms'), size: int({ min: 1 }).default(8192) }),
-  },
-  { kind: 'exporter', type: 'debug', config: empty },
-  {
-    kind: 'exporter',
-    type: 'otlp',
-    aliases: ['otlp_grpc'],
-    config: object({
-      endpoint: endpoint(),
-      headers: map(secret()).default({}),
-      hosts: list(object({ key: secret(), on: bool().default(true) })).default([]),
-    }),
-  },
-  { kind: 'connector', type: 'forward', config: empty },
-  { kind: 'extension', type: 'health_check', config: listener },
-]
-
-const catalogue: Catalogue = {
-  find: async (kind, type) =>
-    entries.find((entry) => entry.kind === kind && [entry.type, ...(entry.aliases ?? [])].includes(type)),
-  types: (kind) => entries.filter((entry) => entry.kind === kind).map((entry) => entry.type),
-  hint: (kind: Kind, type) =>
-    kind === 'exporter' && type === 'logging' ? 'use the debug exporter instead' : undefined,
-}
 
 const check = (text: string, env: Record<string, string> = {}) =>
   validate(loadConfig(['config/a.yaml'], { set: [], env, readFile: () => text }), catalogue)
