@@ -29,12 +29,21 @@ export class Budget {
   give(bytes: number): void {
     this.used -= bytes
     this.parent?.give(bytes)
-    for (const fn of this.waiting.splice(0)) fn()
+    if (this.waiting.length > 0) for (const fn of this.waiting.splice(0)) fn()
   }
 
-  /** Calls `fn` once when bytes were given back here. */
+  /** Bytes by which this budget, or the one above it that is worst off, is overdrawn; 0 when none is. */
+  excess(): number {
+    return Math.max(0, this.used - this.maxBytes, this.parent?.excess() ?? 0)
+  }
+
+  /** Calls `fn` once when bytes were given back where they are missing: in the outermost budget without room, else here. */
   onRoom(fn: () => void): void {
-    this.waiting.push(fn)
+    let tightest: Budget = this
+    for (let budget: Budget | undefined = this; budget; budget = budget.parent) {
+      if (budget.used >= budget.maxBytes) tightest = budget
+    }
+    tightest.waiting.push(fn)
   }
 
   child(name: string, maxBytes?: number): Budget {

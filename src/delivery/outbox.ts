@@ -1,0 +1,320 @@
+import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Part, settleAll, type TakeLimits } from './backlog.ts'
+import { backoff } from './backoff.ts'
+import type { Account } from './ledger.ts'
+import type { Queue } from './queue.ts'
+import type { DropReason } from './reasons.ts'
+import { Dropped, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
+import type { Batching, DeliverySettings } from './settings.ts'
+
+/** One batch on its way, through all of its attempts. */
+interface Shipment extends Part {
+  /** Number of the attempt under way, from 1. */
+  attempt: number
+  /** When the first attempt began, monotonic milliseconds. */
+  since: number
+  /** An earlier attempt may have delivered it. */
+  uncertain: boolean
+  over: boolean
+  abort: AbortController | undefined
+  /** Until the timeout of an attempt, or between two of them until the next. */
+  timer: Timer | undefined
+  paused: boolean
+}
+
+export interface OutboxOptions {
+  queue: Queue
+  sender: Sender
+  settings: DeliverySettings
+  account: Account
+  clock: Clock
+  log: Log
+  /** Told of every record that ends here unsent, and what the sender said about it. */
+  onDrop: OnDrop
+  random: () => number
+}
+
+export type OnDrop = (reason: DropReason, records: number, detail?: string) => void
+
+/** Sends what a queue holds: when, how much at once, how often, and what became of it. */
+export class Outbox {
+  /** The last attempt failed, or it has not been answered yet after one that did. */
+  troubled = false
+  private readonly queue: Queue
+  private readonly sender: Sender
+  private readonly settings: DeliverySettings
+  private readonly account: Account
+  private readonly clock: Clock
+  private readonly log: Log
+  private readonly onDrop: OnDrop
+  private readonly random: () => number
+  private batching: Batching | undefined
+  private limits: TakeLimits
+  private running = false
+  private draining = false
+  private pumping = false
+  private free: number
+  /** When the last send began. */
+  private lastSend = Number.NEGATIVE_INFINITY
+  private wake: Timer | undefined
+  /** The time that `linger` or `flush_timeout` asks for is over. */
+  private rested = false
+  /** Not aborted, and nobody listens to it. */
+  private spare = new AbortController()
+  private readonly flying = new Set<Shipment>()
+  private whenIdle: (() => void)[] = []
+
+  constructor({ queue, sender, settings, account, clock, log, onDrop, random }: OutboxOptions) {
+    this.queue = queue
+    this.sender = sender
+    this.settings = settings
+    this.account = account
+    this.clock = clock
+    this.log = log
+    this.onDrop = onDrop
+    this.random = random
+    this.free = settings.consumers
+    this.limits = limitsOf(settings, settings.batching)
+    this.batching = settings.batching
+  }
+
+  /** Batch settings to be obeyed to the letter from now on. */
+  obey(batching: Batching): void {
+    this.batching = batching
+    this.limits = limitsOf(this.settings, batching)
+  }
+
+  run(): void {
+    this.running = true
+    this.pump(this.clock.monotonic())
+  }
+
+  /** Sends as long as it is time to and a sender is free. */
+  pump(now: number): void {
+    if (this.pumping || !this.running) return
+    this.pumping = true
+    try {
+      while (this.free > 0 && this.queue.records > 0 && this.due(now)) {
+        const part = this.queue.take(this.limits)
+        if (!part) break
+        this.lastSend = now
+        this.rested = false
+        this.free--
+        this.attempt(shipment(part, now))
+      }
+    } finally {
+      this.pumping = false
+    }
+    if (this.whenIdle.length > 0 && this.queue.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
+  }
+
+  /** Resolves when nothing is queued or on its way. */
+  idle(): Promise<void> {
+    if (this.queue.held === 0) return Promise.resolve()
+    return new Promise((resolve) => this.whenIdle.push(resolve))
+  }
+
+  /** One attempt for all that is here, without waiting in between. What is left when `deadline` aborts is given up. */
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.draining = true
+    const giveUp = () => this.giveUp()
+    if (deadline.aborted || !this.running) giveUp()
+    else {
+      deadline.addEventListener('abort', giveUp, { once: true })
+      for (const shipment of [...this.flying]) if (shipment.paused) this.repeat(shipment)
+      this.pump(this.clock.monotonic())
+      await this.idle()
+      deadline.removeEventListener('abort', giveUp)
+    }
+    this.running = false
+    this.wake?.cancel()
+    this.wake = undefined
+  }
+
+  private giveUp(): void {
+    this.queue.drain('shutdown')
+    for (const shipment of [...this.flying]) {
+      this.drop(shipment, 'shutdown')
+      shipment.abort?.abort(new Error('the process is stopping'))
+    }
+    this.pump(this.clock.monotonic())
+  }
+
+  /** Whether what is queued should go now; otherwise sees to it that it will. */
+  private due(now: number): boolean {
+    if (this.rested || this.draining) return true
+    const { queue, batching } = this
+    let at: number
+    if (batching) {
+      if ((batching.sizer === 'items' ? queue.records : queue.bytes) >= batching.minSize) return true
+      at = queue.oldest! + batching.flushMs
+    } else {
+      if (queue.records >= this.limits.enoughRecords || queue.bytes >= this.limits.enoughBytes) return true
+      at = this.lastSend + this.settings.lingerMs
+    }
+    if (now >= at) return true
+    this.wake ??= this.clock.after(at - now, this.onRested)
+    return false
+  }
+
+  private onRested = (): void => {
+    this.wake = undefined
+    this.rested = this.queue.records > 0
+    this.pump(this.clock.monotonic())
+  }
+
+  private attempt(shipment: Shipment): void {
+    const { batch } = shipment
+    const number = ++shipment.attempt
+    this.account.attempts += batch.count
+    if (shipment.uncertain) this.account.maybe_duplicate += batch.count
+    const controller = this.spare
+    let result: SendResult | Promise<SendResult>
+    try {
+      result = this.sender.send(batch, controller.signal)
+    } catch (error) {
+      this.failed(shipment, error)
+      return
+    }
+    if (result instanceof Promise) this.follow(shipment, number, controller, result)
+    else this.delivered(shipment, result)
+  }
+
+  /** Waits for the answer of an attempt, or for its timeout. */
+  private follow(shipment: Shipment, number: number, controller: AbortController, result: Promise<SendResult>): void {
+    // Whoever waits may listen to the signal, so it is this attempt's alone.
+    this.spare = new AbortController()
+    shipment.abort = controller
+    this.flying.add(shipment)
+    const { timeoutMs } = this.settings
+    if (timeoutMs > 0) shipment.timer = this.clock.after(timeoutMs, () => this.timedOut(shipment, number))
+    const current = () => shipment.attempt === number && !shipment.over && !shipment.paused
+    result.then(
+      (answer) => void (current() && this.delivered(shipment, answer)),
+      (error) => void (current() && this.failed(shipment, error)),
+    )
+  }
+
+  private timedOut(shipment: Shipment, number: number): void {
+    if (shipment.attempt !== number || shipment.over) return
+    const error = new Retryable(`no answer within ${this.settings.timeoutMs} ms`, { maybeDelivered: true })
+    const controller = shipment.abort
+    this.failed(shipment, error)
+    controller?.abort(error)
+  }
+
+  private delivered(shipment: Shipment, result: SendResult): void {
+    const { count } = shipment.batch
+    const sent = Math.min(count, Math.max(0, result.sent))
+    this.account.sent += sent
+    if (this.troubled) this.recovered()
+    if (sent < count) {
+      this.onDrop('rejected', count - sent)
+      this.finish(shipment, { dropped: 'rejected' })
+    } else this.finish(shipment, result.durable ? 'durable' : 'delivered')
+  }
+
+  private failed(shipment: Shipment, error: unknown): void {
+    shipment.timer?.cancel()
+    shipment.timer = undefined
+    const asked = error instanceof Retryable ? error.retryAfterMs : 0
+    const { retry } = this.settings
+    const pause = retry ? Math.max(asked, backoff(retry, shipment.attempt - 1, this.random)) : 0
+    const end = this.endAfter(shipment, error, pause)
+    if (end) this.drop(shipment, end, error)
+    else this.pause(shipment, error, pause)
+  }
+
+  /** The reason to give up after this failure, if there is one; `pause` would be the wait before the next attempt. */
+  private endAfter(shipment: Shipment, error: unknown, pause: number): DropReason | undefined {
+    if (error instanceof Dropped) return error.reason
+    const { retry } = this.settings
+    if (!retry) return 'connection'
+    if (this.draining) return 'shutdown'
+    const elapsed = this.clock.monotonic() - shipment.since
+    return retry.maxElapsedMs > 0 && elapsed + pause > retry.maxElapsedMs ? 'retries_exhausted' : undefined
+  }
+
+  private pause(shipment: Shipment, error: unknown, pause: number): void {
+    if (maybeDelivered(error)) shipment.uncertain = true
+    this.trouble(error, pause)
+    shipment.abort = undefined
+    shipment.paused = true
+    this.flying.add(shipment)
+    shipment.timer = this.clock.after(pause, () => this.repeat(shipment))
+  }
+
+  private repeat(shipment: Shipment): void {
+    shipment.timer?.cancel()
+    shipment.timer = undefined
+    shipment.paused = false
+    this.attempt(shipment)
+  }
+
+  private drop(shipment: Shipment, reason: DropReason, error?: unknown): void {
+    this.onDrop(reason, shipment.batch.count, error === undefined ? undefined : textOf(error))
+    this.finish(shipment, { dropped: reason })
+  }
+
+  /** The end of a shipment: its books are done. */
+  private finish(shipment: Shipment, outcome: Parameters<typeof settleAll>[1]): void {
+    shipment.timer?.cancel()
+    shipment.over = true
+    this.flying.delete(shipment)
+    this.free++
+    const { receipts } = shipment.batch
+    this.queue.done(shipment)
+    if (receipts.length > 0) settleAll(receipts, outcome)
+    if (!this.pumping) this.pump(this.clock.monotonic())
+  }
+
+  private trouble(error: unknown, pause: number): void {
+    if (!this.troubled)
+      this.log.warn('sending failed, will be repeated', { error: textOf(error), in_ms: Math.round(pause) })
+    this.troubled = true
+  }
+
+  private recovered(): void {
+    this.troubled = false
+    this.log.info('sending works again')
+  }
+}
+
+function shipment(part: Part, since: number): Shipment {
+  const { batch, requests, bytes, cost } = part
+  return {
+    batch,
+    requests,
+    bytes,
+    cost,
+    attempt: 0,
+    since,
+    uncertain: false,
+    over: false,
+    abort: undefined,
+    timer: undefined,
+    paused: false,
+  }
+}
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+/** Our own rhythm joins up to the limits; written batch settings join up to `min_size` and cut at `max_size`. */
+function limitsOf(settings: DeliverySettings, batching: Batching | undefined): TakeLimits {
+  const none = Number.POSITIVE_INFINITY
+  if (!batching) {
+    const { maxBatchRecords: records, maxBatchBytes: bytes } = settings
+    return { records, bytes, enoughRecords: records, enoughBytes: bytes, fill: false }
+  }
+  const most = batching.maxSize || none
+  const enough = batching.maxSize || Math.max(1, batching.minSize)
+  const items = batching.sizer === 'items'
+  return {
+    records: items ? most : none,
+    bytes: items ? none : most,
+    enoughRecords: items ? enough : none,
+    enoughBytes: items ? none : enough,
+    fill: true,
+  }
+}

@@ -1,0 +1,346 @@
+import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import { type Admission, Refused, type Verdict } from './admission.ts'
+import { Backlog, type Entry, forkAll, type Part, settleAll, type TakeLimits } from './backlog.ts'
+import { type Budget, entryCost } from './budget.ts'
+import { Fairness, type Shares } from './fairness.ts'
+import { OwnMemory } from './own-memory.ts'
+import type { DropReason } from './reasons.ts'
+import { oversized, rowsToFree, withoutOversized } from './rows.ts'
+
+/** What a full queue does. */
+export type WhenFull = 'drop_oldest' | 'drop_newest' | 'refuse' | 'wait'
+
+export interface QueueOptions {
+  whenFull: WhenFull
+  clock: Clock
+  /** The queue's own bound in bytes, with costs as in `entryCost`. */
+  budget: Budget
+  /** The budget above it: losses because that one is used up are called `memory`. */
+  memory: Budget
+  /** Bounds over what is queued and what is on the wire. Absent: none. */
+  maxRecords?: number
+  maxRequests?: number
+  /** Bound over the batches' bytes alone (the Collector's `sizer: bytes`). */
+  maxPayload?: number
+  /** Largest record the peer takes: larger ones are dropped on arrival. */
+  maxRecordBytes?: number
+  /** Age of the head, in milliseconds, from which on the queue keeps its bytes in memory of its own. Default 100. */
+  stallAfterMs?: number
+  /** Whether batches of different origin must stay apart. */
+  keepOrigins?: boolean
+  /** Told of every record that ends here unsent. */
+  onDrop: (reason: DropReason, records: number) => void
+}
+
+/** What a stalled queue copies in one go: a third of a millisecond. */
+const compactStep = 1 << 20
+
+const queueFull = new Refused('sending queue is full')
+const memoryFull = new Refused('data refused due to high memory usage')
+const stopping = new Refused('shutting down')
+
+/** Batches waiting for one destination: bounded in records and bytes, exact to the record in what it drops. */
+export class Queue implements Admission {
+  private readonly options: QueueOptions
+  private readonly budget: Budget
+  private readonly drops: boolean
+  private readonly backlog: Backlog
+  private readonly maxRecords: number
+  private readonly maxRequests: number
+  private readonly maxPayload: number
+  private wireRecords = 0
+  private wireRequests = 0
+  private wireBytes = 0
+  private admitted = false
+  private closed = false
+  private readonly waiting: (() => void)[] = []
+  private stallTimer: Timer | undefined
+  private memory: OwnMemory | undefined
+  private readonly fairness = new Fairness()
+
+  constructor(options: QueueOptions) {
+    const { whenFull, maxRecords, maxRequests, maxPayload } = options
+    this.options = options
+    this.budget = options.budget
+    this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
+    this.backlog = new Backlog(options.keepOrigins ?? false)
+    this.maxRecords = maxRecords ?? Number.POSITIVE_INFINITY
+    this.maxRequests = maxRequests ?? Number.POSITIVE_INFINITY
+    this.maxPayload = maxPayload ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Records queued, without those on the wire. */
+  get records(): number {
+    return this.backlog.records
+  }
+
+  /** Bytes queued. */
+  get bytes(): number {
+    return this.backlog.bytes
+  }
+
+  /** Records queued and on the wire. */
+  get held(): number {
+    return this.backlog.records + this.wireRecords
+  }
+
+  /** Whether the head is so old that the queue keeps its bytes to itself. */
+  get stalled(): boolean {
+    return this.memory !== undefined
+  }
+
+  /** When the oldest batch came, monotonic milliseconds; undefined when nothing is queued. */
+  get oldest(): number | undefined {
+    return this.backlog.head()?.at
+  }
+
+  admit(): Verdict {
+    if (this.drops) return undefined
+    const obstacle = this.closed ? stopping : this.obstacle()
+    if (!obstacle) this.admitted = true
+    else if (!this.closed && this.options.whenFull === 'wait') return 'wait'
+    return obstacle
+  }
+
+  settle(): void {
+    this.admitted = false
+  }
+
+  onRoom(fn: () => void): void {
+    this.waiting.push(fn)
+    if (!this.budget.fits(1)) this.budget.onRoom(this.roomMade)
+  }
+
+  /** Appends a batch. Try to send, then call `trim` with the answer. */
+  push(given: Batch, now: number): Entry | undefined {
+    let batch = this.withoutOversized(given)
+    let shares: Shares | undefined
+    if (this.drops && batch.count > 0 && this.halfFull()) {
+      shares = this.fairness.shares(batch)
+      const fair = shares ? this.withoutUnfair(batch, shares) : batch
+      if (fair !== batch) shares = this.fairness.shares(fair)
+      batch = fair
+      if (shares) this.fairness.enter(shares)
+    }
+    if (batch.count === 0) return undefined
+    const bytes = batch.size
+    const cost = entryCost(bytes, batch.count)
+    const entry: Entry = { batch, first: 0, count: batch.count, bytes, cost, at: now, own: false, shares }
+    this.backlog.push(entry)
+    this.budget.take(cost)
+    return entry
+  }
+
+  /** Brings the queue back within its bounds after `entry` came, and sees to it that shared memory is not pinned for long. */
+  trim(entry: Entry): void {
+    if (this.options.whenFull === 'drop_oldest') this.trimOldest(entry)
+    else if (!this.admitted) this.trimNewest(entry)
+    if (this.backlog.records === 0) this.ranEmpty()
+    else if (this.memory) this.makeOwn(entry)
+    else this.stallTimer ??= this.options.clock.after(this.options.stallAfterMs ?? 100, this.watch)
+  }
+
+  /** The next records to send. They count against the bounds until `done`. */
+  take(limits: TakeLimits): Part | undefined {
+    const part = this.backlog.take(limits)
+    if (!part) return undefined
+    this.wireRecords += part.batch.count
+    this.wireRequests += part.requests
+    this.wireBytes += part.bytes
+    // What was joined lies in a shared slab; a peer that stalls again would pin that.
+    const joined = part.requests > 1 && part.bytes < compactStep >> 2
+    if (this.memory && joined) part.batch = this.memory.copy(part.batch, 0, part.batch.count)
+    if (this.backlog.records === 0) this.ranEmpty()
+    return part
+  }
+
+  /** Ends the part's time on the wire. Its receipts are the caller's. */
+  done(part: Part): void {
+    this.wireRecords -= part.batch.count
+    this.wireRequests -= part.requests
+    this.wireBytes -= part.bytes
+    this.budget.give(part.cost)
+    this.roomMade()
+  }
+
+  /** Drops all that is queued. */
+  drain(reason: DropReason): void {
+    for (let head = this.backlog.head(); head; head = this.backlog.head()) this.drop(head, head.count, false, reason)
+    this.ranEmpty()
+  }
+
+  /** Lets nobody wait any more: who asks is refused. */
+  close(): void {
+    this.closed = true
+    this.stallTimer?.cancel()
+    this.roomMade()
+  }
+
+  /** Calls those who wait, if there is room. */
+  private roomMade = (): void => {
+    if (this.waiting.length === 0) return
+    const obstacle = this.closed ? undefined : this.obstacle()
+    if (!obstacle) for (const fn of this.waiting.splice(0)) fn()
+    else if (!this.budget.fits(1)) this.budget.onRoom(this.roomMade)
+  }
+
+  /** Why there is no room: the bound of this queue, or the memory of all. */
+  private obstacle(): Refused | undefined {
+    const { backlog, budget } = this
+    if (backlog.records + this.wireRecords >= this.maxRecords) return queueFull
+    if (backlog.entries + this.wireRequests >= this.maxRequests) return queueFull
+    if (backlog.bytes + this.wireBytes >= this.maxPayload) return queueFull
+    if (budget.used >= budget.maxBytes) return queueFull
+    return budget.fits(1) ? undefined : memoryFull
+  }
+
+  /** Records and bytes above the queue's own bounds; whole requests count as all of their records. */
+  private excessRecords(): number {
+    if (this.backlog.entries + this.wireRequests > this.maxRequests) return Number.POSITIVE_INFINITY
+    return this.held - this.maxRecords
+  }
+
+  private excessBytes(): number {
+    const { budget } = this
+    return Math.max(this.backlog.bytes + this.wireBytes - this.maxPayload, budget.used - budget.maxBytes)
+  }
+
+  /** Makes room at the front, batch after batch. Memory that others use up is answered by giving back what came. */
+  private trimOldest({ cost }: Entry): void {
+    let given = 0
+    for (let head = this.backlog.head(); head; head = this.backlog.head()) {
+      const records = this.excessRecords()
+      const bytes = this.excessBytes()
+      const memory = Math.min(this.options.memory.excess(), cost - given)
+      if (records <= 0 && bytes <= 0 && memory <= 0) return
+      const full = records > 0 || bytes > 0
+      given += this.drop(
+        head,
+        rowsOver(head, records, Math.max(bytes, memory), false),
+        false,
+        full ? 'displaced' : 'memory',
+      )
+    }
+  }
+
+  /** Takes off the end of the newest batch what does not fit. */
+  private trimNewest(entry: Entry): void {
+    while (entry.count > 0) {
+      const records = this.excessRecords()
+      const bytes = this.excessBytes()
+      const memory = this.options.memory.excess()
+      if (records <= 0 && bytes <= 0 && memory <= 0) return
+      const full = records > 0 || bytes > 0
+      this.drop(entry, rowsOver(entry, records, Math.max(bytes, memory), true), true, full ? 'queue_full' : 'memory')
+    }
+  }
+
+  /** Drops records at one end of an entry; answers what they cost. */
+  private drop(entry: Entry, rows: number, fromEnd: boolean, reason: DropReason): number {
+    const { receipts } = entry.batch
+    if (rows < entry.count) forkAll(receipts)
+    const cost = this.backlog.remove(entry, rows, fromEnd)
+    this.options.onDrop(reason, rows)
+    settleAll(receipts, { dropped: reason })
+    this.budget.give(cost)
+    return cost
+  }
+
+  /** Accounts for records of an arriving batch that do not get in at all. */
+  private turnAway(batch: Batch, kept: Batch, reason: DropReason): Batch {
+    if (kept === batch) return batch
+    if (kept.count > 0) forkAll(batch.receipts)
+    this.options.onDrop(reason, batch.count - kept.count)
+    settleAll(batch.receipts, { dropped: reason })
+    return kept
+  }
+
+  private withoutOversized(batch: Batch): Batch {
+    const most = this.options.maxRecordBytes
+    if (most === undefined || batch.size <= most || oversized(batch, most) === 0) return batch
+    return this.turnAway(batch, withoutOversized(batch, most), 'too_large')
+  }
+
+  private withoutUnfair(batch: Batch, shares: Shares): Batch {
+    const { backlog, fairness } = this
+    const fill = this.fill()
+    if (fill < 0.5) return batch
+    return this.turnAway(batch, fairness.fair(batch, shares, backlog.bytes / fill), 'unfair_share')
+  }
+
+  /** How full the queue is, by whichever bound is nearest. */
+  private fill(): number {
+    const { backlog, budget } = this
+    return Math.max(backlog.records / this.maxRecords, backlog.bytes / this.maxPayload, backlog.cost / budget.maxBytes)
+  }
+
+  /** Whether sources are being counted: from half full on, until a quarter. */
+  private halfFull(): boolean {
+    const { backlog, fairness } = this
+    const fill = this.fill()
+    if (backlog.fairness) {
+      if (fill >= 0.25) return true
+      backlog.fairness = undefined
+      for (let i = 0; i < backlog.entries; i++) backlog.entry(i)!.shares = undefined
+      return false
+    }
+    if (fill < 0.5) return false
+    backlog.fairness = fairness
+    fairness.clear()
+    for (let i = 0; i < backlog.entries; i++) {
+      const entry = backlog.entry(i)!
+      entry.shares = fairness.shares(entry.batch)
+      if (entry.shares) fairness.enter(entry.shares.subarray(entry.first, entry.first + entry.count))
+    }
+    return true
+  }
+
+  /** The queue's one timer: looks at the age of the head, later copies step by step. */
+  private watch = (): void => {
+    this.stallTimer = undefined
+    const head = this.backlog.head()
+    if (!head) return
+    const { clock, stallAfterMs = 100 } = this.options
+    const left = head.at + stallAfterMs - clock.monotonic()
+    // A system timer may be a fraction of a millisecond early.
+    if (!this.memory && left >= 1) this.stallTimer = clock.after(left, this.watch)
+    else {
+      this.memory ??= new OwnMemory()
+      if (!this.compact()) this.stallTimer = clock.after(1, this.watch)
+    }
+  }
+
+  /** Moves some of what is queued into memory of its own; true when all of it is there. */
+  private compact(): boolean {
+    const { backlog } = this
+    for (let copied = 0; backlog.compacted < backlog.entries; backlog.compacted++) {
+      if (copied >= compactStep) return false
+      copied += this.makeOwn(backlog.entry(backlog.compacted)!)
+    }
+    return true
+  }
+
+  private makeOwn(entry: Entry): number {
+    if (entry.own || entry.count === 0) return 0
+    const end = entry.first + entry.count
+    entry.batch = this.memory!.copy(entry.batch, entry.first, end)
+    entry.shares = entry.shares?.subarray(entry.first, end)
+    entry.first = 0
+    entry.own = true
+    return entry.bytes
+  }
+
+  private ranEmpty(): void {
+    this.memory = undefined
+    this.backlog.compacted = 0
+  }
+}
+
+/** How many records of the entry must go. */
+function rowsOver(entry: Entry, records: number, bytes: number, fromEnd: boolean): number {
+  if (records >= entry.count) return entry.count
+  const { batch, first, count } = entry
+  const forBytes = bytes > 0 ? rowsToFree(batch, first, first + count, bytes, fromEnd) : 0
+  return Math.max(1, records, forBytes)
+}

@@ -1,0 +1,173 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Labels } from '../runtime/metrics.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import type { Admission } from './admission.ts'
+import { settleAll } from './backlog.ts'
+import type { Budget } from './budget.ts'
+import type { DeliveryConfig } from './fields.ts'
+import type { Account } from './ledger.ts'
+import { LossLog } from './loss-log.ts'
+import { type OnDrop, Outbox } from './outbox.ts'
+import { Queue } from './queue.ts'
+import type { Sender } from './sender.ts'
+import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
+
+/** What a queue needs of its component's `Host`. */
+export interface DeliveryHost {
+  readonly id: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly budget: Budget
+  readonly readsOrigins: boolean
+  account(labels?: Labels): Account
+}
+
+export interface QueuedOptions {
+  /** Tells the queues of one exporter apart: `{ destination: '10.0.0.1:443' }`. */
+  labels?: Labels
+  /** Shared by several queues; default: the host's, bounded by `max_memory`. */
+  budget?: Budget
+  /** Largest record the peer takes, in bytes. */
+  maxRecordBytes?: number
+  /** Age of the oldest queued batch from which on the queue copies into memory of its own. Default 100. */
+  stallAfterMs?: number
+  /** From [0, 1), for the jitter of retries. */
+  random?: () => number
+}
+
+/** An exporter for one destination: `Exporter` of the plugin API. */
+export interface Queued {
+  consume(batch: Batch): void
+  admissions(): readonly Admission[]
+  /** Connects, then sends what has gathered. Nothing is sent before. */
+  start(): Promise<void>
+  /** Sends what is queued, one attempt each; what is left when `deadline` aborts is lost and counted as `shutdown`. */
+  stop(deadline: AbortSignal): Promise<void>
+  /** False while sending fails. */
+  ready(): boolean
+  /** Resolves when nothing is queued or on its way. */
+  idle(): Promise<void>
+  /** Batches by size and age from now on: how a `batch` processor before this exporter is carried out. */
+  obey(batching: Batching): void
+  readonly account: Account
+  readonly queue: Queue
+}
+
+/** Puts a bounded queue, batching, retries and the books around a sender. */
+export function queued(
+  config: DeliveryConfig,
+  host: DeliveryHost,
+  sender: Sender,
+  options: QueuedOptions = {},
+): Queued {
+  const settings = deliverySettings(config)
+  const account = host.account(options.labels)
+  const { clock, log } = host
+  const losses = new LossLog(clock, log)
+  const onDrop: OnDrop = (reason, records, detail) => {
+    account.drop(reason, records)
+    losses.add(reason, records, detail)
+  }
+  const queue = newQueue(settings, host, options, onDrop)
+  account.held = () => queue.held
+  const outbox = new Outbox({
+    queue,
+    sender,
+    settings: withRoomToDisplace(settings),
+    account,
+    clock,
+    log,
+    onDrop,
+    random: options.random ?? Math.random,
+  })
+  let stopped: Promise<void> | undefined
+  let closed = false
+  const stop = async (deadline: AbortSignal) => {
+    await outbox.drain(deadline)
+    closed = true
+    queue.close()
+    await closing(sender, deadline, log)
+  }
+  return {
+    account,
+    queue,
+    consume(batch) {
+      account.received += batch.count
+      if (closed || batch.count === 0) {
+        turnAway(batch, account)
+        return
+      }
+      const now = clock.monotonic()
+      const entry = queue.push(batch, now)
+      if (!entry) return
+      outbox.pump(now)
+      queue.trim(entry)
+    },
+    admissions: () => [queue],
+    async start() {
+      await sender.connect?.()
+      if (!stopped) outbox.run()
+    },
+    stop: (deadline) => (stopped ??= stop(deadline)),
+    ready: () => !outbox.troubled,
+    idle: () => outbox.idle(),
+    obey: (batching) => outbox.obey(batching),
+  }
+}
+
+/** What comes after the end is lost; nothing at all is delivered at once. */
+function turnAway(batch: Batch, account: Account): void {
+  account.drop('shutdown', batch.count)
+  settleAll(batch.receipts, batch.count > 0 ? { dropped: 'shutdown' } : 'delivered')
+}
+
+/** The budget that all queues of an exporter share: the host's, bounded by `max_memory`. */
+export function deliveryBudget(config: DeliveryConfig, host: DeliveryHost): Budget {
+  return config.max_memory > 0 ? host.budget.child(host.id, config.max_memory) : host.budget
+}
+
+function newQueue(settings: DeliverySettings, host: DeliveryHost, options: QueuedOptions, onDrop: OnDrop): Queue {
+  const { maxRecords, maxRequests, maxPayload, maxBytes, maxMemory, whenFull } = settings
+  const memory = options.budget ?? (maxMemory ? host.budget.child(host.id, maxMemory) : host.budget)
+  return new Queue({
+    whenFull,
+    clock: host.clock,
+    memory,
+    budget: memory.child(`${host.id} queue`, maxBytes),
+    keepOrigins: host.readsOrigins,
+    onDrop,
+    ...(maxRecords !== undefined && { maxRecords }),
+    ...(maxRequests !== undefined && { maxRequests }),
+    ...(maxPayload !== undefined && { maxPayload }),
+    ...(options.maxRecordBytes !== undefined && { maxRecordBytes: options.maxRecordBytes }),
+    ...(options.stallAfterMs !== undefined && { stallAfterMs: options.stallAfterMs }),
+  })
+}
+
+/** At most half of a small queue that drops its oldest goes on the wire at once: what is there cannot be displaced. */
+function withRoomToDisplace(settings: DeliverySettings): DeliverySettings {
+  const { whenFull, maxRecords, maxBytes, maxBatchRecords, maxBatchBytes } = settings
+  if (whenFull !== 'drop_oldest') return settings
+  const half = (bound: number | undefined) => Math.max(1, Math.floor((bound ?? Number.POSITIVE_INFINITY) / 2))
+  return {
+    ...settings,
+    maxBatchRecords: Math.min(maxBatchRecords, half(maxRecords)),
+    maxBatchBytes: Math.min(maxBatchBytes, half(maxBytes)),
+  }
+}
+
+/** Closes the sender, but not past the deadline. */
+async function closing(sender: Sender, deadline: AbortSignal, log: Log): Promise<void> {
+  const failed = (error: unknown) => log.warn('closing failed', { error: String(error) })
+  let over: () => void = () => {}
+  const expired = new Promise<void>((resolve) => (over = resolve))
+  deadline.addEventListener('abort', over, { once: true })
+  try {
+    const closed = Promise.resolve(sender.close()).catch(failed)
+    if (!deadline.aborted) await Promise.race([closed, expired])
+  } catch (error) {
+    failed(error)
+  }
+  deadline.removeEventListener('abort', over)
+}

@@ -1,0 +1,89 @@
+import type { Retry } from './backoff.ts'
+import type { DeliveryConfig } from './fields.ts'
+import type { WhenFull } from './queue.ts'
+
+/** Batch settings that are obeyed to the letter: the Collector's `sending_queue.batch`, or the `batch` processor. */
+export interface Batching {
+  /** A batch is sent this long after its first record came, however small it is. Milliseconds. */
+  readonly flushMs: number
+  /** It is sent at once when it has this much. */
+  readonly minSize: number
+  /** It is cut so that it has no more; 0: no limit. */
+  readonly maxSize: number
+  readonly sizer: 'items' | 'bytes'
+}
+
+/** The settings of one queue and its sending, in one spelling. Absent bounds do not bind. */
+export interface DeliverySettings {
+  readonly whenFull: WhenFull
+  readonly maxRecords: number | undefined
+  readonly maxRequests: number | undefined
+  readonly maxPayload: number | undefined
+  readonly maxBytes: number | undefined
+  readonly maxMemory: number | undefined
+  readonly consumers: number
+  readonly lingerMs: number
+  readonly maxBatchRecords: number
+  readonly maxBatchBytes: number
+  readonly batching: Batching | undefined
+  /** Per attempt; 0: none. */
+  readonly timeoutMs: number
+  /** Undefined: one attempt. */
+  readonly retry: Retry | undefined
+}
+
+const bound = (value: number | undefined) => (value ? value : undefined)
+
+/** Turns what the file says, in our spelling or the Collector's, into settings. What `sending_queue` says wins. */
+export function deliverySettings(config: DeliveryConfig): DeliverySettings {
+  const { sending_queue: queue } = config
+  return {
+    ...bounds(config),
+    maxBytes: bound(config.queue_bytes),
+    maxMemory: bound(config.max_memory),
+    consumers: queue.num_consumers,
+    lingerMs: queue.enabled ? config.linger : 0,
+    maxBatchRecords: config.max_batch_records || Number.POSITIVE_INFINITY,
+    maxBatchBytes: config.max_batch_bytes || Number.POSITIVE_INFINITY,
+    batching: queue.enabled ? batching(queue) : undefined,
+    timeoutMs: config.timeout,
+    retry: retry(config.retry_on_failure),
+  }
+}
+
+function bounds(config: DeliveryConfig) {
+  const { sending_queue: queue } = config
+  // Without a queue the sender of the records waits for the calls that are under way.
+  if (!queue.enabled) {
+    return { whenFull: 'wait' as const, maxRecords: undefined, maxRequests: queue.num_consumers, maxPayload: undefined }
+  }
+  const { queue_size: size, sizer, block_on_overflow: block } = queue
+  const whenFull: WhenFull = block === undefined ? config.when_full : block ? 'wait' : 'refuse'
+  if (size === undefined) {
+    const maxRequests = bound(config.queue_requests)
+    return { whenFull, maxRecords: bound(config.queue_size), maxRequests, maxPayload: undefined }
+  }
+  return {
+    whenFull,
+    maxRecords: sizer === 'items' ? size : undefined,
+    maxRequests: sizer === 'requests' ? size : undefined,
+    maxPayload: sizer === 'bytes' ? size : undefined,
+  }
+}
+
+function batching({ batch, sizer }: DeliveryConfig['sending_queue']): Batching | undefined {
+  if (!batch) return undefined
+  const own = batch.sizer ?? (sizer === 'bytes' ? 'bytes' : 'items')
+  return { flushMs: batch.flush_timeout, minSize: batch.min_size, maxSize: batch.max_size, sizer: own }
+}
+
+function retry(config: DeliveryConfig['retry_on_failure']): Retry | undefined {
+  if (!config.enabled) return undefined
+  return {
+    initialMs: config.initial_interval,
+    multiplier: config.multiplier,
+    randomization: config.randomization_factor,
+    maxMs: config.max_interval,
+    maxElapsedMs: config.max_elapsed_time,
+  }
+}
