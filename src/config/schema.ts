@@ -130,6 +130,9 @@ const telemetry = object({
       .optional()
       .describe('Accepted for the sake of Collector files; tailrace never logs per record.'),
     disable_caller: bool().default(false).describe('Accepted for the sake of Collector files.'),
+    rfc3339: bool().default(false).describe('Stamp lines in UTC with nanoseconds instead of local time.'),
+    starting: text().optional().describe('A line to print first, for tooling that looks for it.'),
+    stopping: text().optional().describe('A line to print last.'),
     disable_stacktrace: bool().default(false).describe('Accepted for the sake of Collector files.'),
   }).default({}),
   metrics: object({

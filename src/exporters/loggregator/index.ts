@@ -1,0 +1,95 @@
+import { fanOut } from '../../delivery/fan-out.ts'
+import { deliveryFields } from '../../delivery/fields.ts'
+import { deliveryBudget, type Queued, queued } from '../../delivery/queued.ts'
+import { newGrpcClient } from '../../net/grpc-client.ts'
+import { clientTlsFrom } from '../../net/tls-settings.ts'
+import {
+  type Batch,
+  type ConfigOf,
+  defineExporter,
+  endpoint,
+  type Exporter,
+  type Host,
+  list,
+  object,
+  oneOf,
+  size,
+  text,
+  tlsClient,
+} from '../../plugin.ts'
+import { readIngressPorts } from '../ingress-ports.ts'
+import { methods, newIngressSender } from './ingress-sender.ts'
+
+const fields = object({
+  endpoint: endpoint().optional().describe('Agent to send to.'),
+  endpoints: list(endpoint()).default([]).describe('Several agents: every one gets everything.'),
+  ingress_port_glob: text()
+    .default('')
+    .describe('Files with `ingress: PORT` of agents on this machine, read once at start. Those with `protocol: otelcol` are left to otlp.'),
+  method: oneOf(methods)
+    .default('batch_sender')
+    .describe('batch_sender: many envelopes a message. sender: one a message, for peers that know nothing else.'),
+  tls: tlsClient().optional().describe('Certificates; without them the connection is plaintext HTTP/2.'),
+  max_message_size: size().default('10MiB').describe('Largest message the peers take; a larger envelope is dropped.'),
+  ...deliveryFields({ when_full: 'drop_oldest', initial_interval: '1s', max_interval: '5s', max_elapsed_time: 0, timeout: 0 }),
+})
+
+/** Sends v2 envelopes to the ingress of Loggregator agents: one queue and one stream for each. */
+export default defineExporter({
+  type: 'loggregator',
+  stability: 'beta',
+  summary: 'Sends v2 envelopes by gRPC to the ingress of one or more Loggregator agents.',
+  takes: ['envelopes'],
+  delivery: {
+    semantics: 'at most once',
+    order: 'kept',
+    on_kill: 'what is queued (10,000 records a destination by default) and what is on the wire',
+  },
+  config: fields,
+  create: ({ config, host }) => newLoggregatorExporter(config, host),
+})
+
+function newLoggregatorExporter(config: ConfigOf<typeof fields>, host: Host): Exporter {
+  const destinations: Queued[] = []
+  const all = fanOut(() => destinations)
+  const nowhere = host.account()
+  const exporter: Exporter = {
+    ...all,
+    consume(batch: Batch) {
+      if (destinations.length > 0) return all.consume(batch)
+      nowhere.received += batch.count
+      nowhere.drop('no_destination', batch.count)
+      for (const receipt of batch.receipts) receipt.settle({ dropped: 'no_destination' })
+    },
+    async start() {
+      const budget = deliveryBudget(config, host)
+      for (const address of addresses(config, host)) destinations.push(newDestination(address, config, host, budget))
+      await all.start()
+    },
+  }
+  return exporter
+}
+
+function addresses({ endpoint, endpoints, ingress_port_glob }: ConfigOf<typeof fields>, host: Host): string[] {
+  const written = [...(endpoint ? [endpoint] : []), ...endpoints].map(({ text }) => text)
+  const found = readIngressPorts(ingress_port_glob, 'loggregator', host.log).map(({ destination }) => destination)
+  // Two files with one port are one agent: nobody wants everything twice.
+  return [...new Set([...written, ...found])]
+}
+
+function newDestination(address: string, config: ConfigOf<typeof fields>, host: Host, budget: Host['budget']): Queued {
+  const log = host.log.named(`-> ${address}`)
+  const client = newGrpcClient({
+    address,
+    tls: clientTlsFrom(config.tls, host),
+    serverName: config.tls?.server_name_override,
+    // Agents on one machine restart within seconds: look again soon.
+    backoff: { maxMs: 5000 },
+    log,
+    clock: host.clock,
+  })
+  const sender = newIngressSender({ client, method: config.method, log })
+  const labels = { protocol: 'loggregator', destination: address }
+  // A message has a few bytes around its one record.
+  return queued(config, host, sender, { labels, budget, maxRecordBytes: config.max_message_size - 16 })
+}
