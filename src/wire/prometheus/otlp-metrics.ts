@@ -1,0 +1,110 @@
+/**
+ * Turns a page of metrics into an OTLP ExportMetricsServiceRequest, typed and named as the Collector's prometheus receiver
+ * does: names stay as they are in the page, counters are cumulative monotonic sums, untyped metrics are gauges.
+ */
+import { BackwardWriter } from '../protobuf.ts'
+import { PointWriter } from './otlp-points.ts'
+import { Kind, type Page } from './page.ts'
+import { ucumUnit } from './units.ts'
+
+export interface OtlpOptions {
+  /** An encoded `Resource`, see `encodeResource`. */
+  resource: Uint8Array
+  scope: { name: string; version: string }
+  /** Scrape time, halves of nanoseconds: the time of every point. What the page says about time is not used. */
+  timeLo: number
+  timeHi: number
+  /** Start of cumulative series without `_created`; zero when it is not known. */
+  startLo: number
+  startHi: number
+}
+
+export interface OtlpOutcome {
+  points: number
+  /** Metrics without an OTLP form (gauge histograms). */
+  skipped: number
+}
+
+/** Field of `Metric` that holds the data of each kind. */
+const DATA_FIELD: Partial<Record<number, number>> = {
+  [Kind.untyped]: 5,
+  [Kind.gauge]: 5,
+  [Kind.counter]: 7,
+  [Kind.info]: 7,
+  [Kind.stateset]: 7,
+  [Kind.histogram]: 9,
+  [Kind.summary]: 11,
+}
+const CUMULATIVE = 2
+
+/**
+ * Writes one request in front of what `out` holds; `out.take()` has the bytes. Families without an OTLP form are counted.
+ * Fields are written last to first, as `BackwardWriter` asks.
+ */
+export function writePageOtlp(page: Page, options: OtlpOptions, out: BackwardWriter): OtlpOutcome {
+  const end = out.length
+  const points = new PointWriter(page, options, out)
+  let skipped = 0
+  for (let family = page.familyCount - 1; family >= 0; family--) {
+    if (page.familyFirst[family]! < 0) continue
+    const field = DATA_FIELD[page.familyKind[family]!]
+    if (field === undefined) skipped += chainLength(page, family)
+    else writeFamily(page, family, field, points, out)
+  }
+  const scope = out.length
+  out.textField(2, options.scope.version)
+  out.textField(1, options.scope.name)
+  out.message(1, scope)
+  out.message(2, end)
+  out.bytesField(1, options.resource)
+  out.message(1, end)
+  return { points: points.count, skipped }
+}
+
+function chainLength(page: Page, family: number): number {
+  let length = 0
+  for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) length++
+  return length
+}
+
+function writeFamily(page: Page, family: number, field: number, points: PointWriter, out: BackwardWriter): void {
+  const kind = page.familyKind[family]!
+  const end = out.length
+  if (field === 7 && kind === Kind.counter) flag(out, 3, 1)
+  if (field === 7 || field === 9) flag(out, 2, CUMULATIVE)
+  points.writeAll(family, kind)
+  out.message(field, end)
+  writeUnit(page, family, out)
+  const help = page.familyHelpStart[family]!
+  if (help >= 0) out.bytesField(2, page.text, help, page.familyHelpEnd[family]!)
+  const name = out.length
+  if (page.openMetrics && kind === Kind.counter) out.text('_total')
+  if (page.openMetrics && kind === Kind.info) out.text('_info')
+  out.raw(page.text, page.familyNameStart[family]!, page.familyNameEnd[family]!)
+  out.message(1, name)
+  out.message(2, end)
+}
+
+function writeUnit(page: Page, family: number, out: BackwardWriter): void {
+  const start = page.familyUnitStart[family]!
+  if (start >= 0) out.textField(3, ucumUnit(page.string(start, page.familyUnitEnd[family]!)))
+}
+
+function flag(out: BackwardWriter, field: number, value: number): void {
+  out.varint(value)
+  out.tag(field, 0)
+}
+
+/** An OTLP `Resource` of text and integer attributes: `[['service.name', 'router'], ['server.port', '9100']]`. */
+export function encodeResource(attributes: readonly (readonly [key: string, value: string | number])[]): Buffer {
+  const out = new BackwardWriter(256)
+  for (const [key, value] of attributes.toReversed()) {
+    const end = out.length
+    if (typeof value === 'string') out.textField(1, value)
+    else flag(out, 3, value)
+    out.message(2, end)
+    out.textField(1, key)
+    out.message(1, end)
+  }
+  return out.take()
+}
