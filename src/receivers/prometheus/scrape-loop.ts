@@ -1,0 +1,57 @@
+import type { Clock, Timer } from '../../runtime/clock.ts'
+import type { Scraper } from './scraper.ts'
+
+/** Scrapes one target every interval until it is stopped. */
+export interface ScrapeLoop {
+  start(): void
+  /** Resolves when a scrape under way has been given up. */
+  stop(): Promise<void>
+}
+
+/** Timers of the runtime hold 2^31 - 1 ms (24 days). */
+const longestTimer = 0x7fffffff
+
+/**
+ * `key` places the scrapes within the interval, so that many targets do not all answer at once: the first comes after one
+ * interval at most. Scrapes of one target never overlap; ticks missed meanwhile become one scrape at once.
+ */
+export function newScrapeLoop(scraper: Scraper, intervalMs: number, key: string, clock: Clock): ScrapeLoop {
+  const stopping = new AbortController()
+  const interval = Math.min(intervalMs, longestTimer)
+  let due = 0
+  let timer: Timer | undefined
+  let running: Promise<void> = Promise.resolve()
+
+  const wait = () => {
+    timer = clock.after(Math.max(0, due - clock.monotonic()), () => {
+      running = scraper.scrape(stopping.signal).then(next)
+    })
+  }
+  const next = () => {
+    if (stopping.signal.aborted) return
+    due += interval
+    const missed = Math.floor((clock.monotonic() - due) / interval)
+    if (missed > 0) due += missed * interval
+    wait()
+  }
+  return {
+    start() {
+      due = clock.monotonic() + placeIn(interval, key)
+      wait()
+    },
+    async stop() {
+      stopping.abort()
+      timer?.cancel()
+      await running
+      scraper.close()
+    },
+  }
+}
+
+/** A time above 0, at most `interval`, that depends on the key alone (FNV-1a, then mixed). */
+function placeIn(interval: number, key: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b)
+  return interval * (((hash ^ (hash >>> 16)) >>> 0) + 1) * 2 ** -32
+}

@@ -1,0 +1,31 @@
+import type { ClientTls } from '../../net/tls.ts'
+
+/** One page to read, whoever named it. */
+export interface ScrapeTarget {
+  /** `http://127.0.0.1:9100/metrics`. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Most bytes of a page, unpacked. */
+  readonly maxBytes: number
+  /** Most samples of a page; 0: no limit. */
+  readonly sampleLimit: number
+  /** Both unset for http. */
+  readonly tls: ClientTls | undefined
+  readonly serverName: string
+  /** Whether the answer's content type may choose OpenMetrics. Pages of target files are 0.0.4, whatever they say. */
+  readonly negotiates: boolean
+  /** Labels of the page stay as they are when the target has the same ones. */
+  readonly honorLabels: boolean
+  readonly labels: Readonly<Record<string, string>>
+  readonly sourceId: string
+  readonly defaultSourceId: string
+  readonly instanceId: string
+  /** Resource of metrics: `service.name` and `service.instance.id`. */
+  readonly job: string
+  readonly instance: string
+}
+
+/** A scrape may take as long as its interval, and one second at least. */
+export const defaultTimeoutMs = (intervalMs: number): number => Math.max(intervalMs, 1000)

@@ -1,0 +1,86 @@
+import type { Log } from '../../plugin.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Counter } from '../../runtime/metrics.ts'
+import { Page } from '../../wire/prometheus/page.ts'
+import { parseErrorText, parsePage } from '../../wire/prometheus/parse.ts'
+import type { EnvelopeSink } from './envelope-sink.ts'
+import { type Fetched, newPageFetcher } from './fetch-page.ts'
+import type { MetricsSink } from './metrics-sink.ts'
+import { countSamples, exportConflicts } from './page-labels.ts'
+import { scrapeErrorText } from './scrape-error.ts'
+import type { ScrapeTarget } from './scrape-target.ts'
+
+/** What all scrapers of a receiver share. */
+export interface ScraperUse {
+  readonly clock: Clock
+  readonly log: Log
+  readonly envelopes: EnvelopeSink | undefined
+  readonly metrics: MetricsSink | undefined
+}
+
+/** Reads one target, one scrape at a time. */
+export interface Scraper {
+  /** Never rejects. When `stopping` aborts, the scrape is given up without a trace. */
+  scrape(stopping: AbortSignal): Promise<void>
+  close(): void
+}
+
+/** Parsing and writing happen within one turn, so one page's memory serves every target of the process. */
+const scratch = new Page()
+
+export function newScraper(target: ScrapeTarget, failures: Counter, use: ScraperUse): Scraper {
+  const { clock, log, envelopes, metrics } = use
+  const fetcher = newPageFetcher(target)
+  let failing = false
+
+  const succeed = async (page: Page, timeMs: number, durationMs: number) => {
+    const samples = countSamples(page)
+    if (target.sampleLimit > 0 && samples > target.sampleLimit)
+      throw new Error(`sample limit exceeded: ${samples} samples, the limit is ${target.sampleLimit}`)
+    if (!target.honorLabels) exportConflicts(page, ['job', 'instance', ...Object.keys(target.labels)])
+    if (failing) log.line(`${target.instanceId} has recovered`)
+    failing = false
+    // Both are written before anything is awaited: the page belongs to the next scrape then.
+    await Promise.all([
+      envelopes?.write(page, target, clock.now(), (text) => log.line(text)),
+      metrics?.write(page, { target, timeMs, durationMs, samples }),
+    ])
+  }
+  const fail = async (error: unknown, timeMs: number, durationMs: number) => {
+    failures.add(1)
+    failing = true
+    const where = `[id: ${target.sourceId}, instance_id: ${target.instanceId}, metric_url: ${target.url}]`
+    log.line(`failed to scrape: scrape errors:\n${where}: ${scrapeErrorText(error, target.url)}`)
+    await metrics?.write(undefined, { target, timeMs, durationMs, samples: 0 }).catch(() => {})
+  }
+
+  return {
+    async scrape(stopping) {
+      const timeout = new AbortController()
+      const timer = clock.after(target.timeoutMs, () => timeout.abort(new Error('context deadline exceeded')))
+      const timeMs = clock.now()
+      const start = clock.monotonic()
+      try {
+        const fetched = await fetcher.fetch(AbortSignal.any([stopping, timeout.signal]))
+        await succeed(parsed(fetched, target), timeMs, clock.monotonic() - start)
+      } catch (error) {
+        if (stopping.aborted) return
+        const reason = timeout.signal.aborted ? timeout.signal.reason : error
+        await fail(reason, timeMs, clock.monotonic() - start)
+      } finally {
+        timer.cancel()
+      }
+    },
+    close: () => fetcher.close(),
+  }
+}
+
+function parsed({ body, contentType }: Fetched, { negotiates }: ScrapeTarget): Page {
+  const openMetrics = negotiates && contentType.trimStart().toLowerCase().startsWith('application/openmetrics-text')
+  const { page, error } = parsePage(body, { openMetrics, into: scratch })
+  if (error) throw new PageError(parseErrorText(error))
+  return page
+}
+
+/** The page arrived and is not what it should be. */
+class PageError extends Error {}
