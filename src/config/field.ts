@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { quoted } from './quoted.ts'
 import { Substituted } from './substituted.ts'
 import { Fault } from './units.ts'
 
@@ -114,9 +115,4 @@ export function shown(value: unknown): string {
   if (typeof value === 'object') return 'a map'
   if (typeof value === 'string') return `the text ${quoted(value)}`
   return typeof value === 'number' ? `the number ${value}` : String(value)
-}
-
-/** Foreign text inside a message: quoted, and cut after 60 characters. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)
 }

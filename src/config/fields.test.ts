@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import * as f from './fields.ts'
@@ -220,4 +221,51 @@ test('a key called __proto__ stays a key', () => {
   const given = JSON.parse('{"__proto__": "x"}')
   expect(Object.keys(f.map().parse(given))).toEqual(['__proto__'])
   expect(f.object({}).safeParse(given).success).toBe(false)
+})
+
+test('no field throws, whatever it is given', () => {
+  const inner = f.object({
+    a: f.text(),
+    b: f.block({ c: f.secret() }),
+    d: f.either(f.map(f.int()), f.list(f.duration())),
+  })
+  const fields = [
+    f.text(),
+    f.secret(),
+    f.bool(),
+    f.int(),
+    f.number(),
+    f.port(),
+    f.duration(),
+    f.size(),
+    f.endpoint(),
+    f.url(),
+    f.path(),
+  ]
+  const all = [
+    ...fields,
+    f.oneOf(['a']),
+    f.anything(),
+    f.list(inner),
+    f.map(inner),
+    inner,
+    f.tlsServer(),
+    f.list(f.list()),
+  ]
+  const written = fc.oneof(
+    fc.string(),
+    fc.constantFrom('1h', '::', '[', '[::1]:', 'a:', '-', '.s', '1e9s', '16MiB', '9'.repeat(400), '{a: 1}'),
+  )
+  const value = fc.oneof(
+    fc.anything(),
+    written,
+    written.map((text) => sub(text)),
+    fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'enabled'), fc.anything()),
+  )
+  fc.assert(
+    fc.property(value, (given) => {
+      for (const field of all) field.safeParse(given)
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { ConfigCode, Problem } from './diagnostics.ts'
-import { quoted } from './field.ts'
 import type { LoadedConfig } from './load.ts'
 import { nearest } from './nearest.ts'
+import { quoted } from './quoted.ts'
 import { shapeAt } from './schema-walk.ts'
 
 type Issue = z.core.$ZodIssue & { keys?: string[]; params?: { hint?: string; expected?: string } }

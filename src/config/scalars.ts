@@ -1,4 +1,5 @@
-import { type Field, newField, quoted, shown } from './field.ts'
+import { type Field, newField, shown } from './field.ts'
+import { quoted } from './quoted.ts'
 import { Secret } from './secret.ts'
 import { Substituted, unwrapped } from './substituted.ts'
 import { type Endpoint, Fault, loopbackHint, parseDuration, parseEndpoint, parseSize } from './units.ts'
@@ -151,7 +152,7 @@ export function oneOf<const T extends string>(values: readonly T[]): Field<T> {
     const given = textOf(value)
     const found = values.find((candidate) => candidate === given)
     if (found !== undefined) return found
-    const same = values.find((candidate) => candidate.toLowerCase() === String(given ?? value).toLowerCase())
+    const same = values.find((candidate) => candidate.toLowerCase() === shownScalar(given ?? value))
     return new Fault(`expected one of ${all}, got ${shown(value)}`, same === undefined ? undefined : `write "${same}"`)
   }
   return newField<T>({
@@ -160,6 +161,8 @@ export function oneOf<const T extends string>(values: readonly T[]): Field<T> {
     read,
   })
 }
+
+const shownScalar = (value: unknown) => (typeof value === 'object' ? '' : String(value).toLowerCase())
 
 /** Any YAML, handed on as it is; for settings whose shape the component reads itself. */
 export function anything(): Field<unknown> {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { quoted } from './field.ts'
+import { newField } from './field.ts'
 import {
   anything,
   bool,
@@ -16,6 +16,9 @@ import {
   size,
   text,
 } from './fields.ts'
+import { quoted } from './quoted.ts'
+import { Substituted } from './substituted.ts'
+import { Fault } from './units.ts'
 
 export type Kind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension'
 
@@ -79,7 +82,19 @@ export function formatId({ type, name }: ComponentId): string {
   return name === '' ? type : `${type}/${name}`
 }
 
-const level = () => oneOf(['debug', 'info', 'warn', 'error', 'DEBUG', 'INFO', 'WARN', 'ERROR'])
+const levels = ['debug', 'info', 'warn', 'error'] as const
+
+/** A severity, in the Collector's capitals or not. */
+function level() {
+  const known = oneOf(levels)
+  const read = (value: unknown) => {
+    const given = value instanceof Substituted ? value.text : value
+    const parsed = known.safeParse(typeof given === 'string' ? given.toLowerCase() : given)
+    return parsed.success ? parsed.data : new Fault(parsed.error.issues[0]!.message)
+  }
+  const json = () => ({ type: 'string', enum: levels.flatMap((each) => [each, each.toUpperCase()]) })
+  return newField<(typeof levels)[number]>({ label: `one of ${levels.join(', ')}`, json, read })
+}
 
 const otlpTarget = () =>
   object({

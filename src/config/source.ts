@@ -89,19 +89,26 @@ function draw(source: Source, line: Span, mark: Span) {
   return clip(excerpt.trimEnd(), column, Math.max(1, last - column + 1))
 }
 
-/** Masked spans of a line, and what stands behind a key that sounds like a secret even if no schema knows it. */
+// A key that sounds like a secret even if no schema knows it, and what stands behind it.
+const telling = /(?:passw(?:or)?d|secret|token|credential|api_?key|authorization|key_pem|private_key)["']?\s*[:=]\s*/gi
+const inFlow = /^(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,}]*)/
+const userInfo = /:\/\/[^\s/@]*@/g
+
+/** Masked spans of a line: those of known secrets, what stands behind telling keys, and logins inside of URLs. */
 function masksOf(source: Source, line: Span): Span[] {
   const within = source.masks
     .map(({ start, end }) => ({ start: Math.max(start, line.start), end: Math.min(end, line.end) }))
     .filter(({ start, end }) => start < end)
   const text = source.text.slice(line.start, line.end)
-  const telling =
-    /(?:passw(?:or)?d|secret|token|credential|api_?key|authorization|key_pem|private_key)["']?\s*[:=]\s*([^\s,}#][^,}#]*)/gi
+  const add = (start: number, length: number) =>
+    within.push({ start: line.start + start, end: line.start + start + length })
   for (const match of text.matchAll(telling)) {
-    if (/^\$\{[^}]*\}?$/.test(match[1]!.trim()) && !match[1]!.includes(':-')) continue
-    const end = line.start + match.index + match[0].length
-    within.push({ start: end - match[1]!.length, end })
+    const start = match.index + match[0].length
+    const rest = text.slice(start).trimEnd()
+    const value = /[{[]/.test(text.slice(0, start)) ? inFlow.exec(rest)![0] : rest
+    if (value !== '' && !/^["']?\$\{(env:|file:)?[^:{}]*\}["']?$/.test(value)) add(start, value.length)
   }
+  for (const match of text.matchAll(userInfo)) add(match.index + 3, match[0].length - 4)
   return within
 }
 

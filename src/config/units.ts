@@ -1,3 +1,5 @@
+import { quoted } from './quoted.ts'
+
 /** A text that did not parse: what is wrong and what to write instead. */
 export class Fault {
   readonly message: string
@@ -20,14 +22,14 @@ export function parseDuration(text: string): number | Fault {
   let end = 0
   for (const part of rest!.matchAll(/(\d+\.?\d*|\.\d+)([^\d.]*)/gy)) {
     const [whole, amount, unit] = part
-    if (unit === '') return new Fault(`missing unit in duration "${text}"`, hint)
+    if (unit === '') return new Fault(`missing unit in duration ${quoted(text)}`, hint)
     const factor = nanos[unit!]
-    if (factor === undefined) return new Fault(`unknown unit "${unit}" in duration "${text}"`, hint)
+    if (factor === undefined) return new Fault(`unknown unit ${quoted(unit!)} in duration ${quoted(text)}`, hint)
     ms += Number(amount) * factor
     end += whole.length
   }
-  if (end === 0 || end !== rest!.length) return new Fault(`invalid duration "${text}"`, hint)
-  if (ms > 9.2e12) return new Fault(`invalid duration "${text}": more than 292 years`, hint)
+  if (end === 0 || end !== rest!.length) return new Fault(`invalid duration ${quoted(text)}`, hint)
+  if (ms > 9.2e12) return new Fault(`invalid duration ${quoted(text)}: more than 292 years`, hint)
   return sign === '-' ? -ms : ms
 }
 
@@ -37,10 +39,13 @@ const powers = ['', 'k', 'm', 'g', 't']
 export function parseSize(text: string): number | Fault {
   const match = /^\s*(\d+(?:\.\d*)?)\s*([kmgt]?)(i?)b?\s*$/i.exec(text)
   if (!match)
-    return new Fault(`invalid size "${text}"`, 'write bytes or a number with a unit, such as 65536, "64KiB" or "16MiB"')
+    return new Fault(
+      `invalid size ${quoted(text)}`,
+      'write bytes or a number with a unit, such as 65536, "64KiB" or "16MiB"',
+    )
   const [, amount, power, binary] = match
   const bytes = Number(amount) * (binary ? 1024 : 1000) ** powers.indexOf(power!.toLowerCase())
-  return Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : new Fault(`size "${text}" is too large`)
+  return Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : new Fault(`size ${quoted(text)} is too large`)
 }
 
 /** An address to listen on or to call. `text` is what was written; `host` has no brackets and may be empty. */
@@ -53,16 +58,16 @@ export interface Endpoint {
 /** `127.0.0.1:8125`, `localhost:0`, `:9100`, `[::1]:4317`. */
 export function parseEndpoint(text: string, defaultPort?: number): Endpoint | Fault {
   const match = /^(?:\[([^\]]*)\]|([^:[\]\s/]*))(?::(\d*))?$/.exec(text)
-  if (!match) return new Fault(`expected host:port, got ${JSON.stringify(text)}`, endpointHint(text))
+  if (!match) return new Fault(`expected host:port, got ${quoted(text)}`, endpointHint(text))
   const host = match[1] ?? match[2]!
   if (match[1] !== undefined && !match[1].includes(':')) {
     return new Fault(
-      `expected host:port, got ${JSON.stringify(text)}`,
+      `expected host:port, got ${quoted(text)}`,
       `brackets are for IPv6 only: write "${host}:${match[3] ?? 'PORT'}"`,
     )
   }
   const digits = match[3] || (defaultPort === undefined || host === '' ? '' : String(defaultPort))
-  if (digits === '') return new Fault(`expected host:port, got ${JSON.stringify(text)}`, endpointHint(text))
+  if (digits === '') return new Fault(`expected host:port, got ${quoted(text)}`, endpointHint(text))
   const port = Number(digits)
   if (port > 65535) return new Fault(`port ${digits} is out of range`, 'a port is a number from 0 to 65535')
   return { host, port, text }

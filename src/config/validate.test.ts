@@ -56,7 +56,7 @@ test('a sound configuration gives parsed settings, ordered references and servic
       'extensions: {health_check: }',
     ).replace(
       'service:\n',
-      'service:\n  extensions: [health_check]\n  shutdown_timeout: 10s\n  memory_limit: 64MiB\n  telemetry: {logs: {level: warn}}\n',
+      'service:\n  extensions: [health_check]\n  shutdown_timeout: 10s\n  memory_limit: 64MiB\n  telemetry: {logs: {level: WARN}}\n',
     ),
   )
   expect(problems).toEqual([])

@@ -100,7 +100,8 @@ class Builder {
   }
 
   private scalar(yaml: { value: unknown; type?: unknown; tag?: string; source?: string }, spot: Spot): Node {
-    const text = String(yaml.value ?? '')
+    // A known tag may have made an object of it: then the text it was made from counts.
+    const text = typeof yaml.value === 'string' ? yaml.value : String(yaml.source ?? yaml.value ?? '')
     const tag = yaml.tag?.replace('tag:yaml.org,2002:', '')
     const plain =
       (yaml.type === 'PLAIN' && tag === undefined) ||
