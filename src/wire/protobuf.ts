@@ -268,6 +268,25 @@ export class BackwardWriter {
     valueStart: number,
     valueEnd: number,
   ): void {
+    const keySize = keyEnd - keyStart
+    const valueSize = valueEnd - valueStart
+    if (keySize + valueSize < 120) {
+      // Lengths of one byte, as nearly always: one piece, one check for room.
+      this.reserve(keySize + valueSize + 5)
+      const { buf } = this
+      let pos = this.pos - valueSize
+      copyShort(buf, pos, values, valueStart, valueSize)
+      buf[--pos] = valueSize
+      buf[--pos] = 0x12
+      pos -= keySize
+      copyShort(buf, pos, keys, keyStart, keySize)
+      buf[--pos] = keySize
+      buf[--pos] = 0x0a
+      buf[--pos] = keySize + valueSize + 4
+      this.pos = pos
+      this.tag(field, WireType.bytes)
+      return
+    }
     const mark = this.length
     this.bytesField(2, values, valueStart, valueEnd)
     this.bytesField(1, keys, keyStart, keyEnd)
@@ -284,6 +303,26 @@ export class BackwardWriter {
     valueStart: number,
     valueEnd: number,
   ): void {
+    const keySize = keyEnd - keyStart
+    const valueSize = valueEnd - valueStart
+    if (keySize + valueSize < 120) {
+      this.reserve(keySize + valueSize + 7)
+      const { buf } = this
+      let pos = this.pos - valueSize
+      copyShort(buf, pos, values, valueStart, valueSize)
+      buf[--pos] = valueSize
+      buf[--pos] = 0x0a
+      buf[--pos] = valueSize + 2
+      buf[--pos] = 0x12
+      pos -= keySize
+      copyShort(buf, pos, keys, keyStart, keySize)
+      buf[--pos] = keySize
+      buf[--pos] = 0x0a
+      buf[--pos] = keySize + valueSize + 6
+      this.pos = pos
+      this.tag(field, WireType.bytes)
+      return
+    }
     const mark = this.length
     this.bytesField(1, values, valueStart, valueEnd)
     this.message(2, mark)
@@ -312,6 +351,11 @@ export class BackwardWriter {
   reset(): void {
     this.pos = this.buf.length
   }
+}
+
+/** Copies a short run by hand: below some 40 bytes a call into the runtime costs more. */
+function copyShort(to: Uint8Array, at: number, from: Uint8Array, start: number, size: number): void {
+  for (let i = 0; i < size; i++) to[at + i] = from[start + i]!
 }
 
 /** Bytes that the varint of an unsigned 32-bit number takes. */
