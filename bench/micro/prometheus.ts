@@ -1,9 +1,11 @@
 /** `node --conditions=tailrace-source bench/micro/prometheus.ts`: CPU microseconds a series, page in, envelopes out. */
 import { ForwardWriter } from '../../src/wire/forward-writer.ts'
 import { writePageEnvelopes } from '../../src/wire/prometheus/envelopes.ts'
+import { encodeResource, writePageOtlp } from '../../src/wire/prometheus/otlp-metrics.ts'
 import { Page } from '../../src/wire/prometheus/page.ts'
 import { parsePage } from '../../src/wire/prometheus/parse.ts'
 import { newTarget } from '../../src/wire/prometheus/target.ts'
+import { BackwardWriter } from '../../src/wire/protobuf.ts'
 
 const SERIES = 10_000
 const ROUNDS = 15
@@ -37,6 +39,15 @@ const target = newTarget({
   labels: { deployment: 'cf', job: 'router' },
 })
 const out = new ForwardWriter()
+const backward = new BackwardWriter(1 << 20)
+const otlp = {
+  resource: encodeResource([['service.name', 'router']]),
+  scope: { name: 'tailrace', version: '1' },
+  timeLo: 1,
+  timeHi: 400_000_000,
+  startLo: 0,
+  startHi: 0,
+}
 const into = new Page()
 
 function best(work: () => void): number {
@@ -50,21 +61,26 @@ function best(work: () => void): number {
   return least
 }
 
-for (const [name, text] of [
-  ['counters, 3 labels', counters()],
-  ['histograms, 12 buckets', histograms()],
+for (const [name, text, openMetrics] of [
+  ['counters, 3 labels', counters(), false],
+  ['histograms, 12 buckets', histograms(), false],
+  ['OpenMetrics histograms', `${histograms()}# EOF\n`, true],
 ] as const) {
   const bytes = Buffer.from(text)
-  const parse = best(() => parsePage(bytes, { into }))
-  const { page } = parsePage(bytes, { into })
+  const parse = best(() => parsePage(bytes, { into, openMetrics }))
+  const { page } = parsePage(bytes, { into, openMetrics })
   let envelopes = 0
   const write = best(() => {
     out.reset()
     envelopes = writePageEnvelopes(page!, target, 1, 400_000_000, out).envelopes
   })
+  const writeOtlp = best(() => {
+    backward.reset()
+    writePageOtlp(page!, otlp, backward)
+  })
   const each = (micros: number) => (micros / envelopes).toFixed(3)
   const size = (bytes.length / envelopes).toFixed(0)
   console.log(
-    `${name} (${envelopes} series, ${size} bytes each): parse ${each(parse)}, envelopes ${each(write)} µs/series`,
+    `${name} (${envelopes} series, ${size} bytes each): parse ${each(parse)}, envelopes ${each(write)}, OTLP ${each(writeOtlp)} µs/series`,
   )
 }

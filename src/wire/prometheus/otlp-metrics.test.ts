@@ -44,8 +44,8 @@ function attributes(fields: Fields, number: number): Record<string, string> {
   return found
 }
 
-function metricsOf(page: string, openMetrics = false) {
-  const parsed = parsePage(Buffer.from(page), { openMetrics })
+function metricsOf(page: string | Buffer, openMetrics = false) {
+  const parsed = parsePage(Buffer.isBuffer(page) ? page : Buffer.from(page), { openMetrics })
   expect(parsed.error).toBeNull()
   const out = new BackwardWriter()
   const options = {
@@ -146,6 +146,11 @@ describe('OTLP metrics of a page', () => {
     expect((exemplar[4]![0] as Buffer).toString('hex')).toBe('0123456789abcdef')
     expect(attributes(exemplar, 7)).toEqual({ x: 'y' })
     expect([text(metrics[1]!, 1), message(metrics[1]!, 7)[3]]).toEqual(['i_info', undefined])
+  })
+
+  test('a help text that is not UTF-8 is repaired', () => {
+    const { metrics } = metricsOf(Buffer.from('# HELP a b\xff\na 1\n', 'latin1'))
+    expect(text(metrics[0]!, 2)).toBe('b\ufffd')
   })
 
   test('gauge histograms are counted as skipped', () => {

@@ -2,6 +2,7 @@
  * Turns a page of metrics into an OTLP ExportMetricsServiceRequest, typed and named as the Collector's prometheus receiver
  * does: names stay as they are in the page, counters are cumulative monotonic sums, untyped metrics are gauges.
  */
+import { isUtf8 } from 'node:buffer'
 import { BackwardWriter } from '../protobuf.ts'
 import { PointWriter } from './otlp-points.ts'
 import { Kind, type Page } from './page.ts'
@@ -75,14 +76,22 @@ function writeFamily(page: Page, family: number, field: number, points: PointWri
   points.writeAll(family, kind)
   out.message(field, end)
   writeUnit(page, family, out)
-  const help = page.familyHelpStart[family]!
-  if (help >= 0) out.bytesField(2, page.text, help, page.familyHelpEnd[family]!)
+  writeHelp(page, family, out)
   const name = out.length
   if (page.openMetrics && kind === Kind.counter) out.text('_total')
   if (page.openMetrics && kind === Kind.info) out.text('_info')
   out.raw(page.text, page.familyNameStart[family]!, page.familyNameEnd[family]!)
   out.message(1, name)
   out.message(2, end)
+}
+
+/** The formats do not ask help texts to be UTF-8; protobuf does. */
+function writeHelp(page: Page, family: number, out: BackwardWriter): void {
+  const start = page.familyHelpStart[family]!
+  const end = page.familyHelpEnd[family]!
+  if (start < 0) return
+  if (isUtf8(page.text.subarray(start, end))) out.bytesField(2, page.text, start, end)
+  else out.textField(2, page.string(start, end))
 }
 
 function writeUnit(page: Page, family: number, out: BackwardWriter): void {

@@ -166,6 +166,10 @@ describe('errors', () => {
     expect(errorOf(Buffer.from('a{b="\xc3\xa9\xff"} 1\n', 'latin1'))).toBe('[1] invalid label value "é\\xff"')
   })
 
+  test('a long word is cut in the text of the error', () => {
+    expect(errorOf(`a ${'x'.repeat(5000)}\n`)).toBe(`[1] expected float as value, got "${'x'.repeat(1000)}"...`)
+  })
+
   test('a page that fails leaves nothing behind in a reused page', () => {
     const into = new Page()
     expect(parsePage(Buffer.from('a 1\nb x\n'), { into }).page).toBeNull()

@@ -14,6 +14,7 @@ export interface ParseError {
 export const LF = 0x0a
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const MAX_QUOTED = 1000
 
 /** 1: may start a label name; 2: also may follow; 4: a colon, which only metric names may hold. */
 const NAME_CLASS = new Uint8Array(256)
@@ -67,8 +68,10 @@ export class Scanner {
     return this.text[pos]!
   }
 
+  /** A span for an error text, cut when it is long: a page of one endless word must not fill the log. */
   protected quoted(start: number, end: number): string {
-    return quoteBytes(this.text.subarray(start, end))
+    if (end - start <= MAX_QUOTED) return quoteBytes(this.text.subarray(start, end))
+    return `${quoteBytes(this.text.subarray(start, start + MAX_QUOTED))}...`
   }
 
   protected token(): string {

@@ -60,6 +60,16 @@ test('forgets the series that was not touched for longest, and counts it', () =>
   expect(injector.evictedSeries).toBe(2)
 })
 
+test('remembers series apart from the datagram they came in', () => {
+  const injector = newInjector()
+  const datagram = Buffer.from('o.n:5|c')
+  const out = new ForwardWriter()
+  injector.write(datagram, 1, 0, out)
+  datagram.fill(0x78)
+  expect(Object.keys(decodeEnvelopes(out.take())[0]!.gauge!.metrics)).toEqual(['n'])
+  expect(values(injector, 'o.n:1|c')).toEqual(['n=6 counter'])
+})
+
 test('keeps every running value of many series', () => {
   const injector = newInjector(5000)
   const lines = Array.from({ length: 5000 }, (_, i) => `o.n${i}:${i}|c`).join('\n')
