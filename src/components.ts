@@ -54,6 +54,12 @@ export class Catalogue {
     return load && (await load()).default
   }
 
+  /** Every component, by kind and type. Loads them all: for commands that list them. */
+  async all(): Promise<AnySpec[]> {
+    const names = componentKinds.flatMap((kind) => this.types(kind).map((type) => this.find(kind, type)))
+    return (await Promise.all(names)).filter((spec) => spec !== undefined)
+  }
+
   /** Types of a kind, sorted; aliases are left out. */
   types(kind: ComponentKind): string[] {
     const added = [...this.added.values()].filter((spec) => spec.kind === kind).map((spec) => spec.type)

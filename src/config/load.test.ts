@@ -362,3 +362,13 @@ test('excerpts hide what sounds like a secret and what a schema says is one', ()
   })
   expect(loaded.at(['x', 'dsn'])).toMatchObject({ caret: { column: 29, length: 8 } })
 })
+
+test('a variable that must be set is a problem when it is unset or empty', () => {
+  const read = (env: Record<string, string>) =>
+    loadConfig(['a.yaml'], { set: [], env, readFile: () => 'key: ${env:NAME:?}\n' })
+  expect(read({}).problems.map(({ code, message }) => [code, message])).toEqual([
+    ['TR_CONFIG_REQUIRED', 'the environment variable NAME must be set'],
+  ])
+  expect(read({ NAME: '' }).problems).toHaveLength(1)
+  expect(read({ NAME: 'x' }).problems).toEqual([])
+})

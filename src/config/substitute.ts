@@ -117,7 +117,7 @@ function nestedText(text: string, spot: Spot, from: Surroundings, depth: number)
 }
 
 function variable(
-  { name, fallback }: Reference & { scheme: 'env' },
+  { name, fallback, required }: Reference & { scheme: 'env' },
   spot: Spot,
   from: Surroundings,
   depth: number,
@@ -130,8 +130,12 @@ function variable(
   }
   const content = Object.hasOwn(from.env, given) ? from.env[given] : undefined
   const source = `env:${given}`
-  if (content !== undefined && (content !== '' || !from.emptyIsUnset)) return { ...yamlText(content, spot), source }
+  if (content !== undefined && !(required && content === '') && (content !== '' || !from.emptyIsUnset)) return { ...yamlText(content, spot), source }
   if (fallback !== undefined) return { ...yamlText(nestedText(fallback, spot, from, depth), spot), source }
+  if (required) {
+    from.report('TR_CONFIG_REQUIRED', spot, `the environment variable ${given} must be set`, `set ${given} to a value that is not empty`)
+    return undefined
+  }
   if (from.emptyIsUnset) return undefined
   const message = `Configuration references unset environment variable ${given}`
   from.warn('TR_CONFIG_UNSET', spot, message, `set it, or write \${env:${given}:-default}`)

@@ -36,16 +36,17 @@ function closing(text: string, from: number): number {
 
 /** What a reference asks for. */
 export type Reference =
-  | { scheme: 'env'; name: string; fallback?: string }
+  | { scheme: 'env'; name: string; fallback?: string; required?: true }
   | { scheme: 'file' | 'yaml'; opaque: string }
   | { scheme: 'unknown'; name: string }
 
-/** `env:NAME`, `NAME`, `env:NAME:-text`, `file:/path`, `yaml:text`. */
+/** `env:NAME`, `NAME`, `env:NAME:-text`, `env:NAME:?` (must be set), `file:/path`, `yaml:text`. */
 export function parseReference(text: string): Reference {
   const [, scheme, opaque] = /^([A-Za-z][A-Za-z0-9+.-]+):(.*)$/s.exec(text) ?? []
   if (scheme === 'file' || scheme === 'yaml') return { scheme, opaque: opaque! }
   if (scheme !== undefined && scheme !== 'env' && !opaque!.startsWith('-')) return { scheme: 'unknown', name: scheme }
   const rest = scheme === 'env' ? opaque! : text
+  if (rest.endsWith(':?')) return { scheme: 'env', name: rest.slice(0, -2), required: true }
   const split = rest.indexOf(':-')
   return split < 0
     ? { scheme: 'env', name: rest }
