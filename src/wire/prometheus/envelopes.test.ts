@@ -1,7 +1,11 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeEnvelopes } from '../../../test/support/decode-envelopes.ts'
 import { ForwardWriter } from '../forward-writer.ts'
+import { BackwardWriter, Reader } from '../protobuf.ts'
 import { writePageEnvelopes } from './envelopes.ts'
+import { floatText } from './float-text.ts'
+import { writePageOtlp } from './otlp-metrics.ts'
 import { parsePage } from './parse.ts'
 import { newTarget } from './target.ts'
 
@@ -39,4 +43,53 @@ test('the envelopes do not follow the page when it is used again', () => {
   const bytes = out.take()
   parsePage(Buffer.from('x{y="z"} 9\n'), { into: page! })
   expect(decodeEnvelopes(bytes)[0]!.tags).toEqual({ b: 'c' })
+})
+
+test('any page that parses becomes well-formed envelopes and OTLP, each tag once', () => {
+  const labels = fc
+    .uniqueArray(fc.constantFrom('a', 'le', 'quantile', 'unit', 'source_id', 'job'), { maxLength: 5 })
+    .chain((names) =>
+      fc.tuple(...names.map((name) => fc.constantFrom('1', '0.5', '+Inf').map((v) => `${name}="${v}"`))),
+    )
+  const line = fc.oneof(
+    fc
+      .tuple(
+        fc.constantFrom('h', 's', 'c', 'g', 'gh'),
+        fc.constantFrom('', '_sum', '_count', '_bucket'),
+        labels,
+        fc.double(),
+      )
+      .map(([name, suffix, pairs, value]) => `${name}${suffix}{${pairs.join(',')}} ${floatText(value)}\n`),
+    fc.constantFrom('# TYPE h histogram\n', '# TYPE s summary\n', '# TYPE c counter\n', '# TYPE gh gaugehistogram\n'),
+  )
+  const labelled = newTarget({
+    sourceId: '',
+    defaultSourceId: 'd',
+    instanceId: 'i',
+    labels: { unit: 'u', le: 'x', quantile: 'y', job: 'z', source_id: 'w' },
+  })
+  let pages = 0
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+      const { page } = parsePage(Buffer.from(lines.join('')))
+      if (!page) return
+      pages++
+      const out = new ForwardWriter(1)
+      const { envelopes } = writePageEnvelopes(page, labelled, 1, 0, out)
+      const found = decodeEnvelopes(out.take())
+      expect(found.length).toBe(envelopes)
+      for (const { tags, source_id } of found) {
+        expect(source_id).not.toBe('')
+        expect(tags!.source_id).toBe('w')
+      }
+      const otlp = new BackwardWriter(1)
+      const scope = { name: 't', version: '' }
+      writePageOtlp(page, { resource: Buffer.alloc(0), scope, timeLo: 1, timeHi: 0, startLo: 1, startHi: 0 }, otlp)
+      const reader = new Reader(otlp.take())
+      while (reader.next()) reader.skip()
+      expect(reader.ok).toBe(true)
+    }),
+    { numRuns: 1000 },
+  )
+  expect(pages).toBeGreaterThan(100)
 })

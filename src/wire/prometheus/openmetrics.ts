@@ -1,12 +1,11 @@
 /** OpenMetrics 1.0 text: one blank between tokens, families in one piece, `# EOF` at the end, whole page or nothing. */
 
 import { isText, sameBytes } from '../byte-runs.ts'
-import { read, readFloat } from '../number-text.ts'
 import { GroupTable } from './groups.ts'
 import { NameTable } from './names.ts'
+import { OpenMetricsSample, Role } from './openmetrics-sample.ts'
 import { Has, Kind, type Page } from './page.ts'
-import { quoteByte } from './quote.ts'
-import { LF, Scanner } from './scanner.ts'
+import { LF } from './scanner.ts'
 
 const TYPES = new Map<string, Kind>([
   ['unknown', Kind.untyped],
@@ -19,9 +18,6 @@ const TYPES = new Map<string, Kind>([
   ['summary', Kind.summary],
 ])
 
-/** What a sample's suffix says. */
-const Role = { value: 0, sum: 1, count: 2, bucket: 3, created: 4 } as const
-
 /** Suffixes that samples of a kind may have; kinds that are not listed have none. */
 const SUFFIXES: Partial<Record<Kind, Record<string, number>>> = {
   [Kind.counter]: { _total: Role.value, _created: Role.created },
@@ -31,24 +27,17 @@ const SUFFIXES: Partial<Record<Kind, Record<string, number>>> = {
   [Kind.gaugeHistogram]: { _bucket: Role.bucket, _gcount: Role.count, _gsum: Role.sum },
 }
 const BARE: Record<string, number> = { '': Role.value }
-const MAX_EXEMPLAR_RUNES = 128
 
-export class OpenMetricsParser extends Scanner {
+export class OpenMetricsParser extends OpenMetricsSample {
   private readonly names = new NameTable()
   private readonly groups: GroupTable
-  private family = -1
-  private kind: Kind = Kind.unset
   private hasSamples = false
   /** Name of the last sample: the same name has the same role. */
   private lastStart = 0
   private lastEnd = 0
-  private role = 0
-  private value = 0
-  private time = Number.NaN
-  private exemplar = -1
 
   constructor(page: Page) {
-    super(page, true)
+    super(page)
     this.groups = new GroupTable(page)
   }
 
@@ -89,11 +78,6 @@ export class OpenMetricsParser extends Scanner {
     this.pos++
     if (keyword === '# TYPE ') return this.type()
     return keyword === '# HELP ' ? this.help() : this.unit()
-  }
-
-  private familyName(): string {
-    const { page, family } = this
-    return this.quoted(page.familyNameStart[family]!, page.familyNameEnd[family]!)
   }
 
   /** Makes the family of the name in the token the current one, unless it was closed by another family. */
@@ -199,92 +183,6 @@ export class OpenMetricsParser extends Scanner {
     return Object.hasOwn(suffixes, suffix) ? suffixes[suffix] : undefined
   }
 
-  /** `{a="b",c="d"}`, a comma before the closing brace tolerated; stands behind the brace. */
-  private labels(kind: Kind): boolean {
-    this.pos++
-    for (;;) {
-      if (this.peek() === 0x7d) break
-      this.labelName()
-      if (!this.isLegacyName(1, 3)) return this.fail(`invalid label name for metric ${this.familyName()}`)
-      if (this.peek() !== 0x3d) return this.fail(`expected '=' after label name, found ${quoteByte(this.peek())}`)
-      if (!this.labelPair(kind)) return false
-      const byte = this.peek()
-      if (byte === 0x7d) break
-      if (byte !== 0x2c) return this.fail(`unexpected end of label value ${this.token()}`)
-      this.pos++
-    }
-    this.pos++
-    return true
-  }
-
-  protected override repeated(): boolean {
-    return this.fail(`duplicate label names for metric ${this.familyName()}`)
-  }
-
-  /** ` value[ timestamp][ # {labels} value[ timestamp]]`, up to the newline. */
-  private readValue(): boolean {
-    if (!this.number('value')) return false
-    this.value = this.scalar
-    if (!this.readTime()) return false
-    this.time = this.scalar
-    this.exemplar = -1
-    return this.peek() === LF || this.readExemplar()
-  }
-
-  private scalar = 0
-
-  /** A blank and a number, into `scalar`. */
-  private number(what: string): boolean {
-    if (this.peek() !== 0x20) return this.fail(`expected one blank before the ${what}, found ${quoteByte(this.peek())}`)
-    this.pos++
-    const start = this.pos
-    this.pos = this.wordEnd()
-    this.scalar = readFloat(this.text, start, this.pos)
-    return read.ok || this.fail(`expected float as ${what}, got ${this.quoted(start, this.pos)}`)
-  }
-
-  private readTime(): boolean {
-    this.scalar = Number.NaN
-    const isNext = this.peek() === 0x20 && this.text[this.pos + 1] !== 0x23
-    if (!isNext) return true
-    if (!this.number('timestamp')) return false
-    return Number.isFinite(this.scalar) || this.fail('invalid timestamp')
-  }
-
-  private readExemplar(): boolean {
-    const { page } = this
-    if (!isText(this.text, this.pos, Math.min(this.pos + 4, this.size), ' # {')) {
-      return this.fail(`unexpected ${quoteByte(this.peek())} behind the value`)
-    }
-    const isAllowed = this.kind === Kind.counter ? this.role === Role.value : this.role === Role.bucket
-    if (!isAllowed || this.kind === Kind.summary) return this.fail('exemplar on a sample that is no counter or bucket')
-    this.pos += 3
-    const bound = this.bound
-    const labelFrom = page.labelCount
-    this.beginLabels()
-    if (!this.labels(Kind.unset)) return false
-    const labelCount = page.labelCount - labelFrom
-    if (this.exemplarRunes(labelFrom) > MAX_EXEMPLAR_RUNES)
-      return this.fail('exemplar labels longer than 128 characters')
-    if (!this.number('exemplar value')) return false
-    const value = this.scalar
-    if (!this.readTime()) return false
-    this.exemplar = page.exemplars.push({ labelFrom, labelCount, value, time: this.scalar }) - 1
-    this.bound = bound
-    return this.peek() === LF || this.fail(`unexpected ${quoteByte(this.peek())} behind the exemplar`)
-  }
-
-  private exemplarRunes(labelFrom: number): number {
-    const { page } = this
-    let runes = 0
-    for (let i = labelFrom; i < page.labelCount; i++) {
-      const name = page.labelName[i]!
-      runes += page.labelNames.end[name]! - page.labelNames.start[name]!
-      for (let at = page.labelStart[i]!; at < page.labelEnd[i]!; at++) if ((page.text[at]! & 0xc0) !== 0x80) runes++
-    }
-    return runes
-  }
-
   private checkValue(): boolean {
     const { kind, role, value } = this
     const isCount = role === Role.count || (role === Role.bucket && kind !== Kind.summary)
@@ -319,22 +217,5 @@ export class OpenMetricsParser extends Scanner {
     }
     if (held) this.putBack(held)
     return true
-  }
-
-  private setAside(exemplar: number): number[] {
-    const { page } = this
-    const { labelFrom, labelCount } = page.exemplars[exemplar]!
-    const held: number[] = []
-    for (let i = labelFrom; i < labelFrom + labelCount; i++) {
-      held.push(page.labelName[i]!, page.labelStart[i]!, page.labelEnd[i]!)
-    }
-    page.labelCount = labelFrom
-    return held
-  }
-
-  private putBack(held: number[]): void {
-    const { page } = this
-    page.exemplars[this.exemplar]!.labelFrom = page.labelCount
-    for (let i = 0; i < held.length; i += 3) page.addLabel(held[i]!, held[i + 1]!, held[i + 2]!)
   }
 }
