@@ -3,12 +3,18 @@ import type { Admission } from './admission.ts'
 import { forkAll, settleAll } from './backlog.ts'
 import type { Queued } from './queued.ts'
 
-/** Several destinations that all get every batch. `of` is asked anew each time, so they may come and go. */
+/**
+ * Several destinations that all get every batch. `of` is asked anew each time, so they may come and go; who adds one
+ * later starts it. Without any the records end here: `onNone` counts them as `no_destination`.
+ */
 export function fanOut(
   of: () => readonly Queued[],
+  onNone: (records: number) => void,
 ): Pick<Queued, 'consume' | 'admissions' | 'start' | 'stop' | 'ready'> {
   return {
-    consume: (batch) => toAll(of(), batch),
+    consume(batch) {
+      if (!toAll(of(), batch)) onNone(batch.count)
+    },
     admissions: (): readonly Admission[] => of().flatMap((each) => each.admissions()),
     start: async () => void (await Promise.all(of().map((each) => each.start()))),
     stop: async (deadline) => void (await Promise.all(of().map((each) => each.stop(deadline)))),
@@ -16,10 +22,11 @@ export function fanOut(
   }
 }
 
-/** Hands a batch to all of `destinations`; its receipts get a branch for each. Without any it ends here, `no_destination`. */
-export function toAll(destinations: readonly Pick<Queued, 'consume'>[], batch: Batch): void {
+/** Hands a batch to all of `destinations`, its receipts get a branch for each; false when there are none. */
+export function toAll(destinations: readonly Pick<Queued, 'consume'>[], batch: Batch): boolean {
   const more = destinations.length - 1
   if (more < 0) settleAll(batch.receipts, { dropped: 'no_destination' })
-  for (let i = 0; i < more; i++) forkAll(batch.receipts)
+  if (batch.receipts.length > 0) for (let i = 0; i < more; i++) forkAll(batch.receipts)
   for (let i = 0; i <= more; i++) destinations[i]!.consume(batch)
+  return more >= 0
 }

@@ -3,6 +3,7 @@ import type { Log } from '../runtime/log.ts'
 import { type Part, settleAll, type TakeLimits } from './backlog.ts'
 import { backoff } from './backoff.ts'
 import type { Account } from './ledger.ts'
+import { ownCopy } from './own-memory.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
 import { Dropped, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
@@ -92,10 +93,10 @@ export class Outbox {
 
   /** Sends as long as it is time to and a sender is free. */
   pump(now: number): void {
-    if (this.pumping || !this.running) return
+    if (this.pumping) return
     this.pumping = true
     try {
-      while (this.free > 0 && this.queue.records > 0 && this.due(now)) {
+      while (this.running && this.free > 0 && this.queue.records > 0 && this.due(now)) {
         const part = this.queue.take(this.limits)
         if (!part) break
         this.lastSend = now
@@ -143,25 +144,33 @@ export class Outbox {
 
   /** Whether what is queued should go now; otherwise sees to it that it will. */
   private due(now: number): boolean {
-    if (this.rested || this.draining) return true
-    const { queue, batching } = this
-    let at: number
-    if (batching) {
-      if ((batching.sizer === 'items' ? queue.records : queue.bytes) >= batching.minSize) return true
-      at = queue.oldest! + batching.flushMs
-    } else {
-      if (queue.records >= this.limits.enoughRecords || queue.bytes >= this.limits.enoughBytes) return true
-      at = this.lastSend + this.settings.lingerMs
-    }
-    if (now >= at) return true
-    this.wake ??= this.clock.after(at - now, this.onRested)
+    if (this.rested || this.draining || this.enough()) return true
+    const wait = this.dueAt() - now
+    if (wait <= 0) return true
+    this.wake ??= this.clock.after(wait, this.onWake)
     return false
   }
 
-  private onRested = (): void => {
+  /** Whether so much is queued that it goes at once. */
+  private enough(): boolean {
+    const { queue, batching, limits } = this
+    if (!batching) return queue.records >= limits.enoughRecords || queue.bytes >= limits.enoughBytes
+    return (batching.sizer === 'items' ? queue.records : queue.bytes) >= batching.minSize
+  }
+
+  /** When what is queued goes, however little it is. */
+  private dueAt(): number {
+    const { queue, batching, settings } = this
+    return batching ? queue.oldest! + batching.flushMs : this.lastSend + settings.lingerMs
+  }
+
+  private onWake = (): void => {
     this.wake = undefined
-    this.rested = this.queue.records > 0
-    this.pump(this.clock.monotonic())
+    if (this.queue.records === 0) return
+    const now = this.clock.monotonic()
+    // Since the timer was set a full batch may have gone. A system timer may be a fraction of a millisecond early.
+    this.rested = this.dueAt() - now < 1
+    this.pump(now)
   }
 
   private attempt(shipment: Shipment): void {
@@ -238,6 +247,8 @@ export class Outbox {
 
   private pause(shipment: Shipment, error: unknown, pause: number): void {
     if (maybeDelivered(error)) shipment.uncertain = true
+    // It may stand here for long: it must not pin the memory that others share.
+    if (shipment.attempt === 1) shipment.batch = ownCopy(shipment.batch)
     this.trouble(error, pause)
     shipment.abort = undefined
     shipment.paused = true

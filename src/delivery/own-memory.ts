@@ -10,22 +10,16 @@ export class OwnMemory {
 
   /** A copy of records `[first, end)` of the batch, in memory of this queue. Shared batches are left as they are. */
   copy(batch: Batch, first: number, end: number): Batch {
-    const all = first === 0 && end === batch.count
-    const copy = all ? batch.withReceipts(batch.receipts) : batch.slice(first, end)
+    const copy = apart(batch, first, end)
     copy.moveTo(this.claim(copy.size))
     return copy
-  }
-
-  /** Forgets the chunk being filled. */
-  reset(): void {
-    this.chunk = undefined
   }
 
   private claim(bytes: number): { buffer: Buffer; start: number } {
     const needed = bytes + headroom
     if (!this.chunk || this.used + needed > chunkBytes) {
       // What would leave a large hole gets a buffer of its own size.
-      if (needed > chunkBytes >> 2) return { buffer: Buffer.allocUnsafeSlow(needed), start: headroom }
+      if (needed > chunkBytes >> 2) return roomOf(bytes)
       this.chunk = Buffer.allocUnsafeSlow(chunkBytes)
       this.used = 0
     }
@@ -34,3 +28,17 @@ export class OwnMemory {
     return { buffer: this.chunk, start }
   }
 }
+
+/** A copy of the batch in a buffer of just its size. */
+export function ownCopy(batch: Batch): Batch {
+  const copy = apart(batch, 0, batch.count)
+  copy.moveTo(roomOf(copy.size))
+  return copy
+}
+
+/** The records as a batch of its own, which can move without moving what others hold. */
+function apart(batch: Batch, first: number, end: number): Batch {
+  return first === 0 && end === batch.count ? batch.withReceipts(batch.receipts) : batch.slice(first, end)
+}
+
+const roomOf = (bytes: number) => ({ buffer: Buffer.allocUnsafeSlow(bytes + headroom), start: headroom })

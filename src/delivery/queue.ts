@@ -112,7 +112,7 @@ export class Queue implements Admission {
     if (!this.budget.fits(1)) this.budget.onRoom(this.roomMade)
   }
 
-  /** Appends a batch. Try to send, then call `trim` with the answer. */
+  /** Appends a batch and brings the queue back within its bounds. Try to send, then call `stay` with the answer. */
   push(given: Batch, now: number): Entry | undefined {
     let batch = this.withoutOversized(given)
     let shares: Shares | undefined
@@ -129,15 +129,15 @@ export class Queue implements Admission {
     const entry: Entry = { batch, first: 0, count: batch.count, bytes, cost, at: now, own: false, shares }
     this.backlog.push(entry)
     this.budget.take(cost)
-    return entry
-  }
-
-  /** Brings the queue back within its bounds after `entry` came, and sees to it that shared memory is not pinned for long. */
-  trim(entry: Entry): void {
     if (this.options.whenFull === 'drop_oldest') this.trimOldest(entry)
     else if (!this.admitted) this.trimNewest(entry)
-    if (this.backlog.records === 0) this.ranEmpty()
-    else if (this.memory) this.makeOwn(entry)
+    return entry.count > 0 ? entry : undefined
+  }
+
+  /** Sees to it that what stays in the queue does not pin shared memory for long. */
+  stay(entry: Entry): void {
+    if (this.backlog.records === 0) return
+    if (this.memory) this.makeOwn(entry)
     else this.stallTimer ??= this.options.clock.after(this.options.stallAfterMs ?? 100, this.watch)
   }
 
@@ -167,7 +167,6 @@ export class Queue implements Admission {
   /** Drops all that is queued. */
   drain(reason: DropReason): void {
     for (let head = this.backlog.head(); head; head = this.backlog.head()) this.drop(head, head.count, false, reason)
-    this.ranEmpty()
   }
 
   /** Lets nobody wait any more: who asks is refused. */
@@ -244,6 +243,7 @@ export class Queue implements Admission {
     this.options.onDrop(reason, rows)
     settleAll(receipts, { dropped: reason })
     this.budget.give(cost)
+    if (this.backlog.records === 0) this.ranEmpty()
     return cost
   }
 

@@ -102,7 +102,7 @@ export function queued(
       const entry = queue.push(batch, now)
       if (!entry) return
       outbox.pump(now)
-      queue.trim(entry)
+      queue.stay(entry)
     },
     admissions: () => [queue],
     async start() {
