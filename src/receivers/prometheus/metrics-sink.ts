@@ -9,40 +9,38 @@ import type { ScrapeTarget } from './scrape-target.ts'
 
 /** What a scrape says about itself. */
 export interface ScrapeReport {
-  readonly target: ScrapeTarget
   /** When it began, milliseconds since 1970: the time of all its points. */
   readonly timeMs: number
   readonly durationMs: number
   readonly samples: number
 }
 
-/** Turns pages into OTLP metrics, with `up` and its companions, and offers them. */
-export interface MetricsSink {
-  /** Without a page: the scrape failed, `up` is 0. The labels of the page are changed. */
-  write(page: Page | undefined, report: ScrapeReport): Promise<void>
-}
+/** Offers a page as OTLP metrics beside `up` and its companions. Without a page: the scrape failed. Changes the page's labels. */
+export type WriteMetrics = (page: Page | undefined, report: ScrapeReport) => Promise<void>
+
+/** What turns the pages of a target into metrics and offers them. The writer's memory serves all targets. */
+export type MetricsSink = (target: ScrapeTarget) => WriteMetrics
 
 const scope = { name: 'tailrace/receivers/prometheus', version: '' }
 
 export function newMetricsSink(intake: Intake): MetricsSink {
   const writer = new BackwardWriter(64 << 10)
-  const resources = new Map<ScrapeTarget, Buffer>()
   const reportPage = new Page()
-  return {
-    async write(page, report) {
-      const { target } = report
+  return (target) => {
+    const resource = encodeResource(resourceOf(target))
+    return async (page, report) => {
       const [timeLo, timeHi] = nanosFromMillis(report.timeMs)
-      let resource = resources.get(target)
-      if (!resource) resources.set(target, (resource = encodeResource(resourceOf(target))))
       const options: OtlpOptions = { resource, scope, timeLo, timeHi, startLo: 0, startHi: 0 }
       writer.reset()
-      let count = writeReport(reportPage, report, page !== undefined, options, writer)
+      parseReport(report, page !== undefined, reportPage)
+      addLabels(reportPage, target.labels)
+      let count = writePageOtlp(reportPage, options, writer).points
       if (page) {
         addLabels(page, target.labels)
         count += writePageOtlp(page, options, writer).points
       }
       await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
-    },
+    }
   }
 }
 
@@ -58,13 +56,7 @@ function resourceOf({ url, job, instance }: ScrapeTarget): [string, string][] {
   ]
 }
 
-function writeReport(
-  page: Page,
-  { target, durationMs, samples }: ScrapeReport,
-  isUp: boolean,
-  options: OtlpOptions,
-  out: BackwardWriter,
-): number {
+function parseReport({ durationMs, samples }: ScrapeReport, isUp: boolean, into: Page): void {
   const text = `# HELP up The scraping was successful
 # TYPE up gauge
 up ${isUp ? 1 : 0}
@@ -77,8 +69,6 @@ scrape_duration_seconds ${durationMs / 1000}
 scrape_samples_scraped ${samples}
 # EOF
 `
-  const { error } = parsePage(Buffer.from(text), { openMetrics: true, into: page })
+  const { error } = parsePage(Buffer.from(text), { openMetrics: true, into })
   if (error) throw new Error(`the report of a scrape does not parse: ${error.message}`)
-  addLabels(page, target.labels)
-  return writePageOtlp(page, options, out).points
 }

@@ -29,7 +29,9 @@ export interface Scraper {
 const scratch = new Page()
 
 export function newScraper(target: ScrapeTarget, failures: Counter, use: ScraperUse): Scraper {
-  const { clock, log, envelopes, metrics } = use
+  const { clock, log } = use
+  const writeEnvelopes = use.envelopes?.(target)
+  const writeMetrics = use.metrics?.(target)
   const fetcher = newPageFetcher(target)
   let failing = false
 
@@ -42,8 +44,8 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     failing = false
     // Both are written before anything is awaited: the page belongs to the next scrape then.
     await Promise.all([
-      envelopes?.write(page, target, clock.now(), (text) => log.line(text)),
-      metrics?.write(page, { target, timeMs, durationMs, samples }),
+      writeEnvelopes?.(page, clock.now(), (text) => log.line(text)),
+      writeMetrics?.(page, { timeMs, durationMs, samples }),
     ])
   }
   const fail = async (error: unknown, timeMs: number, durationMs: number) => {
@@ -51,7 +53,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     failing = true
     const where = `[id: ${target.sourceId}, instance_id: ${target.instanceId}, metric_url: ${target.url}]`
     log.line(`failed to scrape: scrape errors:\n${where}: ${scrapeErrorText(error, target.url)}`)
-    await metrics?.write(undefined, { target, timeMs, durationMs, samples: 0 }).catch(() => {})
+    await writeMetrics?.(undefined, { timeMs, durationMs, samples: 0 })
   }
 
   return {
