@@ -7,6 +7,8 @@ export interface Retry {
   readonly maxMs: number
   /** Given up before a pause that would end later than this after the first attempt; 0: never. */
   readonly maxElapsedMs: number
+  /** Given up after this many repeats. Absent: no limit. */
+  readonly maxRetries?: number | undefined
 }
 
 /** The pause before repeat number `repeat` (0 is the first), drawn with `random` from [0, 1). */

@@ -76,6 +76,9 @@ function retryField(defaults: DeliveryDefaults) {
     max_elapsed_time: duration({ min: '0s' })
       .default(max_elapsed_time)
       .describe('Given up when the next pause would end later than this after the first attempt; 0: never.'),
+    max_retries: int({ min: 0 })
+      .optional()
+      .describe('Given up after this many repeats. Left out: no such limit.'),
   })
     .default({})
     .describe('How failed sends are repeated.')
@@ -117,6 +120,7 @@ export interface DeliveryConfig {
     randomization_factor: number
     max_interval: number
     max_elapsed_time: number
+    max_retries?: number | undefined
   }
   sending_queue: {
     enabled: boolean

@@ -241,6 +241,7 @@ export class Outbox {
     const { retry } = this.settings
     if (!retry) return 'connection'
     if (this.draining) return 'shutdown'
+    if (retry.maxRetries !== undefined && shipment.attempt > retry.maxRetries) return 'retries_exhausted'
     const elapsed = this.clock.monotonic() - shipment.since
     return retry.maxElapsedMs > 0 && elapsed + pause > retry.maxElapsedMs ? 'retries_exhausted' : undefined
   }

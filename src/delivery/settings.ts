@@ -85,5 +85,6 @@ function retry(config: DeliveryConfig['retry_on_failure']): Retry | undefined {
     randomization: config.randomization_factor,
     maxMs: config.max_interval,
     maxElapsedMs: config.max_elapsed_time,
+    maxRetries: config.max_retries,
   }
 }
