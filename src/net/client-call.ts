@@ -50,6 +50,7 @@ export class ClientCall {
   #link: Link | undefined
   #timer: Timer | undefined
   #status: GrpcError | undefined
+  #cause: Error | undefined
   #peerSaid = false
   #httpStatus = 0
   #paused = false
@@ -143,7 +144,9 @@ export class ClientCall {
     stream.on('trailers', (headers) => this.#trailers(headers))
     stream.on('data', (chunk: Buffer) => this.#read(() => this.#reader.push(chunk)))
     stream.on('end', () => this.#readEnded())
-    stream.on('error', ignored)
+    stream.on('error', (error) => {
+      this.#cause ??= error
+    })
     stream.on('close', () => this.#closed())
     if (this.#paused) stream.pause()
     const early = this.#early ?? []
@@ -221,7 +224,7 @@ export class ClientCall {
   /** The stream ended without a status: because of the session, or by a reset. */
   #cut(): GrpcError {
     const { rstCode, id } = this.#stream!
-    const { failure, lastStream } = this.#link!
+    const { failure = this.#link!.session.destroyed ? this.#cause : undefined, lastStream } = this.#link!
     const refused = rstCode === constants.NGHTTP2_REFUSED_STREAM || id === undefined
     const unsent = refused || (lastStream !== undefined && id > lastStream)
     const { where } = this.#shared.connection
@@ -270,8 +273,6 @@ function requestHeaders(
   if (encoding) headers['grpc-encoding'] = encoding
   return options.metadata ? Object.assign(headers, options.metadata) : headers
 }
-
-function ignored(): void {}
 
 const cancelled = () => new GrpcError(GrpcCode.cancelled, 'the call was cancelled')
 const streamOver = () => new GrpcError(GrpcCode.cancelled, 'the stream is over')

@@ -37,6 +37,7 @@ export interface ConnectionOptions {
 /** One HTTP/2 session and what became of it: streams ask it why they ended. */
 export interface Link {
   readonly session: ClientHttp2Session
+  readonly socket: Socket
   /** Streams running on it; keepalive cares. */
   streams: number
   /** Why the session ended, when it did not end in peace. */
@@ -129,12 +130,12 @@ export class ClientConnection {
     this.#link = undefined
     if (this.#state !== 'closed') this.#enter('closed', undefined)
     this.#tellWaiters(closedError(), undefined)
-    const cut = () => {
-      for (const link of this.#links) link.session.destroy()
+    const cutAll = () => {
+      for (const link of this.#links) cut(link)
     }
     for (const link of this.#links) if (!link.session.destroyed) link.session.close()
-    if (!signal || signal.aborted) cut()
-    else signal.addEventListener('abort', cut, { once: true })
+    if (!signal || signal.aborted) cutAll()
+    else signal.addEventListener('abort', cutAll, { once: true })
     return this.#links.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#waitForLinks(resolve))
   }
 
@@ -171,17 +172,19 @@ export class ClientConnection {
       settings: { enablePush: false, initialWindowSize: windows.streamBytes },
       maxSessionMemory: 100,
     })
-    const link: Link = { session, streams: 0, failure: undefined, lastStream: undefined }
+    const link: Link = { session, socket, streams: 0, failure: undefined, lastStream: undefined }
     this.#links.add(link)
     this.#opening = link
     const timer = clock.after(connectTimeoutMs, () =>
-      session.destroy(new Error(`no HTTP/2 settings within ${connectTimeoutMs} ms: is it a gRPC server?`)),
+      cut(link, new Error(`no HTTP/2 settings within ${connectTimeoutMs} ms: is it a gRPC server?`)),
     )
+    // Node tells the session nothing of TLS alerts on a socket that it did not open itself.
+    socket.on('error', (error) => cut(link, error))
     // The first answer: under TLS 1.3 it is also the first sign that the peer accepts our certificate.
     session.once('remoteSettings', () => {
       timer.cancel()
       session.setLocalWindowSize(windows.sessionBytes)
-      this.#ready(link, socket)
+      this.#ready(link)
     })
     session.on('error', (error) => {
       link.failure ??= error
@@ -193,13 +196,13 @@ export class ClientConnection {
     })
   }
 
-  #ready(link: Link, socket: Socket): void {
+  #ready(link: Link): void {
     this.#opening = undefined
     if (this.#state === 'closed') return void link.session.close()
     this.#failures = 0
     this.#notBefore = Math.min(this.#notBefore, this.#options.clock.monotonic() + this.#options.backoff.baseMs)
     this.#link = link
-    if (this.#keepaliveMs > 0) this.#keepAlive(link, socket, -1)
+    if (this.#keepaliveMs > 0) this.#keepAlive(link, -1)
     this.#enter('ready', undefined)
     this.#tellWaiters(undefined, link)
   }
@@ -264,25 +267,31 @@ export class ClientConnection {
   }
 
   /** Pings when nothing was read for the interval; a ping without an answer ends the session. */
-  #keepAlive(link: Link, socket: Socket, lastRead: number): void {
+  #keepAlive(link: Link, lastRead: number): void {
     const { keepalive, clock } = this.#options
     clock.after(this.#keepaliveMs, () => {
       if (link.session.destroyed) return
-      const idle = socket.bytesRead === lastRead
-      const silent = idle || lastRead === -1
-      if (!silent || (link.streams === 0 && !keepalive!.withoutStreams))
-        return this.#keepAlive(link, socket, socket.bytesRead)
+      const { bytesRead } = link.socket
+      const silent = bytesRead === lastRead
+      if (!silent || (link.streams === 0 && !keepalive!.withoutStreams)) return this.#keepAlive(link, bytesRead)
       const timer = clock.after(keepalive!.timeoutMs, () =>
-        link.session.destroy(new Error(`no answer to a keepalive ping within ${keepalive!.timeoutMs} ms`)),
+        cut(link, new Error(`no answer to a keepalive ping within ${keepalive!.timeoutMs} ms`)),
       )
       link.session.ping(() => {
         timer.cancel()
-        if (!link.session.destroyed) this.#keepAlive(link, socket, socket.bytesRead)
+        if (!link.session.destroyed) this.#keepAlive(link, link.socket.bytesRead)
       })
     })
   }
 }
 
 function nothing(): void {}
+
+/** Ends a session without waiting for its peer: after GOAWAY Node would only half-close the socket. */
+function cut(link: Link, reason?: Error): void {
+  link.failure ??= reason
+  link.session.destroy(reason)
+  link.socket.destroy()
+}
 
 const closedError = () => new GrpcError(GrpcCode.cancelled, 'the client is closed', { unsent: true })

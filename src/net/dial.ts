@@ -1,5 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls'
+import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Clock } from '../runtime/clock.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { ClientTls } from './tls.ts'
@@ -15,6 +15,9 @@ export interface DialOptions {
   timeoutMs: number
   clock: Clock
 }
+
+/** As in Go: a peer whose machine died is noticed even where gRPC sends no pings. */
+const TCP_KEEPALIVE_MS = 15_000
 
 /** A connection under way. Exactly one of the callbacks comes, once, unless `cancel` was called. */
 export interface Dialling {
@@ -61,7 +64,10 @@ export function dial(
 }
 
 function openTcp({ address }: DialOptions, finish: (error: Error | undefined) => void): Socket {
-  return connectTcp({ host: address.host, port: address.port, noDelay: true }, () => finish(undefined))
+  return connectTcp(
+    { host: address.host, port: address.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
+    () => finish(undefined),
+  )
 }
 
 function openTls(options: DialOptions, tls: ClientTls, finish: (error: Error | undefined) => void): TLSSocket {
@@ -81,6 +87,7 @@ function openTls(options: DialOptions, tls: ClientTls, finish: (error: Error | u
     () => finish(judge(socket, options, tls, name)),
   )
   socket.setNoDelay(true)
+  socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
   return socket
 }
 
@@ -89,13 +96,24 @@ function judge(socket: TLSSocket, options: DialOptions, tls: ClientTls, name: st
   if (!socket.authorized && !tls.insecureSkipVerify) {
     const error = socket.authorizationError as unknown
     const code = error instanceof Error ? error.message : String(error)
-    if (/KEY_TOO_SMALL|key too (?:weak|small)|MD_TOO_WEAK/i.test(code))
-      tls.acceptWeakKeys(`the certificate of ${where}`)
+    if (code === 'UNSPECIFIED' && hasWeakKey(socket.getPeerCertificate(true))) {
+      tls.acceptWeakKeys(`the key of the certificate of ${where}`)
+      return new Error(`certificate of ${where} has a key of less than 2048 bits; the next attempt accepts it`)
+    }
     return new Error(refusal(socket, where, name, code), { cause: error })
   }
   if (options.alpn && !options.alpn.includes(String(socket.alpnProtocol)))
     return new Error(`${where} did not agree on ${options.alpn.join(' or ')} (ALPN): is it a gRPC server?`)
   return undefined
+}
+
+/** OpenSSL's verdict on short keys has no name in Node: look along the chain. */
+function hasWeakKey(certificate: DetailedPeerCertificate): boolean {
+  for (let at = certificate; at; at = at.issuerCertificate) {
+    if (at.modulus && (at.bits ?? 0) < 2048) return true
+    if (at.issuerCertificate === at) return false
+  }
+  return false
 }
 
 /** Why we do not trust the peer. */
@@ -162,6 +180,7 @@ function tlsTrouble(text: string): string | undefined {
   if (/NO_APPLICATION_PROTOCOL/.test(text)) return 'the peer does not speak HTTP/2 (ALPN h2)'
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH/.test(text)) return 'the peer does not speak TLS'
   if (/UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION/.test(text)) return 'no TLS version in common'
-  if (/ALERT_HANDSHAKE_FAILURE|NO_CIPHERS?|NO_SHARED/.test(text)) return 'no cipher suite in common'
+  if (/ALERT_HANDSHAKE_FAILURE/.test(text))
+    return 'the peer ended the handshake: it requires a client certificate, or no cipher suite is in common'
   return undefined
 }

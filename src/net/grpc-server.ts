@@ -74,6 +74,7 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   const shared = sharedBySessions(options, clock, series, stats)
   const maxConnections = options.limits?.maxConnections ?? 10_000
   const maxPending = options.limits?.maxPendingHandshakes ?? 256
+  const sockets = new Set<Socket>()
   const pending = new Set<Socket>()
   const sessions = new Map<ServerHttp2Session, ServerSession>()
   const front = newFront(options)
@@ -91,8 +92,10 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     }
     stats.connectionsAccepted++
     stats.connectionsOpen++
+    sockets.add(socket)
     if (tls) settle(socket, true)
     socket.on('close', () => {
+      sockets.delete(socket)
       stats.connectionsOpen--
       settle(socket, false)
     })
@@ -131,6 +134,10 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     if (reason === 'weak_key') tls?.acceptWeakKeys(`the key of a client certificate (${peerOf(parentOf(socket))})`)
   })
 
+  const destroyAll = () => {
+    for (const session of sessions.keys()) session.destroy()
+    for (const socket of sockets) socket.destroy()
+  }
   const closeSessions = (signal: AbortSignal | undefined) =>
     new Promise<void>((resolve) => {
       allClosed = resolve
@@ -138,7 +145,10 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
       for (const session of sessions.values()) session.close()
       const abort = () => {
         const status = new GrpcError(GrpcCode.unavailable, 'the server is stopping')
-        for (const session of sessions.values()) session.abort(status)
+        for (const session of sessions.values()) session.failAll(status)
+        // Two turns: one for the trailers to be asked for, one for them to be written. Then the sockets: a session that was
+        // closed before would only half-close its own and wait for the peer.
+        setImmediate(() => setImmediate(destroyAll))
       }
       if (signal?.aborted) abort()
       else signal?.addEventListener('abort', abort, { once: true })

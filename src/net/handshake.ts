@@ -6,7 +6,8 @@ const causes: [pattern: RegExp, reason: HandshakeFailure, text: string][] = [
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, 'no_certificate', 'it sent no certificate, and one is required'],
   [/CERT_HAS_EXPIRED/, 'expired', 'its certificate has expired'],
   [/CERT_NOT_YET_VALID/, 'not_yet_valid', 'its certificate is not valid yet (is a clock wrong?)'],
-  [/key too (?:weak|small)|KEY_TOO_(?:WEAK|SMALL)|MD_TOO_WEAK/i, 'weak_key', 'the key of its certificate is too short'],
+  // Node has no name for this verdict, and the certificate is gone by now.
+  [/^UNSPECIFIED$/, 'weak_key', 'its certificate was refused, most likely for a key of less than 2048 bits'],
   [
     /SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE|INVALID_CA|INVALID_PURPOSE/,
     'unknown_ca',

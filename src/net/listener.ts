@@ -22,6 +22,9 @@ interface Entry {
   owner: AcquireOptions
 }
 
+/** As in Go: a peer whose machine died does not stay connected for ever. */
+const TCP_KEEPALIVE_MS = 15_000
+
 /** Listening sockets of this process by address, so that a reload hands them on unclosed. */
 const entries = new Map<string, Entry>()
 const opening = new Set<string>()
@@ -64,10 +67,13 @@ function lease(entry: Entry, owner: AcquireOptions): Lease {
 
 function open({ host, port }: Address, owner: AcquireOptions): Promise<Entry> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ noDelay: true }, (socket) => {
-      socket.on('error', ignored)
-      entry.owner.onConnection(socket)
-    })
+    const server = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS },
+      (socket) => {
+        socket.on('error', ignored)
+        entry.owner.onConnection(socket)
+      },
+    )
     const entry: Entry = { server, address: { host, port }, owner }
     server.once('error', (error) => reject(bindError(error, { host, port })))
     server.listen({ host: host || '::', port, reusePort: owner.reusePort ?? false }, () => {

@@ -172,6 +172,8 @@ export class ServerCall implements Call, ServerStream {
   }
 
   #readEnded(): void {
+    // A reset or a lost connection ends the readable side too; `close` says what it was.
+    if (this.#stream.aborted || this.#stream.destroyed) return
     this.#clientEnded = true
     if (this.#finished || this.#over || this.#reader.waiting || this.#holds & HOLD_HANDLER) return
     if (this.#reader.partial) this.fail(new GrpcError(GrpcCode.internal, 'the stream ended inside a message'))

@@ -50,11 +50,9 @@ export class ServerSession {
     if (!this.#session.destroyed) this.#session.close()
   }
 
-  /** Ends every call with this status, then the connection. */
-  abort(status: GrpcError): void {
+  /** Ends every call with this status. */
+  failAll(status: GrpcError): void {
     for (const call of this.#calls) call.fail(status)
-    // Two turns: one for the trailers to be asked for, one for them to be written.
-    setImmediate(() => setImmediate(() => this.#session.destroy()))
   }
 
   /** A call wrote something: pings since then are not held against the peer. */

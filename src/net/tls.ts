@@ -117,7 +117,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
     if (weak) return
     weak = true
     log.warn(
-      `${whose} is shorter than 2048 bits; accepted from now on, with the old security level (@SECLEVEL=1). Issue keys of 2048 bits or more`,
+      `${whose} is shorter than 2048 bits: such keys are accepted from now on (OpenSSL security level 1); issue keys of 2048 bits or more`,
     )
     current = build(material)
     tell()

@@ -1,0 +1,117 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Log } from '../runtime/log.ts'
+import type { Address } from './address.ts'
+import { acquire, type Lease } from './listener.ts'
+import type { ServerTls } from './tls.ts'
+
+export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+
+export interface HttpServerOptions {
+  endpoint: Address
+  tls?: ServerTls | undefined
+  /** By exact path, query left out: `/metrics`; a path that ends with `/` also answers for what is below it. */
+  routes: Record<string, Route>
+  /** A request must have arrived within this time; default 5 s. */
+  readTimeoutMs?: number | undefined
+  /** Default 1000. */
+  maxConnections?: number | undefined
+  log: Log
+  takeOver?: boolean | undefined
+}
+
+export interface HttpServer {
+  readonly address: Address | undefined
+  start(): Promise<Address>
+  /** Idle connections close at once; answers under way may finish until `signal` aborts. */
+  stop(signal?: AbortSignal): Promise<void>
+}
+
+/** A small HTTP or HTTPS server for metrics, profiles and health. Unknown paths get 404. */
+export function newHttpServer(options: HttpServerOptions): HttpServer {
+  const { routes, tls, log } = options
+  const handle = (request: IncomingMessage, response: ServerResponse) => void answer(routes, request, response, log)
+  const timeout = options.readTimeoutMs ?? 5000
+  const limits = {
+    requestTimeout: timeout,
+    headersTimeout: timeout,
+    connectionsCheckingInterval: Math.min(timeout, 1000),
+  }
+  const server: Server | TlsServer = tls
+    ? createTlsServer({ ...limits, ...tls.options(), handshakeTimeout: timeout }, handle)
+    : createServer(limits, handle)
+  const sockets = new Set<Socket>()
+  let lease: Lease | undefined
+  let unwatch: (() => void) | undefined
+  server.on('clientError', (_error, socket) => socket.destroy())
+  server.on('tlsClientError', () => {})
+
+  const onConnection = (socket: Socket) => {
+    if (sockets.size >= (options.maxConnections ?? 1000)) return void socket.destroy()
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    server.emit('connection', socket)
+  }
+  return {
+    get address() {
+      return lease?.address
+    },
+    async start() {
+      if (lease) return lease.address
+      lease = await acquire(options.endpoint, { onConnection, takeOver: options.takeOver ?? false })
+      unwatch = tls?.onChange(() => (server as TlsServer).setSecureContext(tls.options()))
+      return lease.address
+    },
+    async stop(signal) {
+      unwatch?.()
+      const released = lease?.release()
+      lease = undefined
+      await released
+      server.closeIdleConnections()
+      await emptied(sockets, signal)
+    },
+  }
+}
+
+/** Resolves when the last connection has closed; destroys them when the signal aborts. */
+function emptied(sockets: Set<Socket>, signal: AbortSignal | undefined): Promise<void> {
+  if (sockets.size === 0) return Promise.resolve()
+  return new Promise((resolve) => {
+    for (const socket of sockets) socket.on('close', () => sockets.size === 0 && resolve())
+    const cut = () => {
+      for (const socket of sockets) socket.destroy()
+    }
+    if (!signal || signal.aborted) cut()
+    else signal.addEventListener('abort', cut, { once: true })
+  })
+}
+
+async function answer(
+  routes: Record<string, Route>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+): Promise<void> {
+  const path = (request.url ?? '/').split('?', 1)[0]!
+  const route = find(routes, path)
+  try {
+    if (route) return await route(request, response)
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
+    response.end('404 page not found\n')
+  } catch (error) {
+    log.warn(`answering ${path} failed: ${(error as Error).message}`)
+    if (response.headersSent) response.destroy()
+    else response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end('internal error\n')
+  }
+}
+
+function find(routes: Record<string, Route>, path: string): Route | undefined {
+  if (Object.hasOwn(routes, path)) return routes[path]
+  for (let cut = path.lastIndexOf('/'); cut >= 0; cut = path.lastIndexOf('/', cut - 1)) {
+    const folder = path.slice(0, cut + 1)
+    if (Object.hasOwn(routes, folder) && folder !== '/') return routes[folder]
+    if (cut === 0) break
+  }
+  return undefined
+}

@@ -1,0 +1,79 @@
+import { createSocket } from 'node:dgram'
+import { expect, test } from 'vitest'
+import { ManualClock } from '../runtime/clock.ts'
+import { silentLog } from '../runtime/log.ts'
+import { until } from './test-kit.ts'
+import { newUdpListener, parseProcUdp } from './udp.ts'
+
+const endpoint = { host: '127.0.0.1', port: 0 }
+
+async function send(port: number, ...packets: (string | Buffer)[]): Promise<void> {
+  const socket = createSocket('udp4')
+  for (const packet of packets) await new Promise((resolve) => socket.send(packet, port, '127.0.0.1', resolve))
+  socket.close()
+}
+
+test('hands datagrams on whole and in order, empty ones too', async () => {
+  const got: string[] = []
+  const listener = newUdpListener({ endpoint, onPacket: (packet) => void got.push(packet.toString()), log: silentLog })
+  const { port } = await listener.start()
+  await send(port, 'one', '', 'x'.repeat(9000))
+  await until(() => got.length === 3)
+  expect(got).toEqual(['one', '', 'x'.repeat(9000)])
+  expect(listener.stats).toMatchObject({ packets: 3, bytes: 9003, errors: 0 })
+  expect(listener.receiveBufferBytes).toBeGreaterThan(0)
+  await listener.stop()
+})
+
+test('counts what the kernel dropped for this socket alone', async () => {
+  let packets = 0
+  const idle = newUdpListener({ endpoint, onPacket: () => {}, log: silentLog })
+  const listener = newUdpListener({
+    endpoint,
+    onPacket: () => void packets++,
+    receiveBufferBytes: 4096,
+    log: silentLog,
+  })
+  await idle.start()
+  const { port } = await listener.start()
+  expect(listener.kernelDrops()).toBe(0)
+  // Sent while this thread does not read: nothing leaves the buffer before the loop below is done.
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve))
+  const sent = 300
+  let done = 0
+  for (let i = 0; i < sent; i++) socket.send(Buffer.alloc(1000), () => done++)
+  await until(() => done === sent && packets + listener.kernelDrops() === sent)
+  if (process.platform === 'linux') expect(listener.kernelDrops()).toBeGreaterThan(0)
+  expect(idle.kernelDrops()).toBe(0)
+  socket.close()
+  const drops = listener.kernelDrops()
+  await listener.stop()
+  await idle.stop()
+  expect(listener.kernelDrops()).toBe(drops)
+})
+
+test('start and stop twice, stop before start, the port is free afterwards', async () => {
+  const listener = newUdpListener({ endpoint, onPacket: () => {}, log: silentLog, clock: new ManualClock() })
+  await listener.stop()
+  const address = await listener.start()
+  expect(await listener.start()).toEqual(address)
+  expect(listener.address).toEqual(address)
+  const rival = newUdpListener({ endpoint: address, onPacket: () => {}, log: silentLog })
+  await expect(rival.start()).rejects.toThrow(/is in use; another process listens there/)
+  await listener.stop()
+  await listener.stop()
+  expect(listener.address).toBeUndefined()
+  await rival.start()
+  await rival.stop()
+})
+
+test('reads the kernel table', () => {
+  const table = [
+    '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            ',
+    ' 1234: 0100007F:1F91 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 17          ',
+    'garbage',
+    '',
+  ].join('\n')
+  expect(parseProcUdp(table)).toEqual([{ port: 8081, inode: '4242', drops: 17 }])
+})
