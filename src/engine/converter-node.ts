@@ -28,9 +28,10 @@ export class ConverterNode implements Consumer {
     const { account, takers } = this
     account.received += batch.count
     const wanted = this.converter.to.filter((format) => takers.some((taker) => taker.takes().includes(format)))
-    const { batches, notRepresentable } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
+    const { batches, notRepresentable, malformed } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
     account.drop('not_representable', notRepresentable)
-    account.consumed += batch.count - notRepresentable
+    account.drop('malformed', malformed)
+    account.consumed += batch.count - notRepresentable - malformed
     const deliveries = batches.flatMap((made) =>
       takers.filter((taker) => taker.takes().includes(made.format)).map((taker) => ({ made, taker })),
     )
@@ -41,4 +42,4 @@ export class ConverterNode implements Consumer {
   }
 }
 
-const nothing = { batches: [], notRepresentable: 0 }
+const nothing = { batches: [], notRepresentable: 0, malformed: 0 }
