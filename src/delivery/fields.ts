@@ -76,9 +76,7 @@ function retryField(defaults: DeliveryDefaults) {
     max_elapsed_time: duration({ min: '0s' })
       .default(max_elapsed_time)
       .describe('Given up when the next pause would end later than this after the first attempt; 0: never.'),
-    max_retries: int({ min: 0 })
-      .optional()
-      .describe('Given up after this many repeats. Left out: no such limit.'),
+    max_retries: int({ min: 0 }).optional().describe('Given up after this many repeats. Left out: no such limit.'),
   })
     .default({})
     .describe('How failed sends are repeated.')
