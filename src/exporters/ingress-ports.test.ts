@@ -37,8 +37,16 @@ describe('ingress port files', () => {
 
   test('keep the port as it is written', () => {
     save('a/port.yml', 'ingress: 03459\n')
-    save('b/port.yml', 'ingress: 1_000\n')
-    expect(destinations('loggregator')).toEqual(['127.0.0.1:03459', '127.0.0.1:1_000'])
+    expect(destinations('loggregator')).toEqual(['127.0.0.1:03459'])
+  })
+
+  test('with something else than a port are named and skipped', () => {
+    for (const port of ['0x10', '1_000', 'http', '65536', '-1']) {
+      lines.length = 0
+      const file = save('a/port.yml', `ingress: ${port}\n`)
+      expect(destinations('loggregator')).toEqual([])
+      expect(lines[0]).toContain(`${file}: "${port}" is no port. Ignoring this destination.`)
+    }
   })
 
   test('without a port are named once and skipped', () => {

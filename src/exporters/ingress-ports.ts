@@ -9,7 +9,7 @@ export type IngressProtocol = 'otelcol' | 'loggregator'
 /** An agent on this machine that left a file with its port. */
 export interface IngressPort {
   readonly file: string
-  /** `127.0.0.1:9100`: the port stands there as it was written and need not be one. */
+  /** `127.0.0.1:9100`: the port as it was written. */
   readonly destination: string
 }
 
@@ -25,10 +25,14 @@ export function readIngressPorts(pattern: string, protocol: IngressProtocol, log
     // Each file is spoken of by one exporter only, the one that would use it.
     if ((entry.protocol === 'otelcol' ? 'otelcol' : 'loggregator') !== protocol) continue
     if (entry.ingress === '') log.line(`No ingress port defined in ${file}. Ignoring this destination.`)
+    else if (!isPort(entry.ingress))
+      log.warn(`${file}: ${JSON.stringify(entry.ingress)} is no port. Ignoring this destination.`)
     else found.push({ file, destination: `127.0.0.1:${entry.ingress}` })
   }
   return found
 }
+
+const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535
 
 function filesOf(pattern: string): string[] {
   try {

@@ -55,7 +55,9 @@ function printing(written: Partial<DebugConfig> = {}) {
     account,
     exporter,
     stream,
-    stall: () => void (stalled = true),
+    stall() {
+      stalled = true
+    },
     drain: async () => {
       stalled = false
       const drained = once(stream, 'drain')
