@@ -24,6 +24,9 @@ const value = new FieldView()
  */
 export class EnvelopeView {
   bytes: Uint8Array = new Uint8Array(0)
+  /** The envelope's own extent. */
+  start = 0
+  end = 0
   timestampLo = 0
   timestampHi = 0
   sourceStart = 0
@@ -44,6 +47,8 @@ export class EnvelopeView {
   /** Reads the envelope `[start, end)`; false when the bytes are no protobuf. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
     this.bytes = bytes
+    this.start = start
+    this.end = end
     this.timestampLo = this.timestampHi = 0
     this.sourceStart = this.sourceEnd = this.instanceStart = this.instanceEnd = 0
     this.message = this.bodyStart = this.bodyEnd = 0

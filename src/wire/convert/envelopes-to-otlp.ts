@@ -4,7 +4,7 @@ import { FieldView, fields } from './field-view.ts'
 import { plainDecimal } from './numbers.ts'
 import { writeAttributes } from './otlp-attributes.ts'
 import { isSpan, writeSpan } from './otlp-span.ts'
-import type { RowSpans } from './rows.ts'
+import { fitsOutput, type RowSpans } from './rows.ts'
 import { TagTable } from './tag-table.ts'
 import { writeText } from './text.ts'
 import { readMetrics } from './v2-gauge.ts'
@@ -20,7 +20,7 @@ export interface OtlpOutputs {
   observedTime: readonly [lo: number, hi: number]
 }
 
-/** Every envelope is in exactly one of the `from*` counts, `notWanted`, `notRepresentable` or `malformed`. */
+/** Every envelope is in exactly one of the `from*` counts, `notWanted`, `notRepresentable`, `tooLarge` or `malformed`. */
 export interface OtlpCounts {
   logRecords: number
   dataPoints: number
@@ -35,6 +35,8 @@ export interface OtlpCounts {
   notWanted: number
   /** Timers that are no span, empty gauges, envelopes without a message. */
   notRepresentable: number
+  /** Gauges whose metrics, each with all tags, would not fit into one output. */
+  tooLarge: number
   /** Bytes that are no envelope. */
   malformed: number
   /** Texts that were no UTF-8 (log payloads are bytes, OTLP wants text) and got U+FFFD. */
@@ -76,6 +78,7 @@ function newCounts(): OtlpCounts {
     fromTimers: 0,
     notWanted: 0,
     notRepresentable: 0,
+    tooLarge: 0,
     malformed: 0,
     repaired: 0,
   }
@@ -192,6 +195,10 @@ function writeCounter(out: BackwardWriter, counts: OtlpCounts): boolean {
 /** One metric per entry. */
 function writeGauge(out: BackwardWriter, counts: OtlpCounts): boolean {
   if (!readMetrics(gauge, view.bytes, view.bodyStart, view.bodyEnd)) return false
+  if (!fitsOutput(out.length, gauge.count, view.end - view.start)) {
+    counts.tooLarge++
+    return true
+  }
   const before = counts.dataPoints
   for (let i = gauge.count - 1; i >= 0; i--) {
     if (gauge.isDead(i)) continue

@@ -71,3 +71,12 @@ export function parseInt32(bytes: Uint8Array, start: number, end: number): numbe
   const low = parsed.lo | 0
   return (low < 0 ? 0xffffffff : 0) === parsed.hi ? low : 0
 }
+
+/** A bucket bound or quantile as Go's `%g`: exponent form below 1e-4 and from 1e6 on (`100000`, `1e+06`, `2.5e-05`). */
+export function boundText(value: number): string {
+  if (!Number.isFinite(value)) return infinityText(value)
+  const [mantissa = '', exponent = ''] = value.toExponential().split('e')
+  const power = Number(exponent)
+  if (value === 0 || (power >= -4 && power < 6)) return plainDecimal(value)
+  return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
+}

@@ -12,6 +12,15 @@ export interface RowSpans {
   stride?: number
 }
 
+/**
+ * A record may stand for many that each repeat its tags: a small hostile message could ask for terabytes. What would make
+ * the output longer than this is not written and counted as too large.
+ */
+const maxOutputBytes = 128 * 1024 * 1024
+
+/** Whether `copies` records of about `size` bytes still fit behind the `written` bytes of one conversion. */
+export const fitsOutput = (written: number, copies: number, size: number) => written + copies * size <= maxOutputBytes
+
 /** Index of a container's records: every length-delimited field 1 of the message `[start, end)`, up to where it breaks. */
 export function rowsOf(bytes: Uint8Array, start = 0, end = bytes.length): RowSpans {
   const reader = new Reader(bytes, start, end)

@@ -4,6 +4,7 @@ import { FieldView, fields } from './field-view.ts'
 import { Key } from './known-keys.ts'
 import { entry, readEntry } from './map-entry.ts'
 import { parseInt32 } from './numbers.ts'
+import { fitsOutput } from './rows.ts'
 import { TagTable } from './tag-table.ts'
 import { EventType } from './v1-names.ts'
 import type { V1Writer } from './v1-writer.ts'
@@ -29,10 +30,15 @@ export function readMetrics(table: TagTable, bytes: Uint8Array, start: number, e
   return reader.ok
 }
 
+/** What `writeGauge` answers for a gauge that would make too much. */
+export const tooLarge = -2
+
 /** Writes a ContainerMetric if the gauge has the shape of one, else a ValueMetric per metric. */
 export function writeGauge(view: EnvelopeView, v1: V1Writer, out: BackwardWriter): number {
   if (!readMetrics(metrics, view.bytes, view.bodyStart, view.bodyEnd)) return -1
   if (isContainer()) return writeContainer(view, v1, out)
+  const size = view.end - view.start
+  if (!fitsOutput(out.length, metrics.count, size)) return tooLarge
   let made = 0
   for (let i = metrics.count - 1; i >= 0; i--) {
     if (metrics.isDead(i)) continue

@@ -37,6 +37,7 @@ describe('Doppler, v2 in and v1 out, as recorded', () => {
       made: output.length,
       converted: Math.min(output.length, 1),
       notRepresentable: output.length === 0 ? 1 : 0,
+      tooLarge: 0,
       malformed: 0,
     })
   })
@@ -47,7 +48,13 @@ test('keeps the order of envelopes and of the metrics of a gauge', () => {
   const log = encodeEnvelope({ log: { payload: Buffer.from('hi') } })
   const { envelopes, counts } = convert([log, gauge, Buffer.from([0xff]), log])
   expect(envelopes.map((envelope) => envelope.valueMetric?.name ?? 'log')).toEqual(['log', 'b', 'a', 'log'])
-  expect(counts).toEqual({ made: 4, converted: 3, notRepresentable: 0, malformed: 1 })
+  expect(counts).toEqual({ made: 4, converted: 3, notRepresentable: 0, tooLarge: 0, malformed: 1 })
+})
+
+test('a gauge that would repeat its tags beyond all bounds is counted, not written', () => {
+  const metrics = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`m${i}`, { value: 1 }]))
+  const gauge = encodeEnvelope({ tags: { big: 'x'.repeat(100_000) }, gauge: { metrics } })
+  expect(convert([gauge]).counts).toMatchObject({ made: 0, tooLarge: 1 })
 })
 
 describe('numbers as Go prints and reads them', () => {

@@ -6,7 +6,7 @@ import { fixedDecimal, parsed, parseInt64 } from './numbers.ts'
 import type { RowSpans } from './rows.ts'
 import { EventType } from './v1-names.ts'
 import { spanIs, V1Writer } from './v1-writer.ts'
-import { writeGauge } from './v2-gauge.ts'
+import { tooLarge, writeGauge } from './v2-gauge.ts'
 import { writeTimer } from './v2-timer.ts'
 
 /** What became of the envelopes: every one is consumed into `made` v1 envelopes, or counted in one of the others. */
@@ -17,6 +17,8 @@ export interface V2ToV1Counts {
   converted: number
   /** Events, empty gauges, logs without payload, timers without a proper request_id: v1 has no valid form for them. */
   notRepresentable: number
+  /** Gauges whose metrics, each with all tags, would not fit into one output. */
+  tooLarge: number
   /** Bytes that are no envelope. */
   malformed: number
 }
@@ -30,11 +32,12 @@ const v1 = new V1Writer()
  * what `out` holds (go-loggregator, conversion/tov1.go). The caller finishes or takes the writer.
  */
 export function convertV2ToV1(rows: RowSpans, out: BackwardWriter): V2ToV1Counts {
-  const counts: V2ToV1Counts = { made: 0, converted: 0, notRepresentable: 0, malformed: 0 }
+  const counts: V2ToV1Counts = { made: 0, converted: 0, notRepresentable: 0, tooLarge: 0, malformed: 0 }
   const { bytes, spans, first = 0, stride = 2 } = rows
   for (let at = first + (rows.count - 1) * stride; at >= first; at -= stride) {
     const made = view.read(bytes, spans[at]!, spans[at + 1]!) ? convert(out) : -1
-    if (made < 0) counts.malformed++
+    if (made === tooLarge) counts.tooLarge++
+    else if (made < 0) counts.malformed++
     else if (made === 0) counts.notRepresentable++
     else {
       counts.made += made
@@ -44,7 +47,7 @@ export function convertV2ToV1(rows: RowSpans, out: BackwardWriter): V2ToV1Counts
   return counts
 }
 
-/** Number of v1 envelopes written, or -1 when the message does not parse. */
+/** Number of v1 envelopes written, -1 when the message does not parse, or `tooLarge`. */
 function convert(out: BackwardWriter): number {
   v1.begin(view, out)
   switch (view.message) {
