@@ -1,6 +1,11 @@
 /** Microseconds per record of each conversion: `node bench/micro/convert.ts`. Batches of 100 records with 10 tags. */
 
 import { convertEnvelopesToOtlp } from '../../src/wire/convert/envelopes-to-otlp.ts'
+import {
+  convertLogsToEnvelopes,
+  convertMetricsToEnvelopes,
+  convertTracesToEnvelopes,
+} from '../../src/wire/convert/otlp-to-envelopes.ts'
 import { rowsOf } from '../../src/wire/convert/rows.ts'
 import { convertV1ToV2 } from '../../src/wire/convert/v1-to-v2.ts'
 import { convertV2ToV1 } from '../../src/wire/convert/v2-to-v1.ts'
@@ -70,6 +75,12 @@ function time(name: string, bytes: Uint8Array, records: number, run: () => void)
   console.log(`${name.padEnd(32)} ${micros.padStart(6)} us/record  ${Math.round(bytes.length / records)} bytes in`)
 }
 
+const inverse = [
+  ['logs', convertLogsToEnvelopes],
+  ['metrics', convertMetricsToEnvelopes],
+  ['traces', convertTracesToEnvelopes],
+] as const
+
 const count = 100
 for (const [kind, envelope] of Object.entries(kinds)) {
   const batch = frameRecords(Array.from({ length: count }, () => encodeEnvelope(envelope)))
@@ -82,6 +93,13 @@ for (const [kind, envelope] of Object.entries(kinds)) {
     () => void convertEnvelopesToOtlp(rows, { logs, metrics, traces, observedTime }),
   )
   time(`${kind}: v2 to v1`, batch, count, () => void convertV2ToV1(rows, logs))
+  for (const [signal, convert] of inverse) {
+    convertEnvelopesToOtlp(rows, { [signal]: outs[0], observedTime })
+    const request = outs[0].take()
+    if (request.length > 0) {
+      time(`${kind}: OTLP to envelope`, request, count, () => void convert(request, 0, request.length, logs))
+    }
+  }
   convertV2ToV1(rows, logs)
   const list = logs.take()
   const v1 = rowsOf(list)
