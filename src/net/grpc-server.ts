@@ -75,6 +75,8 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   const maxConnections = options.limits?.maxConnections ?? 10_000
   const maxPending = options.limits?.maxPendingHandshakes ?? 256
   const sockets = new Set<Socket>()
+  /** A socket forgets its peer's address when it closes, which is when a failure is reported. */
+  const peers = new WeakMap<Socket, string>()
   const pending = new Set<Socket>()
   const sessions = new Map<ServerHttp2Session, ServerSession>()
   const front = newFront(options)
@@ -93,6 +95,7 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     stats.connectionsAccepted++
     stats.connectionsOpen++
     sockets.add(socket)
+    peers.set(socket, peerOf(socket))
     if (tls) settle(socket, true)
     socket.on('close', () => {
       sockets.delete(socket)
@@ -127,11 +130,12 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   front.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     const { reason, text } = handshakeFailure(error, socket, 'client')
     stats.handshakesFailed[reason]++
-    const message = `TLS handshake with ${peerOf(parentOf(socket))} failed: ${text}`
+    const peer = peers.get(parentOf(socket)) ?? 'a client'
+    const message = `TLS handshake with ${peer} failed: ${text}`
     // Port scans and health checks connect and leave: no news.
     if (reason === 'cut') log.debug(message)
     else series.note(reason, message)
-    if (reason === 'weak_key') tls?.acceptWeakKeys(`the key of a client certificate (${peerOf(parentOf(socket))})`)
+    if (reason === 'weak_key') tls?.acceptWeakKeys(`the key of a client certificate (${peer})`)
   })
 
   const destroyAll = () => {
@@ -239,10 +243,7 @@ function subjectOf(certificate: PeerCertificate): string | undefined {
   return /DNS:([^,]+)/.exec(certificate.subjectaltname ?? '')?.[1]
 }
 
-/**
- * The TCP socket below a TLS socket. Node keeps it in a field without a public name; a TLS socket that was refused has
- * forgotten its peer's address by the time it reports why.
- */
+/** The TCP socket below a TLS socket. Node keeps it in a field without a public name. */
 function parentOf(socket: Socket): Socket {
   return ((socket as { _parent?: unknown })._parent as Socket | undefined) ?? socket
 }

@@ -60,6 +60,8 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
     async start() {
       if (lease) return lease.address
       lease = await acquire(options.endpoint, { onConnection, takeOver: options.takeOver ?? false })
+      // Node starts to enforce its timeouts with this event; connections are handed to it, it listens to nothing itself.
+      server.emit('listening')
       unwatch = tls?.onChange(() => (server as TlsServer).setSecureContext(tls.options()))
       return lease.address
     },
@@ -68,7 +70,8 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
       const released = lease?.release()
       lease = undefined
       await released
-      server.closeIdleConnections()
+      // Also ends what 'listening' started.
+      server.close()
       await emptied(sockets, signal)
     },
   }

@@ -19,7 +19,7 @@ test('an issued certificate is signed by its authority and good for both roles',
   expect(cert.subjectAltName).toBe(
     'DNS:metron, DNS:doppler, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, IP Address:FE80:0:0:0:0:0:1:2',
   )
-  expect(cert.extKeyUsage ?? cert.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
+  expect(cert.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'])
   expect(cert.publicKey.equals(createPublicKey(leaf.key))).toBe(true)
 })
 

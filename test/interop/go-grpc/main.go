@@ -42,7 +42,9 @@ func mutualTLS(dir string) *tls.Config {
 	}
 }
 
-func transport(dir string) credentials.TransportCredentials { return credentials.NewTLS(mutualTLS(dir)) }
+func transport(dir string) credentials.TransportCredentials {
+	return credentials.NewTLS(mutualTLS(dir))
+}
 
 // report prints one JSON line.
 func report(fields map[string]any) {
