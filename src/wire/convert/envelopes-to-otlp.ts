@@ -3,10 +3,10 @@ import { EnvelopeView, MessageField } from './envelope-view.ts'
 import { FieldView, fields } from './field-view.ts'
 import { plainDecimal } from './numbers.ts'
 import { writeAttributes } from './otlp-attributes.ts'
-import { isSpan, writeSpan } from './otlp-span.ts'
 import { fitsOutput, type RowSpans } from './rows.ts'
 import { TagTable } from './tag-table.ts'
 import { writeText } from './text.ts'
+import { isSpan, writeSpan } from './timer-to-span.ts'
 import { readMetrics } from './v2-gauge.ts'
 
 export interface OtlpOutputs {

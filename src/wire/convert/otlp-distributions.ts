@@ -1,8 +1,8 @@
 import { joinDouble, Reader } from '../protobuf.ts'
 import { FieldView, fields } from './field-view.ts'
+import { closeCounter, closeGauge, MetricKind, metric, noSuffix, Temporality } from './metric-view.ts'
 import { boundText } from './numbers.ts'
 import type { OtlpContext } from './otlp-context.ts'
-import { closeCounter, closeGauge, MetricKind, metric, noSuffix, Temporality } from './otlp-metric.ts'
 
 const point = new FieldView()
 const quantile = new FieldView()

@@ -1,9 +1,9 @@
 import type { BackwardWriter } from '../protobuf.ts'
+import { writeMetric } from './metric-to-envelopes.ts'
 import { OtlpContext, type OtlpToEnvelopesCounts } from './otlp-context.ts'
-import { writeLogRecord } from './otlp-logs.ts'
-import { writeMetric } from './otlp-metrics.ts'
-import { writeSpanTimer } from './otlp-spans.ts'
 import { OtlpLeaves } from './otlp-walk.ts'
+import { writeLogRecord } from './record-to-log.ts'
+import { writeSpanTimer } from './span-to-timer.ts'
 
 export type { OtlpToEnvelopesCounts } from './otlp-context.ts'
 

@@ -4,7 +4,7 @@ import { FieldView, fields } from './field-view.ts'
 import { spanEquals } from './known-keys.ts'
 import { entry, readEntry } from './map-entry.ts'
 import type { OtlpContext } from './otlp-context.ts'
-import { addTraceIds } from './otlp-spans.ts'
+import { addTraceIds } from './span-to-timer.ts'
 import { writeText } from './text.ts'
 
 const record = new FieldView()

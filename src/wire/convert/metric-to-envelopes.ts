@@ -1,8 +1,8 @@
 import { Reader } from '../protobuf.ts'
 import { FieldView, fields } from './field-view.ts'
+import { closeCounter, closeGauge, MetricKind, metric, noSuffix, Temporality } from './metric-view.ts'
 import type { OtlpContext } from './otlp-context.ts'
 import { writeDistribution } from './otlp-distributions.ts'
-import { closeCounter, closeGauge, MetricKind, metric, noSuffix, Temporality } from './otlp-metric.ts'
 
 const data = new FieldView()
 const point = new FieldView()
