@@ -1,0 +1,70 @@
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc'
+import type { Resource } from '@opentelemetry/resources'
+import {
+  AggregationTemporality,
+  DataPointType,
+  MeterProvider,
+  type MetricData,
+  type MetricProducer,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import type { Metrics } from './metrics.ts'
+import { type Books, type FamilyNow, familiesNow } from './otel-families.ts'
+import type { GrpcTarget } from './otel-target.ts'
+
+export interface MetricsTarget {
+  /** Milliseconds between two exports. */
+  interval: number
+  target: GrpcTarget
+}
+
+/** Exports all metrics of the agent at every interval: the slots are read when an export is due, not before. */
+export function newMetricsOut(
+  targets: readonly MetricsTarget[],
+  resource: Resource,
+  metrics: Metrics,
+  books: Books,
+): { close(): Promise<void> } {
+  const producer = newProducer(resource, metrics, books)
+  const readers = targets.map(
+    ({ interval, target }) =>
+      new PeriodicExportingMetricReader({
+        exporter: new OTLPMetricExporter(target),
+        exportIntervalMillis: interval,
+        exportTimeoutMillis: Math.min(interval, target.timeoutMillis),
+        metricProducers: [producer],
+      }),
+  )
+  const provider = new MeterProvider({ resource, readers })
+  return { close: () => provider.shutdown() }
+}
+
+const scope = { name: 'tailrace' }
+
+function newProducer(resource: Resource, metrics: Metrics, books: Books): MetricProducer {
+  const started = hrTime(Date.now())
+  return {
+    async collect() {
+      const now = hrTime(Date.now())
+      const data = familiesNow(metrics, books).map((family) => metricData(family, started, now))
+      return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: data }] }, errors: [] }
+    },
+  }
+}
+
+function metricData(family: FamilyNow, startTime: [number, number], endTime: [number, number]): MetricData {
+  const { name, help, type, series } = family
+  const dataPoints = series.map(({ labels, value }) => ({ startTime, endTime, attributes: { ...labels }, value }))
+  const common = {
+    // 1: doubles. Counts in records stay exact up to 2^53.
+    descriptor: { name, description: help, unit: '', valueType: 1 },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPoints,
+  }
+  return type === 'counter'
+    ? { ...common, dataPointType: DataPointType.SUM, isMonotonic: true }
+    : { ...common, dataPointType: DataPointType.GAUGE }
+}
+
+/** Seconds and nanoseconds. */
+const hrTime = (ms: number): [number, number] => [Math.floor(ms / 1000), (ms % 1000) * 1e6]

@@ -1,0 +1,141 @@
+import { type Log, type LogRecord, newLog } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Books } from './otel-families.ts'
+import { type OtlpTarget, targetOf } from './otel-target.ts'
+
+/** What `service.telemetry` says about sending by OTLP. */
+export interface OtelSettings {
+  telemetry: {
+    logs: { processors?: unknown }
+    metrics: {
+      readers: readonly {
+        periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined } } | undefined
+      }[]
+    }
+    traces: { processors?: unknown }
+    resource: Readonly<Record<string, unknown>>
+  }
+}
+
+/** The agent's own telemetry on its way out. A receiver that fails costs what was sent to it, never the agent. */
+export interface Otel {
+  /** Takes one record of the agent's log. */
+  log(record: LogRecord): void
+  /** Sends what is left; gives up after a second. */
+  close(): Promise<void>
+}
+
+export interface OtelOptions {
+  /** Where failed exports are told; never leads back here. */
+  log?: Log
+  /** How long `close` may take; default 1000. */
+  closeWithinMs?: number
+}
+
+/**
+ * Sends metrics and logs of the agent itself by OTLP/gRPC, as `service.telemetry` asks. Metrics are read from their
+ * slots when an export is due; the SDK is loaded only here. Throws an Error that says what to write when a setting
+ * cannot be carried out.
+ */
+export async function newOtel(
+  service: OtelSettings,
+  metrics: Metrics,
+  books: Books,
+  options: OtelOptions = {},
+): Promise<Otel> {
+  const { telemetry } = service
+  const readers = telemetry.metrics.readers.flatMap(({ periodic }) => {
+    const target = periodic?.exporter.otlp
+    return periodic && target ? [{ interval: periodic.interval, target: targetOf(target) }] : []
+  })
+  const processors = logProcessors(telemetry.logs.processors)
+  if (telemetry.traces.processors !== undefined)
+    throw new Error('service.telemetry.traces: tailrace has no traces of its own; leave the processors out')
+  const resource = await newResource(telemetry.resource)
+  await reportFailures(options.log ?? newLog({ level: 'warn' }).named('telemetry'))
+  const metricsOut = readers.length > 0 ? (await import('./otel-metrics.ts')).newMetricsOut : undefined
+  const logsOut = processors.length > 0 ? (await import('./otel-logs.ts')).newLogsOut : undefined
+  const metricsSent = metricsOut?.(readers, resource, metrics, books)
+  const logsSent = logsOut?.(processors, resource)
+  return {
+    log: (record) => logsSent?.log(record),
+    async close() {
+      const closing = [metricsSent, logsSent].map((out) => out?.close().catch(() => {}))
+      await within(options.closeWithinMs ?? 1000, Promise.all(closing))
+    },
+  }
+}
+
+export interface LogProcessor {
+  target: ReturnType<typeof targetOf>
+  /** Milliseconds between two exports; undefined: every record at once. */
+  interval: number | undefined
+}
+
+/** Reads the Collector's list: `- batch: {schedule_delay: 1000, exporter: {otlp: {endpoint: "http://host:4317"}}}`. */
+function logProcessors(list: unknown): LogProcessor[] {
+  if (list === undefined || list === null) return []
+  if (!Array.isArray(list)) throw new Error('service.telemetry.logs.processors: expected a list')
+  return list.flatMap((item: Record<string, Processor> | undefined, i) => {
+    const [kind, settings] = Object.entries(item ?? {})[0] ?? []
+    const at = `service.telemetry.logs.processors[${i}]`
+    if (kind !== 'batch' && kind !== 'simple') throw new Error(`${at}: expected batch or simple`)
+    // Its console exporter would repeat what stands on stderr already.
+    const target = settings?.exporter?.otlp
+    if (!target) return []
+    const interval = kind === 'batch' ? Number(settings.schedule_delay ?? 1000) : undefined
+    return [{ interval, target: targetOf(target, `${at}.${kind}.exporter.otlp`) }]
+  })
+}
+
+interface Processor {
+  schedule_delay?: number
+  exporter?: { otlp?: OtlpTarget }
+}
+
+/** Attributes of everything; null removes one. The Collector's `attributes: [{name, value}]` reads the same. */
+async function newResource(settings: Readonly<Record<string, unknown>>) {
+  const [{ resourceFromAttributes }, { randomUUID }, { hostname }] = await Promise.all([
+    import('@opentelemetry/resources'),
+    import('node:crypto'),
+    import('node:os'),
+  ])
+  const { attributes: listed, ...plain } = settings
+  const given = Array.isArray(listed) ? Object.fromEntries(listed.map(({ name, value }) => [name, value])) : {}
+  const all = {
+    'service.name': 'tailrace',
+    'service.instance.id': randomUUID(),
+    'host.name': hostname(),
+    'process.pid': process.pid,
+    ...given,
+    ...plain,
+  }
+  const kept = Object.entries(all).filter(([, value]) => value !== null && value !== undefined)
+  return resourceFromAttributes(
+    Object.fromEntries(kept.map(([key, value]) => [key, typeof value === 'number' ? value : String(value)])),
+  )
+}
+
+const everyMs = 60_000
+
+/** The SDK tells its troubles to one place of the process: the first of a minute goes to the log. */
+async function reportFailures(log: Log): Promise<void> {
+  const { diag, DiagLogLevel } = await import('@opentelemetry/api')
+  let next = 0
+  const tell = (message: string, ...more: unknown[]) => {
+    if (Date.now() < next) return
+    next = Date.now() + everyMs
+    const error = [message, ...more].map(String).join(' ').slice(0, 300)
+    log.warn('own telemetry could not be sent; going on without', { error })
+  }
+  const quiet = () => {}
+  const logger = { error: tell, warn: quiet, info: quiet, debug: quiet, verbose: quiet }
+  diag.setLogger(logger, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true })
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
