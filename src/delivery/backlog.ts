@@ -1,6 +1,7 @@
-import { Batch } from '../telemetry/batch.ts'
+import type { Batch } from '../telemetry/batch.ts'
 import type { Outcome, Receipt } from '../telemetry/receipt.ts'
 import type { Fairness, Shares } from './fairness.ts'
+import { joinOnce } from './join.ts'
 import { Ring } from './ring.ts'
 import { rowBytes, rowsWithin } from './rows.ts'
 
@@ -144,7 +145,7 @@ export class Backlog {
     }
     if (gathered.length === 0) return first
     gathered.unshift(first)
-    const batch = Batch.join(gathered)
+    const batch = joinOnce(gathered)
     this.gathered = []
     return batch
   }

@@ -43,7 +43,7 @@ export class Budget {
     for (let budget: Budget | undefined = this; budget; budget = budget.parent) {
       if (budget.used >= budget.maxBytes) tightest = budget
     }
-    tightest.waiting.push(fn)
+    if (!tightest.waiting.includes(fn)) tightest.waiting.push(fn)
   }
 
   child(name: string, maxBytes?: number): Budget {

@@ -78,6 +78,7 @@ function retryField(defaults: DeliveryDefaults) {
       .describe('Given up when the next pause would end later than this after the first attempt; 0: never.'),
     max_retries: int({ min: 0 }).optional().describe('Given up after this many repeats. Left out: no such limit.'),
   })
+    .superRefine(retryFaults)
     .default({})
     .describe('How failed sends are repeated.')
 }
@@ -96,8 +97,33 @@ function queueField(consumers: number) {
       sizer: oneOf(['items', 'bytes']).optional().describe('What the sizes count; default: as `sizer` of the queue.'),
     }).describe('Batching by size and age, in place of `linger` and `max_batch_*`.'),
   })
+    .superRefine(queueFaults)
     .default({})
     .describe("The Collector's spelling of the queue's settings.")
+}
+
+type Report = { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void }
+
+const fault = (report: Report, path: string[], message: string) => report.addIssue({ code: 'custom', path, message })
+
+function retryFaults(retry: DeliveryConfig['retry_on_failure'], report: Report): void {
+  const most = retry.max_elapsed_time
+  if (!retry.enabled || most === 0) return
+  for (const name of ['initial_interval', 'max_interval'] as const) {
+    if (most < retry[name]) fault(report, ['max_elapsed_time'], `'max_elapsed_time' must not be less than '${name}'`)
+  }
+}
+
+function queueFaults({ batch, queue_size, sizer }: DeliveryConfig['sending_queue'], report: Report): void {
+  if (!batch) return
+  const { min_size: least, max_size: most } = batch
+  if (most > 0 && most < least) {
+    fault(report, ['batch', 'max_size'], `\`max_size\` (${most}) must be greater or equal to \`min_size\` (${least})`)
+  }
+  const own = batch.sizer ?? (sizer === 'bytes' ? 'bytes' : 'items')
+  if (queue_size !== undefined && own === sizer && least > queue_size) {
+    fault(report, ['batch', 'min_size'], '`min_size` must be less than or equal to `queue_size`')
+  }
 }
 
 /** What an exporter's config has when it spreads `deliveryFields()`. */

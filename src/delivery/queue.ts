@@ -108,7 +108,7 @@ export class Queue implements Admission {
   }
 
   onRoom(fn: () => void): void {
-    this.waiting.push(fn)
+    if (!this.waiting.includes(fn)) this.waiting.push(fn)
     if (!this.budget.fits(1)) this.budget.onRoom(this.roomMade)
   }
 
