@@ -1,0 +1,56 @@
+import { fanOut, toAll } from '../../delivery/fan-out.ts'
+import { deliveryBudget, type Queued } from '../../delivery/queued.ts'
+import { clientTlsFrom } from '../../net/tls-settings.ts'
+import type { Exporter, Host } from '../../plugin.ts'
+import type { Batch } from '../../telemetry/batch.ts'
+import { readIngressPorts } from '../ingress-ports.ts'
+import { addressOf, type OtlpConfig } from './config.ts'
+import { type Destination, newDestination } from './destination.ts'
+import { isSignal, type Signal, signals } from './signals.ts'
+
+/** One queue per destination and signal. Destinations are found at start and stay. */
+export function newOtlpExporter(config: OtlpConfig, host: Host): Exporter {
+  const queues: Record<Signal, Queued[]> = { logs: [], metrics: [], traces: [] }
+  const nowhere = host.account()
+  const noDestination = (records: number) => {
+    nowhere.received += records
+    nowhere.drop('no_destination', records)
+  }
+  // Two files may name the same destination: it gets everything twice, by one queue that is counted once.
+  const all = fanOut(() => [...new Set(signals.flatMap((signal) => queues[signal]))], noDestination)
+  let started = false
+  return {
+    ...all,
+    get takes() {
+      return started ? signals.filter((signal) => queues[signal].length > 0) : signals
+    },
+    consume(batch: Batch) {
+      if (!toAll(isSignal(batch.format) ? queues[batch.format] : [], batch)) noDestination(batch.count)
+    },
+    async start() {
+      if (started) return
+      openDestinations(config, host, queues)
+      started = true
+      await all.start()
+    },
+  }
+}
+
+function openDestinations(config: OtlpConfig, host: Host, queues: Record<Signal, Queued[]>): void {
+  const found = addresses(config, host)
+  const tls = found.length > 0 ? clientTlsFrom(config.tls, host) : undefined
+  const budget = deliveryBudget(config, host)
+  const made = new Map<string, Destination>()
+  for (const { address, protocol } of found) {
+    const compress = (config.compression ?? (protocol === 'otelcol' ? 'none' : 'gzip')) === 'gzip'
+    const destination = made.get(address) ?? newDestination({ address, protocol, tls, compress, budget }, config, host)
+    made.set(address, destination)
+    for (const signal of signals) if (destination[signal]) queues[signal].push(destination[signal])
+  }
+}
+
+function addresses(config: OtlpConfig, host: Host): { address: string; protocol: string }[] {
+  const written = config.endpoint ? [{ address: addressOf(config.endpoint), protocol: 'otlp' }] : []
+  const files = readIngressPorts(config.ingress_port_glob ?? '', 'otelcol', host.log)
+  return [...written, ...files.map(({ destination }) => ({ address: destination, protocol: 'otelcol' }))]
+}
