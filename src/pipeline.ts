@@ -211,7 +211,14 @@ class GraphBuilder {
   private host(instance: Instance, more: { account?: Account; pipeline?: string } = {}): Host {
     const { id, spec } = instance
     const extension = (wanted: string) => this.life.component('extension', wanted)
-    return newHost(this.shared, { kind: spec.kind, type: spec.type, id, readsOrigins: this.readsOrigins, extension, ...more })
+    return newHost(this.shared, {
+      kind: spec.kind,
+      type: spec.type,
+      id,
+      readsOrigins: this.readsOrigins,
+      extension,
+      ...more,
+    })
   }
 
   private find(kind: ComponentKind, id: string): Instance | undefined {

@@ -187,8 +187,23 @@ export type AnySpec = ReceiverSpec | ProcessorSpec | ExporterSpec | ConnectorSpe
 
 // Identity functions: they exist so that `config` is inferred and checked where it is written.
 type Unkinded<T> = Omit<T, 'kind'>
-export const defineReceiver = <S extends Schema>(spec: Unkinded<ReceiverSpec<S>>): ReceiverSpec<S> => ({ ...spec, kind: 'receiver' })
-export const defineProcessor = <S extends Schema>(spec: Unkinded<ProcessorSpec<S>>): ProcessorSpec<S> => ({ ...spec, kind: 'processor' })
-export const defineExporter = <S extends Schema>(spec: Unkinded<ExporterSpec<S>>): ExporterSpec<S> => ({ ...spec, kind: 'exporter' })
-export const defineConnector = <S extends Schema>(spec: Unkinded<ConnectorSpec<S>>): ConnectorSpec<S> => ({ ...spec, kind: 'connector' })
-export const defineExtension = <S extends Schema>(spec: Unkinded<ExtensionSpec<S>>): ExtensionSpec<S> => ({ ...spec, kind: 'extension' })
+export const defineReceiver = <S extends Schema>(spec: Unkinded<ReceiverSpec<S>>): ReceiverSpec<S> => ({
+  ...spec,
+  kind: 'receiver',
+})
+export const defineProcessor = <S extends Schema>(spec: Unkinded<ProcessorSpec<S>>): ProcessorSpec<S> => ({
+  ...spec,
+  kind: 'processor',
+})
+export const defineExporter = <S extends Schema>(spec: Unkinded<ExporterSpec<S>>): ExporterSpec<S> => ({
+  ...spec,
+  kind: 'exporter',
+})
+export const defineConnector = <S extends Schema>(spec: Unkinded<ConnectorSpec<S>>): ConnectorSpec<S> => ({
+  ...spec,
+  kind: 'connector',
+})
+export const defineExtension = <S extends Schema>(spec: Unkinded<ExtensionSpec<S>>): ExtensionSpec<S> => ({
+  ...spec,
+  kind: 'extension',
+})

@@ -8,12 +8,26 @@ import { ExitCode } from './exit-codes.ts'
 export async function components(name: string | undefined): Promise<number> {
   const all = await new Catalogue().all()
   if (name === undefined) {
-    process.stdout.write(componentKinds.flatMap((kind) => listing(kind, all.filter((spec) => spec.kind === kind))).join('\n'))
+    process.stdout.write(
+      componentKinds
+        .flatMap((kind) =>
+          listing(
+            kind,
+            all.filter((spec) => spec.kind === kind),
+          ),
+        )
+        .join('\n'),
+    )
     return ExitCode.ok
   }
-  const found = all.filter((spec) => spec.type === name || `${spec.kind}/${spec.type}` === name || spec.aliases?.includes(name))
+  const found = all.filter(
+    (spec) => spec.type === name || `${spec.kind}/${spec.type}` === name || spec.aliases?.includes(name),
+  )
   if (found.length === 0) {
-    const near = nearest(name, all.map((spec) => spec.type))
+    const near = nearest(
+      name,
+      all.map((spec) => spec.type),
+    )
     process.stderr.write(`tailrace: there is no component "${name}"${near ? `; did you mean "${near}"?` : ''}\n`)
     return ExitCode.failed
   }

@@ -58,7 +58,8 @@ async function loadPlugins(loaded: LoadedConfig, files: readonly string[], catal
       for (const spec of specsOf(await import(target))) catalogue.add(spec)
     } catch (error) {
       const message = `cannot load plugin "${path}": ${(error as Error).message}`
-      const hint = 'a plugin is a module whose default export is made by a define… call of tailrace/plugin, or a list of them'
+      const hint =
+        'a plugin is a module whose default export is made by a define… call of tailrace/plugin, or a list of them'
       problems.push({ code: 'TR_CONFIG_PLUGIN', location, path: at.join('.'), message, hint })
     }
   }

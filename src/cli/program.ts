@@ -32,7 +32,12 @@ function newProgram(): Command {
     .description('run the pipelines of the configuration until a signal stops it')
     .argument('[files...]', 'YAML files, merged in order')
     .option('--config <file>', 'another file, as the Collector spells it; repeatable', collect, [])
-    .option('--set <key=value>', 'overrides one setting, e.g. receivers.statsd.endpoint=127.0.0.1:8126; repeatable', collect, [])
+    .option(
+      '--set <key=value>',
+      'overrides one setting, e.g. receivers.statsd.endpoint=127.0.0.1:8126; repeatable',
+      collect,
+      [],
+    )
     .option('--feature-gates <gates>', 'accepted for the sake of Collector command lines; ours has none')
     .option('--log-format <format>', 'text or json', 'text')
     .action(async (files: string[], options: RunFlags) => {

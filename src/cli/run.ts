@@ -1,5 +1,3 @@
-import { findingsText, readConfiguration } from './configuration.ts'
-import { ExitCode } from './exit-codes.ts'
 import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
@@ -9,6 +7,8 @@ import { buildGraph, type Graph } from '../pipeline.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Level, type Log, newLog } from '../runtime/log.ts'
 import { Metrics } from '../runtime/metrics.ts'
+import { findingsText, readConfiguration } from './configuration.ts'
+import { ExitCode } from './exit-codes.ts'
 import { statusReport } from './status-report.ts'
 
 export interface RunOptions {
@@ -53,7 +53,9 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
   const { logs } = service.telemetry
   const metrics = new Metrics()
   const ledger = new Ledger()
-  const telemetry = wantsOtlp(service) ? await (await import('../runtime/otel.ts')).newOtel(service, metrics, ledger) : undefined
+  const telemetry = wantsOtlp(service)
+    ? await (await import('../runtime/otel.ts')).newOtel(service, metrics, ledger)
+    : undefined
   const log = newLog({
     level: logs.level.toLowerCase() as Level,
     format: logFormat === 'json' || logs.encoding === 'json' ? 'json' : 'text',
@@ -72,10 +74,13 @@ const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
 /** Resolves with the name of the first signal that asks for an end. A second one ends the process at once. */
 function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {
+    // Timers of components keep nothing alive, and neither does a handler of signals: something must.
+    const alive = setInterval(() => {}, 2 ** 30)
     let asked = false
     const onSignal = (signal: NodeJS.Signals) => {
       if (asked) process.exit(ExitCode.failed)
       asked = true
+      clearInterval(alive)
       resolve(signal)
     }
     process.on('SIGTERM', onSignal)
@@ -89,7 +94,9 @@ function watchProcess(log: Log, shared: Shared): () => void {
   const hangUp = () => log.warn('SIGHUP received: a changed configuration takes effect with a restart')
   const fault = (error: unknown) => {
     const { stack } = error as Error
-    log.error('a fault of the program; going on', { error: stack?.split('\n').slice(0, 4).join(' | ') ?? String(error) })
+    log.error('a fault of the program; going on', {
+      error: stack?.split('\n').slice(0, 4).join(' | ') ?? String(error),
+    })
   }
   const handlers = { SIGUSR1: report, SIGHUP: hangUp, uncaughtException: fault, unhandledRejection: fault }
   for (const [name, handler] of Object.entries(handlers)) process.on(name, handler)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { newGrpcClient } from '../net/grpc-client.ts'
-import { GrpcError } from '../net/status.ts'
+import type { GrpcError } from '../net/status.ts'
 import { clientTls } from '../net/tls.ts'
 import { newLog } from '../runtime/log.ts'
 import { type EnvelopeMessage, writeEnvelopes } from '../wire/write-envelope.ts'
@@ -49,16 +49,22 @@ export async function send(kind: string, args: readonly string[], flags: SendFla
 }
 
 /** The envelope that the words of the command line ask for, or what is wrong with them. */
-export function envelopeMessage(kind: string, args: readonly string[], flags: { stderr?: boolean }): EnvelopeMessage | string {
+export function envelopeMessage(
+  kind: string,
+  args: readonly string[],
+  flags: { stderr?: boolean },
+): EnvelopeMessage | string {
   const [first = '', second, third = ''] = args
   if (kind === 'log') return { log: { payload: first, stderr: flags.stderr ?? false } }
   if (kind === 'event') return { event: { title: first, body: second ?? '' } }
   if (kind === 'counter') {
-    if (second !== undefined && !/^\d+$/.test(second)) return `the delta of a counter is a whole number, not "${second}"`
+    if (second !== undefined && !/^\d+$/.test(second))
+      return `the delta of a counter is a whole number, not "${second}"`
     return { counter: { name: first, delta: BigInt(second ?? '1') } }
   }
   const value = Number(second)
-  if (second === undefined || second.trim() === '' || Number.isNaN(value)) return `expected a number, got "${second ?? ''}"`
+  if (second === undefined || second.trim() === '' || Number.isNaN(value))
+    return `expected a number, got "${second ?? ''}"`
   if (kind === 'gauge') return { gauge: { [first]: { unit: third, value } } }
   const stop = BigInt(Date.now()) * 1_000_000n
   return { timer: { name: first, start: stop - BigInt(Math.round(value * 1e6)), stop } }
@@ -76,5 +82,8 @@ function tagsOf(pairs: readonly string[]): Record<string, string> {
 function tlsOf({ certs, ca, cert, key }: SendFlags) {
   if (!certs && !ca) return undefined
   const from = (name: string) => (certs ? join(certs, name) : undefined)
-  return clientTls({ ca: ca ?? from('ca.crt'), cert: cert ?? from('client.crt'), key: key ?? from('client.key') }, { reloadMs: 0 })
+  return clientTls(
+    { ca: ca ?? from('ca.crt'), cert: cert ?? from('client.crt'), key: key ?? from('client.key') },
+    { reloadMs: 0 },
+  )
 }

@@ -41,7 +41,13 @@ function outOf(plan: Plan, pipeline: PipelinePlan, id: string): BadEdge[] {
   return fits ? [] : [bad(pipeline, 'the pipeline', [pipeline.format], `${taker.spec.kind} "${id}"`, takes)]
 }
 
-function bad(pipeline: PipelinePlan, giver: string, gives: readonly Format[], taker: string, takes: readonly Format[]): BadEdge {
+function bad(
+  pipeline: PipelinePlan,
+  giver: string,
+  gives: readonly Format[],
+  taker: string,
+  takes: readonly Format[],
+): BadEdge {
   const message = `${giver} hands on ${gives.join(', ')}, ${taker} takes ${takes.join(', ')}: nothing converts the one into the other`
   return { pipeline: pipeline.id, message }
 }
@@ -61,4 +67,3 @@ export function takesOf({ spec, config }: Instance): readonly Format[] {
 
 const formatsOf = (formats: readonly Format[] | ((config: never) => readonly Format[]), config: unknown) =>
   typeof formats === 'function' ? formats(config as never) : formats
-

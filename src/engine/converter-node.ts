@@ -28,10 +28,11 @@ export class ConverterNode implements Consumer {
     const { account, takers } = this
     account.received += batch.count
     const wanted = this.converter.to.filter((format) => takers.some((taker) => taker.takes().includes(format)))
-    const { batches, notRepresentable, malformed } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
-    account.drop('not_representable', notRepresentable)
-    account.drop('malformed', malformed)
-    account.consumed += batch.count - notRepresentable - malformed
+    const { batches, losses } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
+    account.drop('not_representable', losses.notRepresentable)
+    account.drop('too_large', losses.tooLarge)
+    account.drop('malformed', losses.malformed)
+    account.consumed += batch.count - losses.notRepresentable - losses.tooLarge - losses.malformed
     const deliveries = batches.flatMap((made) =>
       takers.filter((taker) => taker.takes().includes(made.format)).map((taker) => ({ made, taker })),
     )
@@ -42,4 +43,4 @@ export class ConverterNode implements Consumer {
   }
 }
 
-const nothing = { batches: [], notRepresentable: 0, malformed: 0 }
+const nothing = { batches: [], losses: { notRepresentable: 0, tooLarge: 0, malformed: 0 } }

@@ -15,9 +15,16 @@ import { BackwardWriter, nanosFromMillis } from '../wire/protobuf.ts'
 /** What came of one batch: at most one batch per wanted format. */
 export interface Converted {
   readonly batches: readonly Batch[]
-  /** Records of the source that none of the formats can express. */
+  readonly losses: Losses
+}
+
+/** Records of the source that did not get across. */
+interface Losses {
+  /** None of the wanted formats can express them. */
   readonly notRepresentable: number
-  /** Records of the source whose bytes are not what they claim to be. */
+  /** Written out they would pass the bound of one message. */
+  readonly tooLarge: number
+  /** Their bytes are not what they claim to be. */
   readonly malformed: number
 }
 
@@ -40,7 +47,7 @@ const toOtlp: Converter = {
       ...taken('metrics', batch, outputs.metrics, counts.dataPoints),
       ...taken('traces', batch, outputs.traces, counts.spans),
     ]
-    return { batches, notRepresentable: counts.notRepresentable, malformed: counts.malformed }
+    return { batches, losses: counts }
   },
 }
 
@@ -50,8 +57,8 @@ const fromOtlp = (from: Format, write: typeof convertLogsToEnvelopes): Converter
   convert(batch) {
     const out = scratch('envelopes')
     const bytes = batch.bytes()
-    const { made, notRepresentable, malformed } = write(bytes, 0, bytes.length, out)
-    return { batches: taken('envelopes', batch, out, made), notRepresentable, malformed }
+    const counts = write(bytes, 0, bytes.length, out)
+    return { batches: taken('envelopes', batch, out, counts.made), losses: counts }
   },
 })
 
@@ -61,7 +68,7 @@ const v1ToV2: Converter = {
   convert(batch) {
     const out = scratch('envelopes')
     const { made, malformed } = convertV1ToV2(rowsOf(batch), { preferredTags: true }, out)
-    return { batches: taken('envelopes', batch, out, made), notRepresentable: 0, malformed }
+    return { batches: taken('envelopes', batch, out, made), losses: { notRepresentable: 0, tooLarge: 0, malformed } }
   },
 }
 
@@ -70,8 +77,8 @@ const v2ToV1: Converter = {
   to: ['dropsonde'],
   convert(batch) {
     const out = scratch('dropsonde')
-    const { made, notRepresentable, malformed } = convertV2ToV1(rowsOf(batch), out)
-    return { batches: taken('dropsonde', batch, out, made), notRepresentable, malformed }
+    const counts = convertV2ToV1(rowsOf(batch), out)
+    return { batches: taken('dropsonde', batch, out, counts.made), losses: counts }
   },
 }
 
@@ -86,7 +93,9 @@ export const converters: readonly Converter[] = [
 
 /** The converter from a format to any of those that are taken. */
 export function findConverter(from: Format, takes: readonly Format[]): Converter | undefined {
-  return converters.find((converter) => converter.from === from && converter.to.some((format) => takes.includes(format)))
+  return converters.find(
+    (converter) => converter.from === from && converter.to.some((format) => takes.includes(format)),
+  )
 }
 
 /** Where the bodies of the records lie, once what is pending on the batch is settled. */

@@ -48,8 +48,12 @@ export function newHost(shared: Shared, options: HostOptions): Host {
       if (kind === 'receiver') books().offered += records
       books().drop(reason, records)
     },
-    consumed: (records) => void (books().consumed += records),
-    made: (records) => void (books().made += records),
+    consumed(records) {
+      books().consumed += records
+    },
+    made(records) {
+      books().made += records
+    },
     counter: (name, help, labels) => shared.metrics.counter(`tailrace_${type}_${name}_total`, help, own(labels)),
     gauge: (name, help, read, labels) => shared.metrics.observe(`tailrace_${type}_${name}`, help, own(labels), read),
     account: (labels) => shared.ledger.open('queue', id, labels),

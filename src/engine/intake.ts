@@ -70,7 +70,8 @@ export class ReceiverIntake implements Intake {
 
   private ask(batch: Batch): Verdict {
     const { budget, admissions } = this.options
-    if (!budget.fits(entryCost(batch.size, batch.count))) return new Refused('data refused due to high memory usage', 1000)
+    if (!budget.fits(entryCost(batch.size, batch.count)))
+      return new Refused('data refused due to high memory usage', 1000)
     const queues = admissions()
     let verdict: Verdict
     for (const queue of queues) {
@@ -145,7 +146,10 @@ export class ReceiverIntake implements Intake {
       this.options.budget.give(head.cost)
       const verdict = this.ask(head.batch)
       this.options.budget.take(head.cost)
-      if (verdict === 'wait') return this.listen()
+      if (verdict === 'wait') {
+        this.listen()
+        return
+      }
       this.waiting.shift()
       if (verdict) {
         this.refuse(head, verdict)

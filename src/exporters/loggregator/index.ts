@@ -7,8 +7,8 @@ import {
   type Batch,
   type ConfigOf,
   defineExporter,
-  endpoint,
   type Exporter,
+  endpoint,
   type Host,
   list,
   object,
@@ -25,13 +25,21 @@ const fields = object({
   endpoints: list(endpoint()).default([]).describe('Several agents: every one gets everything.'),
   ingress_port_glob: text()
     .default('')
-    .describe('Files with `ingress: PORT` of agents on this machine, read once at start. Those with `protocol: otelcol` are left to otlp.'),
+    .describe(
+      'Files with `ingress: PORT` of agents on this machine, read once at start. Those with `protocol: otelcol` are left to otlp.',
+    ),
   method: oneOf(methods)
     .default('batch_sender')
     .describe('batch_sender: many envelopes a message. sender: one a message, for peers that know nothing else.'),
   tls: tlsClient().optional().describe('Certificates; without them the connection is plaintext HTTP/2.'),
   max_message_size: size().default('10MiB').describe('Largest message the peers take; a larger envelope is dropped.'),
-  ...deliveryFields({ when_full: 'drop_oldest', initial_interval: '1s', max_interval: '5s', max_elapsed_time: 0, timeout: 0 }),
+  ...deliveryFields({
+    when_full: 'drop_oldest',
+    initial_interval: '1s',
+    max_interval: '5s',
+    max_elapsed_time: 0,
+    timeout: 0,
+  }),
 })
 
 /** Sends v2 envelopes to the ingress of Loggregator agents: one queue and one stream for each. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { type AccountKind, fates, type Ledger } from '../../delivery/ledger.ts'
+import type { AccountKind, fates, Ledger } from '../../delivery/ledger.ts'
 import type { Host } from '../../plugin.ts'
 import type { Labels } from '../../runtime/metrics.ts'
 import { type Family, TEXT_CONTENT_TYPE, writeFamilies } from '../../wire/prometheus/write.ts'
@@ -38,13 +38,18 @@ const pairs = (labels: Labels) => Object.entries(labels)
 
 /** Chosen families; those of one name are one family with several series. */
 function merged(chosen: readonly ChosenFamily[], host: Host): Family[] {
-  const families = new Map<string, { name: string; help: string; type: 'counter' | 'gauge'; samples: Family['samples'][number][] }>()
+  const families = new Map<
+    string,
+    { name: string; help: string; type: 'counter' | 'gauge'; samples: Family['samples'][number][] }
+  >()
   for (const { name, help, type, labels, by, from } of chosen) {
     const family = families.get(name) ?? { name, help, type, samples: [] }
     families.set(name, family)
     const readings = from.flatMap((selector) => selector(host))
     if (by.length === 0) family.samples.push({ labels: pairs(labels), value: sum(readings) })
-    else for (const group of grouped(readings, by)) family.samples.push({ labels: [...pairs(labels), ...group.labels], value: group.value })
+    else
+      for (const group of grouped(readings, by))
+        family.samples.push({ labels: [...pairs(labels), ...group.labels], value: group.value })
   }
   return [...families.values()]
 }
@@ -105,8 +110,18 @@ function ledgerFamilies(ledger: Ledger): Family[] {
   })
   return [
     ...families,
-    { name: 'tailrace_dropped_records_total', help: 'Records lost, by where and why.', type: 'counter', samples: drops },
-    { name: 'tailrace_held_records', help: 'Records that wait in receivers, queues and on the wire.', type: 'gauge', samples: held },
+    {
+      name: 'tailrace_dropped_records_total',
+      help: 'Records lost, by where and why.',
+      type: 'counter',
+      samples: drops,
+    },
+    {
+      name: 'tailrace_held_records',
+      help: 'Records that wait in receivers, queues and on the wire.',
+      type: 'gauge',
+      samples: held,
+    },
   ]
 }
 

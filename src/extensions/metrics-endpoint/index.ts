@@ -1,18 +1,7 @@
 import { formatAddress } from '../../net/address.ts'
 import { newHttpServer } from '../../net/http-server.ts'
 import { serverTlsFrom } from '../../net/tls-settings.ts'
-import {
-  bool,
-  defineExtension,
-  endpoint,
-  list,
-  map,
-  object,
-  oneOf,
-  port,
-  text,
-  tlsServer,
-} from '../../plugin.ts'
+import { bool, defineExtension, endpoint, list, map, object, oneOf, port, text, tlsServer } from '../../plugin.ts'
 import { exposition } from './exposition.ts'
 import { newProfiles } from './profiles.ts'
 import { parseSelector } from './selector.ts'
@@ -34,7 +23,9 @@ export default defineExtension({
         type: oneOf(['counter', 'gauge']).default('counter').describe('Its type.'),
         labels: map().default({}).describe('Labels of the series.'),
         by: list().default([]).describe('Labels of the counted things that the series keep, one series each.'),
-        from: list().describe('What is summed: "receiver ID offered", "queue ID dropped(reason) label=value", "metric NAME".'),
+        from: list().describe(
+          'What is summed: "receiver ID offered", "queue ID dropped(reason) label=value", "metric NAME".',
+        ),
         unless: bool().default(false).describe('Leave the family out.'),
       }),
     )
@@ -60,7 +51,9 @@ export default defineExtension({
         try {
           address = await server.start()
         } catch (error) {
-          throw new Error(`Unable to setup metrics endpoint (${config.endpoint.text}): ${(error as Error).message}`, { cause: error })
+          throw new Error(`Unable to setup metrics endpoint (${config.endpoint.text}): ${(error as Error).message}`, {
+            cause: error,
+          })
         }
         host.log.line(`Metrics endpoint is listening on ${formatAddress(address)}`)
         host.log.line(`metrics bound to: ${formatAddress(address)}`)

@@ -69,7 +69,11 @@ async function allocations(request: IncomingMessage, response: ServerResponse): 
   await withSession(async (session) => {
     await session.post('HeapProfiler.startSampling')
     await wait(seconds(request) * 1000)
-    download(response, 'tailrace.heapprofile', JSON.stringify((await session.post('HeapProfiler.stopSampling')).profile))
+    download(
+      response,
+      'tailrace.heapprofile',
+      JSON.stringify((await session.post('HeapProfiler.stopSampling')).profile),
+    )
   })
 }
 

@@ -24,9 +24,19 @@ export function runtimeFamilies(): Family[] {
     one('nodejs_heap_size_total_bytes', 'Heap reserved by V8.', 'gauge', memory.heapTotal),
     one('nodejs_heap_size_used_bytes', 'Heap in use.', 'gauge', memory.heapUsed),
     one('nodejs_heap_size_limit_bytes', 'Heap that V8 may grow to.', 'gauge', heap.heap_size_limit),
-    one('nodejs_external_memory_bytes', 'Memory of buffers and other things outside the heap.', 'gauge', memory.external),
+    one(
+      'nodejs_external_memory_bytes',
+      'Memory of buffers and other things outside the heap.',
+      'gauge',
+      memory.external,
+    ),
     one('nodejs_eventloop_delay_p50_seconds', 'Median delay of the event loop.', 'gauge', delays.percentile(50) / 1e9),
-    one('nodejs_eventloop_delay_p99_seconds', '99th percentile of the delay of the event loop.', 'gauge', delays.percentile(99) / 1e9),
+    one(
+      'nodejs_eventloop_delay_p99_seconds',
+      '99th percentile of the delay of the event loop.',
+      'gauge',
+      delays.percentile(99) / 1e9,
+    ),
     {
       name: 'nodejs_version_info',
       help: 'Version of Node.js.',

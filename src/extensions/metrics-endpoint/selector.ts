@@ -19,7 +19,8 @@ const pattern = /^(receiver|processor|queue|metric) +(\S+?)(?: +([a-z_]+)(?:\((!
  * or leaves out), and labels that must match; or `metric NAME label=value`. Throws with the reason when it is neither.
  */
 export function parseSelector(text: string): Selector {
-  const [, kind, id, count, not, reasons, pairs] = pattern.exec(text) ?? fail(text, 'expected "queue ID sent" or "metric NAME"')
+  const [, kind, id, count, not, reasons, pairs] =
+    pattern.exec(text) ?? fail(text, 'expected "queue ID sent" or "metric NAME"')
   const wanted = Object.fromEntries((pairs!.match(/\S+=\S+/g) ?? []).map((pair) => pair.split('=') as [string, string]))
   const matches = (labels: Labels) => Object.entries(wanted).every(([name, value]) => labels[name] === value)
   if (kind === 'metric') {
@@ -32,14 +33,20 @@ export function parseSelector(text: string): Selector {
       .map((account) => ({ labels: account.labels, value: read(account) }))
 }
 
-function reader(text: string, count: string | undefined, reasons: DropReason[], not: boolean): (account: Account) => number {
+function reader(
+  text: string,
+  count: string | undefined,
+  reasons: DropReason[],
+  not: boolean,
+): (account: Account) => number {
   if (count === 'held') return (account) => account.held()
   if (count === 'dropped') {
     if (reasons.length === 0) return (account) => account.droppedTotal
     const counted = not ? allDropReasons.filter((reason) => !reasons.includes(reason)) : reasons
     return (account) => counted.reduce((sum, reason) => sum + account.dropped(reason), 0)
   }
-  if (!fates.includes(count as Fate)) fail(text, `nothing is counted as "${count ?? ''}": write one of ${fates.join(', ')}, dropped, held`)
+  if (!fates.includes(count as Fate))
+    fail(text, `nothing is counted as "${count ?? ''}": write one of ${fates.join(', ')}, dropped, held`)
   return (account) => account[count as Fate]
 }
 

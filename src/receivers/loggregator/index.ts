@@ -18,7 +18,9 @@ export default defineReceiver({
     endpoint: endpoint().default('127.0.0.1:3458').describe('Address to listen on.'),
     tls: tlsServer().optional().describe('Certificates; without them the port speaks plaintext HTTP/2.'),
     max_message_size: size().default('10MiB').describe('Largest message taken; a larger one ends its stream.'),
-    max_connections: int({ min: 1 }).default(10_000).describe('Connections beyond this are closed at once and counted.'),
+    max_connections: int({ min: 1 })
+      .default(10_000)
+      .describe('Connections beyond this are closed at once and counted.'),
     keepalive: object({
       min_ping_interval: duration().default('5m').describe('Clients that ping more often are sent away.'),
       permit_without_stream: bool().default(false).describe('Whether clients may ping while they have no stream open.'),
@@ -30,8 +32,9 @@ export default defineReceiver({
   resources: ({ endpoint }) => [`tcp ${endpoint.text}`],
   create({ config, host, intakes }) {
     const ingress = newIngress(intakes.envelopes!, host, { logsDisabled: config.logs_disabled })
-    const stream = (take: (bytes: Buffer, start: number, end: number, origin: Parameters<typeof ingress.envelope>[3]) => void) =>
-      clientStream(({ origin }) => ({ message: (bytes, start, end) => take(bytes, start, end, origin) }))
+    const stream = (
+      take: (bytes: Buffer, start: number, end: number, origin: Parameters<typeof ingress.envelope>[3]) => void,
+    ) => clientStream(({ origin }) => ({ message: (bytes, start, end) => take(bytes, start, end, origin) }))
     const server = newGrpcServer({
       endpoint: config.endpoint,
       tls: serverTlsFrom(config.tls, host),
@@ -53,7 +56,11 @@ export default defineReceiver({
       clock: host.clock,
     })
     host.gauge('connections', 'Open connections.', () => server.stats.connectionsOpen)
-    host.gauge('connections_refused', 'Connections closed because there were too many.', () => server.stats.connectionsRefused)
+    host.gauge(
+      'connections_refused',
+      'Connections closed because there were too many.',
+      () => server.stats.connectionsRefused,
+    )
     return {
       async start() {
         host.log.line(`grpc bound to: ${formatAddress(await server.start())}`)
