@@ -83,10 +83,10 @@ export class ClientCall {
       }, options.waitForReady ?? false)
   }
 
-  /** True while the peer keeps up: nothing waits in our buffers. */
+  /** True while the peer keeps up: nothing waits in front of the next write. */
   get writable(): boolean {
     const stream = this.#stream
-    return stream !== undefined && !this.#over && stream.writable && !stream.writableNeedDrain
+    return stream !== undefined && !this.#over && stream.writable && stream.writableLength === 0
   }
 
   /** Hands framed messages on; `done` comes when the bytes were given to the connection, or with the stream's final error. */

@@ -271,7 +271,8 @@ export class ServerCall implements Call, ServerStream {
   }
 
   #cutError(): GrpcError {
-    const cancelled = this.#stream.rstCode === constants.NGHTTP2_CANCEL
+    // A lost connection also shows as CANCEL on its streams.
+    const cancelled = this.#stream.rstCode === constants.NGHTTP2_CANCEL && !this.#session.destroyed
     const text = cancelled ? 'cancelled by the client' : 'the connection or the stream was cut by the client'
     return new GrpcError(cancelled ? GrpcCode.cancelled : GrpcCode.unavailable, text)
   }

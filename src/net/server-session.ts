@@ -24,6 +24,9 @@ export interface SessionShared {
 const MAX_PING_STRIKES = 2
 const NO_STREAM_PING_MS = 2 * 3_600_000
 
+/** More than acknowledgements and window updates between two pings: the connection carries replies. */
+const REPLY_BYTES = 1024
+
 /** One connection: its streams, its ping discipline, its share of a turn of the event loop. */
 export class ServerSession {
   readonly shared: SessionShared
@@ -34,6 +37,8 @@ export class ServerSession {
   #held: ServerCall[] | undefined
   #lastPing = Number.NEGATIVE_INFINITY
   #strikes = 0
+  #replied = false
+  #sentBytes = 0
 
   constructor(shared: SessionShared, session: ServerHttp2Session, origin: PeerOrigin) {
     this.shared = shared
@@ -43,6 +48,10 @@ export class ServerSession {
     session.on('error', ignored)
     session.on('ping', () => this.#ping())
     session.on('stream', (stream, headers) => this.#open(stream, headers))
+  }
+
+  get destroyed(): boolean {
+    return this.#session.destroyed
   }
 
   /** GOAWAY; what runs may finish. */
@@ -55,10 +64,9 @@ export class ServerSession {
     for (const call of this.#calls) call.fail(status)
   }
 
-  /** A call wrote something: pings since then are not held against the peer. */
+  /** A call wrote something: the next ping is not held against the peer. */
   answered(): void {
-    this.#strikes = 0
-    this.#lastPing = Number.NEGATIVE_INFINITY
+    this.#replied = true
   }
 
   closed(call: ServerCall): void {
@@ -99,7 +107,13 @@ export class ServerSession {
     const now = this.shared.clock.monotonic()
     const allowed = this.#calls.size > 0 || this.shared.permitPingsWithoutStream
     const least = allowed ? this.shared.minPingIntervalMs : NO_STREAM_PING_MS
-    if (now - this.#lastPing < least) this.#strikes++
+    // Go clients ping while they receive, to measure the way: during a long reply that is no offence.
+    const sent = this.#session.destroyed ? 0 : (this.#session.socket.bytesWritten ?? 0)
+    const replied = this.#replied || sent - this.#sentBytes > REPLY_BYTES
+    if (replied) this.#strikes = 0
+    else if (now - this.#lastPing < least) this.#strikes++
+    this.#replied = false
+    this.#sentBytes = sent
     this.#lastPing = now
     if (this.#strikes <= MAX_PING_STRIKES || this.#session.destroyed) return
     this.shared.stats.pingAbuse++
