@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { type Part, settleAll, type TakeLimits } from './backlog.ts'
+import { type Part, settleAll } from './backlog.ts'
 import { backoff } from './backoff.ts'
 import type { Account } from './ledger.ts'
 import { ownCopy } from './own-memory.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
+import { Rhythm } from './rhythm.ts'
 import { Dropped, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
 
@@ -50,17 +51,11 @@ export class Outbox {
   private readonly log: Log
   private readonly onDrop: OnDrop
   private readonly random: () => number
-  private batching: Batching | undefined
-  private limits: TakeLimits
+  private readonly rhythm: Rhythm
   private running = false
   private draining = false
   private pumping = false
   private free: number
-  /** When the last send began. */
-  private lastSend = Number.NEGATIVE_INFINITY
-  private wake: Timer | undefined
-  /** The time that `linger` or `flush_timeout` asks for is over. */
-  private rested = false
   /** Not aborted, and nobody listens to it. */
   private spare = new AbortController()
   private readonly flying = new Set<Shipment>()
@@ -76,14 +71,12 @@ export class Outbox {
     this.onDrop = onDrop
     this.random = random
     this.free = settings.consumers
-    this.limits = limitsOf(settings, settings.batching)
-    this.batching = settings.batching
+    this.rhythm = new Rhythm(settings, queue, clock, (now) => this.pump(now))
   }
 
   /** Batch settings to be obeyed to the letter from now on. */
   obey(batching: Batching): void {
-    this.batching = batching
-    this.limits = limitsOf(this.settings, batching)
+    this.rhythm.obey(batching)
   }
 
   run(): void {
@@ -96,11 +89,10 @@ export class Outbox {
     if (this.pumping) return
     this.pumping = true
     try {
-      while (this.running && this.free > 0 && this.queue.records > 0 && this.due(now)) {
-        const part = this.queue.take(this.limits)
+      while (this.running && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
+        const part = this.queue.take(this.rhythm.limits)
         if (!part) break
-        this.lastSend = now
-        this.rested = false
+        this.rhythm.beat(now)
         this.free--
         this.attempt(shipment(part, now))
       }
@@ -119,6 +111,7 @@ export class Outbox {
   /** One attempt for all that is here, without waiting in between. What is left when `deadline` aborts is given up. */
   async drain(deadline: AbortSignal): Promise<void> {
     this.draining = true
+    this.rhythm.hurry = true
     const giveUp = () => this.giveUp()
     if (deadline.aborted || !this.running) giveUp()
     else {
@@ -129,8 +122,7 @@ export class Outbox {
       deadline.removeEventListener('abort', giveUp)
     }
     this.running = false
-    this.wake?.cancel()
-    this.wake = undefined
+    this.rhythm.stop()
   }
 
   private giveUp(): void {
@@ -140,37 +132,6 @@ export class Outbox {
       shipment.abort?.abort(new Error('the process is stopping'))
     }
     this.pump(this.clock.monotonic())
-  }
-
-  /** Whether what is queued should go now; otherwise sees to it that it will. */
-  private due(now: number): boolean {
-    if (this.rested || this.draining || this.enough()) return true
-    const wait = this.dueAt() - now
-    if (wait <= 0) return true
-    this.wake ??= this.clock.after(wait, this.onWake)
-    return false
-  }
-
-  /** Whether so much is queued that it goes at once. */
-  private enough(): boolean {
-    const { queue, batching, limits } = this
-    if (!batching) return queue.records >= limits.enoughRecords || queue.bytes >= limits.enoughBytes
-    return (batching.sizer === 'items' ? queue.records : queue.bytes) >= batching.minSize
-  }
-
-  /** When what is queued goes, however little it is. */
-  private dueAt(): number {
-    const { queue, batching, settings } = this
-    return batching ? queue.oldest! + batching.flushMs : this.lastSend + settings.lingerMs
-  }
-
-  private onWake = (): void => {
-    this.wake = undefined
-    if (this.queue.records === 0) return
-    const now = this.clock.monotonic()
-    // Since the timer was set a full batch may have gone. A system timer may be a fraction of a millisecond early.
-    this.rested = this.dueAt() - now < 1
-    this.pump(now)
   }
 
   private attempt(shipment: Shipment): void {
@@ -311,22 +272,3 @@ function shipment(part: Part, since: number): Shipment {
 }
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
-
-/** Our own rhythm joins up to the limits; written batch settings join up to `min_size` and cut at `max_size`. */
-function limitsOf(settings: DeliverySettings, batching: Batching | undefined): TakeLimits {
-  const none = Number.POSITIVE_INFINITY
-  if (!batching) {
-    const { maxBatchRecords: records, maxBatchBytes: bytes } = settings
-    return { records, bytes, enoughRecords: records, enoughBytes: bytes, fill: false }
-  }
-  const most = batching.maxSize || none
-  const enough = batching.maxSize || Math.max(1, batching.minSize)
-  const items = batching.sizer === 'items'
-  return {
-    records: items ? most : none,
-    bytes: items ? none : most,
-    enoughRecords: items ? enough : none,
-    enoughBytes: items ? none : enough,
-    fill: true,
-  }
-}

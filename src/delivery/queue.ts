@@ -1,12 +1,12 @@
-import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { type Admission, Refused, type Verdict } from './admission.ts'
 import { Backlog, type Entry, forkAll, type Part, settleAll, type TakeLimits } from './backlog.ts'
 import { type Budget, entryCost } from './budget.ts'
-import { Fairness, type Shares } from './fairness.ts'
-import { OwnMemory } from './own-memory.ts'
+import { FairGate } from './fair-gate.ts'
 import type { DropReason } from './reasons.ts'
 import { oversized, rowsToFree, withoutOversized } from './rows.ts'
+import { Shelter } from './shelter.ts'
 
 /** What a full queue does. */
 export type WhenFull = 'drop_oldest' | 'drop_newest' | 'refuse' | 'wait'
@@ -33,9 +33,6 @@ export interface QueueOptions {
   onDrop: (reason: DropReason, records: number) => void
 }
 
-/** What a stalled queue copies in one go: a third of a millisecond. */
-const compactStep = 1 << 20
-
 const queueFull = new Refused('sending queue is full')
 const memoryFull = new Refused('data refused due to high memory usage')
 const stopping = new Refused('shutting down')
@@ -55,9 +52,8 @@ export class Queue implements Admission {
   private admitted = false
   private closed = false
   private readonly waiting: (() => void)[] = []
-  private stallTimer: Timer | undefined
-  private memory: OwnMemory | undefined
-  private readonly fairness = new Fairness()
+  private readonly gate: FairGate
+  private readonly shelter: Shelter
 
   constructor(options: QueueOptions) {
     const { whenFull, maxRecords, maxRequests, maxPayload } = options
@@ -65,6 +61,8 @@ export class Queue implements Admission {
     this.budget = options.budget
     this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
     this.backlog = new Backlog(options.keepOrigins ?? false)
+    this.gate = new FairGate(this.backlog)
+    this.shelter = new Shelter(this.backlog, options.clock, options.stallAfterMs ?? 100)
     this.maxRecords = maxRecords ?? Number.POSITIVE_INFINITY
     this.maxRequests = maxRequests ?? Number.POSITIVE_INFINITY
     this.maxPayload = maxPayload ?? Number.POSITIVE_INFINITY
@@ -87,7 +85,7 @@ export class Queue implements Admission {
 
   /** Whether the head is so old that the queue keeps its bytes to itself. */
   get stalled(): boolean {
-    return this.memory !== undefined
+    return this.shelter.stalled
   }
 
   /** When the oldest batch came, monotonic milliseconds; undefined when nothing is queued. */
@@ -115,18 +113,20 @@ export class Queue implements Admission {
   /** Appends a batch and brings the queue back within its bounds. Try to send, then call `stay` with the answer. */
   push(given: Batch, now: number): Entry | undefined {
     let batch = this.withoutOversized(given)
-    let shares: Shares | undefined
-    if (this.drops && batch.count > 0 && this.halfFull()) {
-      shares = this.fairness.shares(batch)
-      const fair = shares ? this.withoutUnfair(batch, shares) : batch
-      if (fair !== batch) shares = this.fairness.shares(fair)
-      batch = fair
-      if (shares) this.fairness.enter(shares)
-    }
+    if (this.drops) batch = this.turnAway(batch, this.gate.enter(batch, this.fill()), 'unfair_share')
     if (batch.count === 0) return undefined
     const bytes = batch.size
     const cost = entryCost(bytes, batch.count)
-    const entry: Entry = { batch, first: 0, count: batch.count, bytes, cost, at: now, own: false, shares }
+    const entry: Entry = {
+      batch,
+      first: 0,
+      count: batch.count,
+      bytes,
+      cost,
+      at: now,
+      own: false,
+      shares: this.gate.shares,
+    }
     this.backlog.push(entry)
     this.budget.take(cost)
     if (this.options.whenFull === 'drop_oldest') this.trimOldest(entry)
@@ -136,9 +136,7 @@ export class Queue implements Admission {
 
   /** Sees to it that what stays in the queue does not pin shared memory for long. */
   stay(entry: Entry): void {
-    if (this.backlog.records === 0) return
-    if (this.memory) this.makeOwn(entry)
-    else this.stallTimer ??= this.options.clock.after(this.options.stallAfterMs ?? 100, this.watch)
+    if (this.backlog.records > 0) this.shelter.stay(entry)
   }
 
   /** The next records to send. They count against the bounds until `done`. */
@@ -148,10 +146,8 @@ export class Queue implements Admission {
     this.wireRecords += part.batch.count
     this.wireRequests += part.requests
     this.wireBytes += part.bytes
-    // What was joined lies in a shared slab; a peer that stalls again would pin that.
-    const joined = part.requests > 1 && part.bytes < compactStep >> 2
-    if (this.memory && joined) part.batch = this.memory.copy(part.batch, 0, part.batch.count)
-    if (this.backlog.records === 0) this.ranEmpty()
+    this.shelter.leave(part)
+    if (this.backlog.records === 0) this.shelter.reset()
     return part
   }
 
@@ -172,7 +168,7 @@ export class Queue implements Admission {
   /** Lets nobody wait any more: who asks is refused. */
   close(): void {
     this.closed = true
-    this.stallTimer?.cancel()
+    this.shelter.close()
     this.roomMade()
   }
 
@@ -243,7 +239,7 @@ export class Queue implements Admission {
     this.options.onDrop(reason, rows)
     settleAll(receipts, { dropped: reason })
     this.budget.give(cost)
-    if (this.backlog.records === 0) this.ranEmpty()
+    if (this.backlog.records === 0) this.shelter.reset()
     return cost
   }
 
@@ -262,78 +258,10 @@ export class Queue implements Admission {
     return this.turnAway(batch, withoutOversized(batch, most), 'too_large')
   }
 
-  private withoutUnfair(batch: Batch, shares: Shares): Batch {
-    const { backlog, fairness } = this
-    const fill = this.fill()
-    if (fill < 0.5) return batch
-    return this.turnAway(batch, fairness.fair(batch, shares, backlog.bytes / fill), 'unfair_share')
-  }
-
   /** How full the queue is, by whichever bound is nearest. */
   private fill(): number {
     const { backlog, budget } = this
     return Math.max(backlog.records / this.maxRecords, backlog.bytes / this.maxPayload, backlog.cost / budget.maxBytes)
-  }
-
-  /** Whether sources are being counted: from half full on, until a quarter. */
-  private halfFull(): boolean {
-    const { backlog, fairness } = this
-    const fill = this.fill()
-    if (backlog.fairness) {
-      if (fill >= 0.25) return true
-      backlog.fairness = undefined
-      for (let i = 0; i < backlog.entries; i++) backlog.entry(i)!.shares = undefined
-      return false
-    }
-    if (fill < 0.5) return false
-    backlog.fairness = fairness
-    fairness.clear()
-    for (let i = 0; i < backlog.entries; i++) {
-      const entry = backlog.entry(i)!
-      entry.shares = fairness.shares(entry.batch)
-      if (entry.shares) fairness.enter(entry.shares.subarray(entry.first, entry.first + entry.count))
-    }
-    return true
-  }
-
-  /** The queue's one timer: looks at the age of the head, later copies step by step. */
-  private watch = (): void => {
-    this.stallTimer = undefined
-    const head = this.backlog.head()
-    if (!head) return
-    const { clock, stallAfterMs = 100 } = this.options
-    const left = head.at + stallAfterMs - clock.monotonic()
-    // A system timer may be a fraction of a millisecond early.
-    if (!this.memory && left >= 1) this.stallTimer = clock.after(left, this.watch)
-    else {
-      this.memory ??= new OwnMemory()
-      if (!this.compact()) this.stallTimer = clock.after(1, this.watch)
-    }
-  }
-
-  /** Moves some of what is queued into memory of its own; true when all of it is there. */
-  private compact(): boolean {
-    const { backlog } = this
-    for (let copied = 0; backlog.compacted < backlog.entries; backlog.compacted++) {
-      if (copied >= compactStep) return false
-      copied += this.makeOwn(backlog.entry(backlog.compacted)!)
-    }
-    return true
-  }
-
-  private makeOwn(entry: Entry): number {
-    if (entry.own || entry.count === 0) return 0
-    const end = entry.first + entry.count
-    entry.batch = this.memory!.copy(entry.batch, entry.first, end)
-    entry.shares = entry.shares?.subarray(entry.first, end)
-    entry.first = 0
-    entry.own = true
-    return entry.bytes
-  }
-
-  private ranEmpty(): void {
-    this.memory = undefined
-    this.backlog.compacted = 0
   }
 }
 
