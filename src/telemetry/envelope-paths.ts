@@ -88,11 +88,12 @@ const metrics = new Reader()
 function nextMetric(cursor: Cursor, into: Value, again: boolean, values: boolean): boolean {
   const { buf } = cursor
   if (!again) {
+    into.resume = into.resumeEnd = cursor.end
     if (!inside(cursor, Kind.gauge, into)) return true
     into.resume = found.start
+    into.resumeEnd = found.end
   }
-  if (!findSpan(buf, cursor.start, cursor.end, fieldOfKind[Kind.gauge]!)) return false
-  metrics.reset(buf, into.resume, found.end)
+  metrics.reset(buf, into.resume, into.resumeEnd)
   while (metrics.next() && metrics.skip()) {
     if (metrics.field !== 1 || metrics.wire !== 2) continue
     into.resume = metrics.pos
@@ -103,6 +104,6 @@ function nextMetric(cursor: Cursor, into: Value, again: boolean, values: boolean
     return true
   }
   into.none()
-  into.resume = cursor.end
+  into.resume = into.resumeEnd
   return !again
 }

@@ -16,8 +16,9 @@ export class Value {
   lo = 0
   hi = 0
   double = 0
-  /** Where the search for the next value of the same path goes on. */
+  /** Where the search for the next value of the same path goes on, and where it ends. */
   resume = 0
+  resumeEnd = 0
 
   none(): void {
     this.type = ValueType.none

@@ -25,9 +25,9 @@ import { SeriesKey } from './series-key.ts'
 type Process = (batch: Batch) => Batch
 
 function newTotals(maxSeries = 10_000, format: 'envelopes' | 'dropsonde' = 'envelopes') {
-  const { host, counted, gauges } = processorHost()
+  const { host, metric } = processorHost('counter_totals')
   const config = counterTotals.config.parse({ max_series: maxSeries }) as { max_series: number }
-  return { process: counterTotals.create({ config, host, format }) as Process, counted, gauges }
+  return { process: counterTotals.create({ config, host, format }) as Process, metric }
 }
 
 /** Totals that a run of counters gets, each fed as a batch of its own. */
@@ -181,22 +181,22 @@ describe('running totals of v2 counters', () => {
   })
 
   test('when there are too many, the one not seen for longest is forgotten', () => {
-    const { process, counted, gauges } = newTotals(2)
+    const { process, metric } = newTotals(2)
     const one = (source: string) => totalsOf(process, [at(1, 0, { source })])[0]![1]
     expect([one('a'), one('b'), one('a'), one('c'), one('a'), one('b')]).toEqual(['1', '1', '2', '1', '3', '1'])
-    expect(counted.series_evicted).toBe(2)
-    expect(gauges.series!()).toBe(2)
+    expect(metric('series_evicted_total')).toBe(2)
+    expect(metric('series')).toBe(2)
   })
 
   test('a flood of new counters leaves one that stays in use alone', () => {
-    const { process, counted } = newTotals(1000)
+    const { process, metric } = newTotals(1000)
     for (let n = 0; n < 20; n++) {
       totalsOf(process, [at(1, 0)])
       const others = Array.from({ length: 500 }, (_, i) => envelope(at(1, 0, { source: `${n}/${i}` })))
       process(Batch.of('envelopes', batchOf(...others)))
     }
     expect(totalsOf(process, [at(1, 0)])).toEqual([['1', '21']])
-    expect(counted.series_evicted).toBe(20 * 500 + 1 - 1000)
+    expect(metric('series_evicted_total')).toBe(20 * 500 + 1 - 1000)
   })
 
   test('keep what a Map would keep, for any sequence', () => {
@@ -282,7 +282,7 @@ interface Golden {
 
 /** Gate, origin mapping, tags, totals: the forwarder agent between its two connections. */
 function newForwarder(tags: string) {
-  const { host } = processorHost()
+  const { host } = processorHost('envelope_tags')
   const gate = new EnvelopeGate()
   const config = envelopeTags.config.parse(tags === '' ? {} : { tags: trimmed(tags) }) as never
   const tag = envelopeTags.create({ config, host, format: 'envelopes' }) as Process
