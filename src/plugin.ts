@@ -39,7 +39,15 @@ export {
 } from './config/fields.ts'
 export type { Admission, Verdict } from './delivery/admission.ts'
 export { Refused } from './delivery/admission.ts'
+export { deliveryFields } from './delivery/fields.ts'
+export { deliveryBudget, type Queued, queued } from './delivery/queued.ts'
 export type { DropReason } from './delivery/reasons.ts'
+export { Dropped, Retryable, type Sender, type SendResult, sent } from './delivery/sender.ts'
+export { formatAddress, resolveAddresses } from './net/address.ts'
+export { type ClientStream, type GrpcClient, newGrpcClient } from './net/grpc-client.ts'
+export { type LogSeries, newLogSeries } from './net/log-series.ts'
+export type { ClientTls } from './net/tls.ts'
+export { clientTlsFrom } from './net/tls-settings.ts'
 export type { Clock } from './runtime/clock.ts'
 export { sleep } from './runtime/clock.ts'
 export type { Log } from './runtime/log.ts'
@@ -47,6 +55,7 @@ export { Batch } from './telemetry/batch.ts'
 export type { Format } from './telemetry/format.ts'
 export type { Origin } from './telemetry/origin.ts'
 export { Receipt } from './telemetry/receipt.ts'
+export { Row } from './telemetry/record-index.ts'
 
 /** Takes every batch it is handed and never waits: whether there is room was asked before. */
 export interface Consumer {
