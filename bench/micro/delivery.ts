@@ -19,12 +19,13 @@ const ledger = new Ledger()
 const budget = new Budget('service', 1 << 30).child('group', 1 << 29)
 let records = 0
 
-function destination(name: string, defaults: DeliveryDefaults): Queued {
+function destination(name: string, defaults: DeliveryDefaults, stuck: boolean): Queued {
   const config = object(deliveryFields(defaults)).parse({}) as DeliveryConfig
   const account = (labels = {}) => ledger.open('queue', name, labels)
   const host = { id: name, log: silentLog, clock: systemClock, budget, readsOrigins: false, account }
   return queued(config, host, {
     send(batch) {
+      if (stuck) return new Promise(() => {})
       records += batch.count
       return sent(batch.count)
     },
@@ -44,9 +45,16 @@ function batchOf(count: number): Batch {
   return Batch.copyOf('envelopes', Buffer.concat(Array.from({ length: count }, () => frame)))
 }
 
-async function measure(what: string, defaults: DeliveryDefaults, batchRecords: number, rate?: number): Promise<void> {
+interface Case extends DeliveryDefaults {
+  /** Batches a second; absent: flat out. */
+  rate?: number
+  /** The peer never answers. */
+  stuck?: boolean
+}
+
+async function measure(what: string, batchRecords: number, { rate, stuck = false, ...defaults }: Case): Promise<void> {
   const all = Array.from({ length: destinations }, (_, i) =>
-    destination(`${what} ${i}`, { when_full: 'drop_oldest', ...defaults }),
+    destination(`${what} ${i}`, { when_full: 'drop_oldest', timeout: 0, ...defaults }, stuck),
   )
   await Promise.all(all.map((each) => each.start()))
   const batch = batchOf(batchRecords)
@@ -56,7 +64,7 @@ async function measure(what: string, defaults: DeliveryDefaults, batchRecords: n
     const micros = rate ? await paced(all, batch, rate) : flatOut(all, batch)
     best = Math.min(best, micros)
   }
-  await Promise.all(all.map((each) => each.stop(AbortSignal.timeout(1000))))
+  await Promise.all(all.map((each) => each.stop(AbortSignal.abort())))
   console.log(`${what.padEnd(52)} ${best.toFixed(2)} µs per batch and destination`)
 }
 
@@ -89,8 +97,10 @@ function cpuSince(begin: NodeJS.CpuUsage): number {
   return user + system
 }
 
-await measure('100 records, linger 0, flat out', { linger: 0 }, 100)
-await measure('100 records, joined to 1,000, flat out', {}, 100)
-await measure('1 record, linger 0, flat out', { linger: 0 }, 1)
-await measure('1 record, linger 2 ms, 20,000 a second', {}, 1, 20_000)
+await measure('100 records, linger 0, flat out', 100, { linger: 0 })
+await measure('100 records, joined to 1,000, flat out', 100, {})
+await measure('1 record, linger 0, flat out', 1, { linger: 0 })
+await measure('1 record, linger 2 ms, 20,000 a second', 1, { rate: 20_000 })
+await measure('100 records, peer stuck, full, oldest displaced', 100, { stuck: true })
+await measure('1 record, peer stuck, full, oldest displaced', 1, { stuck: true })
 console.log(`${records} records`)

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { ManualClock } from '../runtime/clock.ts'
+import { newLog } from '../runtime/log.ts'
+import { LossLog } from './loss-log.ts'
+
+test('losses are told at once, then at most every ten seconds with what was lost since', () => {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const losses = new LossLog(clock, newLog({ write: (line) => lines.push(line.replace(/^\S+ \S+ /, '')) }))
+  losses.add('displaced', 5)
+  for (let i = 0; i < 100; i++) losses.add('displaced', 1)
+  clock.advance(10_000)
+  losses.add('rejected', 2, 'no such app')
+  expect(lines).toEqual([
+    'warn: 5 records lost reason=displaced\n',
+    'warn: 102 records lost reason=rejected detail="no such app"\n',
+  ])
+})
