@@ -1,5 +1,9 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { deliveryConfig, deliveryHost, envelopes, otlpLogs } from '../../test/support/delivery.ts'
+import { Backlog } from './backlog.ts'
+import { entryCost } from './budget.ts'
+import { FairGate } from './fair-gate.ts'
 import { Fairness } from './fairness.ts'
 import { queued } from './queued.ts'
 import { sent } from './sender.ts'
@@ -87,4 +91,40 @@ test('the buckets are exact: what entered and left is gone', () => {
   expect(fairness.held('app')).toBe(batch.size - envelopes(['a'], 'app').size)
   fairness.leave(shares, 1, 3)
   expect([fairness.held('app'), fairness.activeBuckets]).toEqual([0, 0])
+})
+
+test('and stay exact however batches are cut, joined and dropped', () => {
+  const none = Number.POSITIVE_INFINITY
+  const step = fc.record({
+    what: fc.constantFrom('put', 'put', 'take', 'front', 'end'),
+    n: fc.integer({ min: 1, max: 9 }),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const backlog = new Backlog(false)
+      const gate = new FairGate(backlog)
+      gate.enter(envelopes(['x']), 0.5)
+      backlog.fairness!.clear()
+      for (const { what, n } of steps) {
+        const head = backlog.head()
+        if (what === 'put') {
+          const batch = gate.enter(envelopes(Array(n).fill('y'.repeat(n * 20)), `app ${n % 3}`), 0.3)
+          const { count, size: bytes } = batch
+          const cost = entryCost(bytes, count)
+          backlog.push({ batch, first: 0, count, bytes, cost, at: 0, own: false, shares: gate.shares })
+        } else if (what === 'take') {
+          backlog.take({ records: n, bytes: none, enoughRecords: n, enoughBytes: none, fill: true })
+        } else if (head) {
+          const last = backlog.entry(backlog.entries - 1)!
+          if (what === 'front') backlog.remove(head, Math.min(n, head.count), false)
+          else backlog.remove(last, Math.min(n, last.count), true)
+        }
+        const held = ['app 0', 'app 1', 'app 2'].map((app) => backlog.fairness!.held(app))
+        expect(held.reduce((sum, bytes) => sum + bytes)).toBe(backlog.bytes)
+        expect(backlog.fairness!.activeBuckets).toBe(held.filter((bytes) => bytes > 0).length)
+        if (backlog.records === 0) expect([backlog.bytes, backlog.cost, backlog.entries]).toEqual([0, 0, 0])
+      }
+    }),
+    { numRuns: 300 },
+  )
 })

@@ -128,8 +128,8 @@ export class Outbox {
   private giveUp(): void {
     this.queue.drain('shutdown')
     for (const shipment of [...this.flying]) {
-      this.drop(shipment, 'shutdown')
       shipment.abort?.abort(new Error('the process is stopping'))
+      this.drop(shipment, 'shutdown')
     }
     this.pump(this.clock.monotonic())
   }
@@ -169,9 +169,8 @@ export class Outbox {
   private timedOut(shipment: Shipment, number: number): void {
     if (shipment.attempt !== number || shipment.over) return
     const error = new Retryable(`no answer within ${this.settings.timeoutMs} ms`, { maybeDelivered: true })
-    const controller = shipment.abort
+    shipment.abort?.abort(error)
     this.failed(shipment, error)
-    controller?.abort(error)
   }
 
   private delivered(shipment: Shipment, result: SendResult): void {
@@ -192,8 +191,10 @@ export class Outbox {
     const { retry } = this.settings
     const pause = retry ? Math.max(asked, backoff(retry, shipment.attempt - 1, this.random)) : 0
     const end = this.endAfter(shipment, error, pause)
-    if (end) this.drop(shipment, end, error)
-    else this.pause(shipment, error, pause)
+    if (end) {
+      if (!(error instanceof Dropped)) this.troubled = true
+      this.drop(shipment, end, error)
+    } else this.pause(shipment, error, pause)
   }
 
   /** The reason to give up after this failure, if there is one; `pause` would be the wait before the next attempt. */

@@ -4,6 +4,7 @@ import { type Admission, Refused, type Verdict } from './admission.ts'
 import { Backlog, type Entry, forkAll, type Part, settleAll, type TakeLimits } from './backlog.ts'
 import { type Budget, entryCost } from './budget.ts'
 import { FairGate } from './fair-gate.ts'
+import type { Shares } from './fairness.ts'
 import type { DropReason } from './reasons.ts'
 import { oversized, rowsToFree, withoutOversized } from './rows.ts'
 import { Shelter } from './shelter.ts'
@@ -113,20 +114,16 @@ export class Queue implements Admission {
   /** Appends a batch and brings the queue back within its bounds. Try to send, then call `stay` with the answer. */
   push(given: Batch, now: number): Entry | undefined {
     let batch = this.withoutOversized(given)
-    if (this.drops) batch = this.turnAway(batch, this.gate.enter(batch, this.fill()), 'unfair_share')
+    let shares: Shares | undefined
+    if (this.drops) {
+      const fair = this.gate.enter(batch, this.fill())
+      shares = this.gate.shares
+      batch = this.turnAway(batch, fair, 'unfair_share')
+    }
     if (batch.count === 0) return undefined
     const bytes = batch.size
     const cost = entryCost(bytes, batch.count)
-    const entry: Entry = {
-      batch,
-      first: 0,
-      count: batch.count,
-      bytes,
-      cost,
-      at: now,
-      own: false,
-      shares: this.gate.shares,
-    }
+    const entry: Entry = { batch, first: 0, count: batch.count, bytes, cost, at: now, own: false, shares }
     this.backlog.push(entry)
     this.budget.take(cost)
     if (this.options.whenFull === 'drop_oldest') this.trimOldest(entry)

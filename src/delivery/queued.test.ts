@@ -239,6 +239,7 @@ describe('failures', () => {
     answers.push(new Error('reset'))
     exporter.consume(envelopes(['a', 'b']))
     expect(account.dropped('connection')).toBe(2)
+    expect(exporter.ready()).toBe(false)
   })
 
   test('what will never go through is lost at once, with its reason', async () => {
@@ -367,6 +368,20 @@ describe('stop', () => {
     exporter.consume(envelopes(['b']))
     expect([host.only.dropped('shutdown'), host.only.imbalance()]).toEqual([2, 0])
     expect(exporter.admissions()[0]!.admit()).toMatchObject({ reason: 'shutting down' })
+  })
+
+  test('what comes in the very turn in which the last send ends is counted too', async () => {
+    const { exporter, answers, pending, account } = await exporterWith()
+    answers.push('later')
+    exporter.consume(envelopes(['a']))
+    const stopped = exporter.stop(new AbortController().signal)
+    pending[0]!.resolve(sent(1))
+    for (let i = 0; i < 8; i++) {
+      await Promise.resolve()
+      exporter.consume(envelopes(['b']))
+    }
+    await stopped
+    expect([account.held(), account.imbalance(), account.received]).toEqual([0, 0, 9])
   })
 
   test('a sender that does not close ends with the deadline', async () => {

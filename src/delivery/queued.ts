@@ -86,6 +86,8 @@ export function queued(
   const stop = async (deadline: AbortSignal) => {
     await outbox.drain(deadline)
     closed = true
+    // What came between the last send and now.
+    queue.drain('shutdown')
     queue.close()
     await closing(sender, deadline, log)
   }
