@@ -24,6 +24,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   },
   connector: {},
   extension: {
+    demo: () => import('./extensions/demo/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
   },
 }

@@ -76,6 +76,8 @@ export interface Component {
   stop(deadline: AbortSignal): Promise<void>
   /** Whether it can do its work right now; for health checks. Absent: always. */
   ready?(): boolean
+  /** Called once, when everything else of the configuration has started too. */
+  started?(): void
 }
 
 /** What an exporter hands the engine: where batches go in, and the queues that must be asked first. */
@@ -187,8 +189,17 @@ export interface ConnectorSpec<S extends Schema = Schema> extends Spec<S> {
   create(use: { config: ConfigOf<S>; host: Host; next: Consumer }): Consumer & Partial<Component>
 }
 
+/** A component as it is configured, before it is created. */
+export interface Configured {
+  readonly id: string
+  readonly spec: AnySpec
+  readonly config: unknown
+}
+
 export interface ExtensionSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'extension'
+  /** Called before anything is created, with all that is configured; answers it with other settings where it wants. */
+  prepare?<T extends Configured>(use: { config: ConfigOf<S>; all: readonly T[]; log: Log }): Promise<readonly T[]>
   create(use: { config: ConfigOf<S>; host: Host }): Component
 }
 

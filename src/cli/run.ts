@@ -2,7 +2,7 @@ import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
 import type { Shared } from '../engine/host.ts'
-import type { Plan } from '../engine/plan.ts'
+import { type Plan, prepared } from '../engine/plan.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Level, type Log, newLog } from '../runtime/log.ts'
@@ -31,7 +31,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   const unwatch = watchProcess(log, shared)
   let graph: Graph | undefined
   try {
-    graph = buildGraph(plan, shared)
+    graph = buildGraph(await prepared(plan, log), shared)
     await graph.start()
   } catch (error) {
     log.error((error as Error).message)
@@ -71,15 +71,19 @@ const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
   telemetry.traces.processors !== undefined ||
   telemetry.metrics.readers.some((reader) => reader.periodic !== undefined)
 
+/** How soon after the first signal another one is its echo: npm repeats what the terminal has sent already. */
+const echoMs = 500
+
 /** Resolves with the name of the first signal that asks for an end. A second one ends the process at once. */
 function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {
     // Timers of components keep nothing alive, and neither does a handler of signals: something must.
     const alive = setInterval(() => {}, 2 ** 30)
-    let asked = false
+    let asked: number | undefined
     const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(ExitCode.failed)
-      asked = true
+      const now = systemClock.monotonic()
+      if (asked !== undefined && now - asked > echoMs) process.exit(ExitCode.failed)
+      asked ??= now
       clearInterval(alive)
       resolve(signal)
     }

@@ -39,6 +39,7 @@ export class Lifecycle {
 
   async start(): Promise<void> {
     for (const kind of startOrder) for (const member of this.of(kind)) await this.startOne(member)
+    for (const { component, started } of this.members) if (started) component.started?.()
   }
 
   async stop(deadline: AbortSignal): Promise<void> {

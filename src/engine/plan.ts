@@ -1,4 +1,5 @@
-import type { AnySpec } from '../plugin.ts'
+import type { AnySpec, ExtensionSpec } from '../plugin.ts'
+import type { Log } from '../runtime/log.ts'
 import type { Format } from '../telemetry/format.ts'
 
 /** A configured component: its spec, its parsed settings. */
@@ -31,4 +32,15 @@ export interface Plan {
   readonly memoryLimit: number
   /** How long a stop may take before what is left is dropped and counted, in milliseconds. */
   readonly shutdownTimeoutMs: number
+}
+
+/** The plan after every extension that wants to has looked at it, in start order. */
+export async function prepared(plan: Plan, log: Log): Promise<Plan> {
+  let all = plan.instances
+  for (const id of plan.extensions) {
+    const instance = all.find((each) => each.spec.kind === 'extension' && each.id === id)
+    const spec = instance?.spec as ExtensionSpec | undefined
+    if (spec?.prepare) all = await spec.prepare({ config: instance!.config, all, log: log.named(id) })
+  }
+  return { ...plan, instances: all }
 }
