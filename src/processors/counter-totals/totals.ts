@@ -2,6 +2,7 @@ import type { Batch } from '../../telemetry/batch.ts'
 import { Kind, kindMask, seenKind } from '../../telemetry/envelope-scan.ts'
 import { Row } from '../../telemetry/record-index.ts'
 import { frameGrowth, RecordWriter } from '../../telemetry/record-writer.ts'
+import { readSmall, skipValue, small } from '../../telemetry/wire-walk.ts'
 import { entry, readEntry } from '../../wire/convert/map-entry.ts'
 import { Reader, varintSize, varintSize64, writeVarint, writeVarint64 } from '../../wire/protobuf.ts'
 import type { Series } from './series.ts'
@@ -57,6 +58,9 @@ class CounterReader {
   private totalEnd = 0
   private nameStart = 0
   private nameEnd = 0
+  /** Start and end of each tag. */
+  private tags = new Uint32Array(2 * 64)
+  private tagCount = 0
   private readonly reader = new Reader()
 
   read(buf: Buffer, rows: Uint32Array, row: number): boolean {
@@ -65,9 +69,8 @@ class CounterReader {
     if (!this.find(buf, start, end) || !this.readBody(buf)) return false
     const { key } = this
     key.begin(buf, this.nameStart, this.nameEnd, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!)
-    const reader = this.reader.reset(buf, start, end)
-    while (reader.next() && reader.skip()) {
-      if (reader.field === 9 && reader.wire === 2 && readEntry(buf, reader.start, reader.stop)) {
+    for (let i = 0; i < this.tagCount; i++) {
+      if (readEntry(buf, this.tags[i * 2]!, this.tags[i * 2 + 1]!)) {
         key.addTag(entry.keyStart, entry.keyEnd, entry.valueStart, entry.valueEnd)
       }
     }
@@ -106,17 +109,36 @@ class CounterReader {
     return [size - (end - rows[row + Row.sourceStart]!), size - (end - rows[row + Row.sourceEnd]!)]
   }
 
+  /** Finds the counter and the tags of an envelope. */
   private find(buf: Buffer, start: number, end: number): boolean {
     let has = false
-    const reader = this.reader.reset(buf, start, end)
-    for (let frame = start; reader.next() && reader.skip(); frame = reader.pos) {
-      if (reader.field !== 5 || reader.wire !== 2) continue
-      has = true
-      this.frame = frame
-      this.bodyStart = reader.start
-      this.bodyEnd = reader.stop
+    this.tagCount = 0
+    for (let pos = start; pos < end; ) {
+      const frame = pos
+      const at = readSmall(buf, pos, end)
+      const tag = small.value
+      pos = at < 0 ? -1 : skipValue(buf, at, end, tag & 7)
+      if (pos < 0) return false
+      if (tag === 0x4a) this.noteTag(pos - small.value, pos)
+      else if (tag === 0x2a) {
+        has = true
+        this.frame = frame
+        this.bodyStart = pos - small.value
+        this.bodyEnd = pos
+      }
     }
     return has
+  }
+
+  private noteTag(start: number, end: number): void {
+    const at = this.tagCount++ * 2
+    if (at === this.tags.length) {
+      const wider = new Uint32Array(at * 2)
+      wider.set(this.tags)
+      this.tags = wider
+    }
+    this.tags[at] = start
+    this.tags[at + 1] = end
   }
 
   private readBody(buf: Buffer): boolean {

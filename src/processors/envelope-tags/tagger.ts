@@ -2,7 +2,7 @@ import type { Batch } from '../../telemetry/batch.ts'
 import { EnvelopeFlag } from '../../telemetry/envelope-scan.ts'
 import { Row } from '../../telemetry/record-index.ts'
 import { frameGrowth, RecordWriter } from '../../telemetry/record-writer.ts'
-import { sameBytes } from '../../telemetry/value.ts'
+import { copySpan, sameBytes } from '../../telemetry/value.ts'
 import { readSmall, skipValue, small } from '../../telemetry/wire-walk.ts'
 import { entry, readEntry } from '../../wire/convert/map-entry.ts'
 import { DeprecatedTags, tagEntry } from './deprecated-tags.ts'
@@ -148,8 +148,7 @@ function newPresence({ keys, entries, all, byLength }: DefaultTags): Presence {
       let at = pos
       for (let i = 0; i < entries.length; i++) {
         if (seenIn[i] === envelope) continue
-        target.set(entries[i]!, at)
-        at += entries[i]!.length
+        at = copySpan(target, at, entries[i]!, 0, entries[i]!.length)
       }
     },
   }
