@@ -202,7 +202,7 @@ export class ClientConnection {
     this.#failures = 0
     this.#notBefore = Math.min(this.#notBefore, this.#options.clock.monotonic() + this.#options.backoff.baseMs)
     this.#link = link
-    if (this.#keepaliveMs > 0) this.#keepAlive(link, -1)
+    if (this.#keepaliveMs > 0) this.#keepAlive(link, link.socket.bytesRead)
     this.#enter('ready', undefined)
     this.#tellWaiters(undefined, link)
   }

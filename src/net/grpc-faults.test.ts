@@ -281,6 +281,41 @@ test('a stop that is out of time ends open streams with UNAVAILABLE', async () =
   expect(server.stats.connectionsOpen).toBe(0)
 })
 
+test('a new server takes the port over unclosed: open streams stay with the old one', async () => {
+  const old = collector()
+  const fresh = collector()
+  const first = await pairOf({ methods: { '/s/Collect': old.handler } })
+  const stream = first.client.clientStream('/s/Collect')
+  const write = () => new Promise<void>((resolve) => stream.write(frameMessage(Buffer.from('x')), () => resolve()))
+  await write()
+  const second = newGrpcServer({
+    endpoint: { host: '127.0.0.1', port: first.port },
+    methods: { '/s/Collect': fresh.handler },
+    takeOver: true,
+    log: silentLog,
+  })
+  await second.start()
+  running.push({ stop: () => second.stop(AbortSignal.abort()) })
+  const stopped = first.server.stop()
+  await until(() => first.client.state === 'idle')
+  const next = first.client.clientStream('/s/Collect', { waitForReady: true })
+  next.write(frameMessage(Buffer.from('y')))
+  await write()
+  expect([await stream.end(), await next.end()]).toEqual([undefined, undefined])
+  await stopped
+  expect([old.messages(), fresh.messages()]).toEqual([2, 1])
+})
+
+test('a connection that has had its share of a turn waits, and loses nothing', async () => {
+  const { handler, messages } = collector()
+  const { client, server } = await pairOf({ methods: { '/s/Collect': handler }, readBytesPerTurn: 20_000 })
+  const streams = [1, 2, 3].map(() => client.clientStream('/s/Collect'))
+  const framed = frameMessage(Buffer.alloc(7000))
+  for (let i = 0; i < 300; i++) for (const stream of streams) stream.write(framed)
+  for (const stream of streams) expect(await stream.end()).toBeUndefined()
+  expect([messages(), server.stats.bytesIn]).toEqual([900, 900 * 7000])
+})
+
 test('stop before start and twice, start again', async () => {
   const server = newGrpcServer({ endpoint: { host: '127.0.0.1', port: 0 }, methods: {}, log: silentLog })
   await server.stop()

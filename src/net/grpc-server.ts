@@ -7,15 +7,16 @@ import {
   type ServerOptions,
 } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { PeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { type Address, formatAddress, plainHost } from './address.ts'
+import type { Address } from './address.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './frames.ts'
-import { type Handler, newServerStats, type PeerOrigin, type ServerStats } from './grpc-types.ts'
+import { type Handler, newServerStats, type ServerStats } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
+import { originOf, parentOf, peerOf } from './peer-origin.ts'
 import { ServerSession, type SessionShared } from './server-session.ts'
 import { GrpcCode, GrpcError } from './status.ts'
 import type { ServerTls } from './tls.ts'
@@ -62,7 +63,7 @@ export interface GrpcServer {
   readonly address: Address | undefined
   /** Resolves with the bound address; rejects with a sentence when the port is taken. */
   start(): Promise<Address>
-  /** GOAWAY to everyone; open streams may finish until `signal` aborts, then they end with UNAVAILABLE. */
+  /** GOAWAY to everyone; open streams may finish until `signal` aborts (without one: as long as they take), then they end with UNAVAILABLE. */
   stop(signal?: AbortSignal): Promise<void>
 }
 
@@ -128,7 +129,7 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     socket.destroy()
   })
   front.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    const { reason, text } = handshakeFailure(error, socket, 'client')
+    const { reason, text } = handshakeFailure(error, socket)
     stats.handshakesFailed[reason]++
     const peer = peers.get(parentOf(socket)) ?? 'a client'
     const message = `TLS handshake with ${peer} failed: ${text}`
@@ -227,26 +228,3 @@ function newFront(options: GrpcServerOptions): Http2Server | Http2SecureServer {
     handshakeTimeout: options.limits?.handshakeTimeoutMs ?? 10_000,
   })
 }
-
-function originOf(socket: TLSSocket): PeerOrigin {
-  const certificate = socket.encrypted ? socket.getPeerCertificate() : undefined
-  return Object.freeze({
-    address: plainHost(socket.remoteAddress ?? ''),
-    port: socket.remotePort ?? 0,
-    subject: certificate && subjectOf(certificate),
-  })
-}
-
-function subjectOf(certificate: PeerCertificate): string | undefined {
-  const name = certificate.subject?.CN
-  if (name) return Array.isArray(name) ? name[0] : name
-  return /DNS:([^,]+)/.exec(certificate.subjectaltname ?? '')?.[1]
-}
-
-/** The TCP socket below a TLS socket. Node keeps it in a field without a public name. */
-function parentOf(socket: Socket): Socket {
-  return ((socket as { _parent?: unknown })._parent as Socket | undefined) ?? socket
-}
-
-const peerOf = (socket: Socket): string =>
-  socket.remoteAddress ? formatAddress({ host: socket.remoteAddress, port: socket.remotePort ?? 0 }) : 'a client'

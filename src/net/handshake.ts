@@ -33,11 +33,7 @@ const causes: [pattern: RegExp, reason: HandshakeFailure, text: string][] = [
 ]
 
 /** Names the cause of a failed handshake at the server in a word for counters and in a sentence for people. */
-export function handshakeFailure(
-  error: Error,
-  socket: TLSSocket,
-  _role: 'client',
-): { reason: HandshakeFailure; text: string } {
+export function handshakeFailure(error: Error, socket: TLSSocket): { reason: HandshakeFailure; text: string } {
   // A refused certificate shows as a reset; the verdict is kept beside it.
   const verdict = socket.authorizationError as unknown
   const verdictText = verdict instanceof Error ? `${verdict.message}` : verdict ? String(verdict) : ''

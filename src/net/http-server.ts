@@ -1,9 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
+import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
+import { newLogSeries } from './log-series.ts'
 import type { ServerTls } from './tls.ts'
 
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
@@ -18,6 +22,7 @@ export interface HttpServerOptions {
   /** Default 1000. */
   maxConnections?: number | undefined
   log: Log
+  clock?: Clock | undefined
   takeOver?: boolean | undefined
 }
 
@@ -42,10 +47,16 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
     ? createTlsServer({ ...limits, ...tls.options(), handshakeTimeout: timeout }, handle)
     : createServer(limits, handle)
   const sockets = new Set<Socket>()
+  const series = newLogSeries(log, options.clock ?? systemClock)
   let lease: Lease | undefined
   let unwatch: (() => void) | undefined
   server.on('clientError', (_error, socket) => socket.destroy())
-  server.on('tlsClientError', () => {})
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    const { reason, text } = handshakeFailure(error, socket)
+    if (reason === 'weak_key') tls?.acceptWeakKeys('the key of a client certificate')
+    if (reason === 'cut') log.debug(`TLS handshake failed: ${text}`)
+    else series.note(reason, `TLS handshake failed: ${text}`)
+  })
 
   const onConnection = (socket: Socket) => {
     if (sockets.size >= (options.maxConnections ?? 1000)) return void socket.destroy()
@@ -72,6 +83,7 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
       await released
       // Also ends what 'listening' started.
       server.close()
+      series.close()
       await emptied(sockets, signal)
     },
   }

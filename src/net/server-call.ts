@@ -64,7 +64,7 @@ export class ServerCall implements Call, ServerStream {
 
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
-    if (this.#over || this.#status) this.#abort.abort(this.#status)
+    if (this.#status) this.#abort.abort(this.#status)
     return this.#abort.signal
   }
 

@@ -53,6 +53,20 @@ test('counts what the kernel dropped for this socket alone', async () => {
   expect(listener.kernelDrops()).toBe(drops)
 })
 
+test('a listener that throws loses that datagram alone', async () => {
+  const got: string[] = []
+  const onPacket = (packet: Buffer) => {
+    if (packet.length === 3) throw new Error('bad')
+    got.push(packet.toString())
+  }
+  const listener = newUdpListener({ endpoint, onPacket, log: silentLog })
+  const { port } = await listener.start()
+  await send(port, 'a', 'bad', 'b')
+  await until(() => got.length === 2)
+  expect(listener.stats).toMatchObject({ packets: 3, errors: 1 })
+  await listener.stop()
+})
+
 test('start and stop twice, stop before start, the port is free afterwards', async () => {
   const listener = newUdpListener({ endpoint, onPacket: () => {}, log: silentLog, clock: new ManualClock() })
   await listener.stop()

@@ -21,6 +21,7 @@ export interface UdpListenerOptions {
 export interface UdpStats {
   packets: number
   bytes: number
+  /** Failed reads, and datagrams whose listener threw. */
   errors: number
 }
 
@@ -65,7 +66,12 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
       next.on('message', (packet) => {
         stats.packets++
         stats.bytes += packet.length
-        onPacket(packet)
+        try {
+          onPacket(packet)
+        } catch (error) {
+          stats.errors++
+          series.note('packet', `reading a datagram failed: ${(error as Error).stack}`)
+        }
       })
       next.bind({ address: endpoint.host || '0.0.0.0', port }, () => {
         next.removeAllListeners('error')
