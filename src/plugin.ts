@@ -1,5 +1,6 @@
 /**
- * The whole public API: what a component may import. Everything else can change any day.
+ * The whole public API: what a component may import, with the servers and clients of `tailrace/plugin/net` for those
+ * that talk to others. Everything else can change any day.
  *
  * A component is one value made by one `define…` call in the `index.ts` of its folder.
  */
@@ -52,9 +53,15 @@ export type { Clock } from './runtime/clock.ts'
 export { sleep } from './runtime/clock.ts'
 export type { Log } from './runtime/log.ts'
 export { Batch } from './telemetry/batch.ts'
+export { type Condition, ConditionError, compileAny, compileCondition, without } from './telemetry/conditions.ts'
+export { Cursor } from './telemetry/cursor.ts'
+export { fieldText } from './telemetry/field-text.ts'
 export type { Format } from './telemetry/format.ts'
 export type { Origin } from './telemetry/origin.ts'
+export { compilePath, type FieldPath, PathError, pathNames } from './telemetry/paths.ts'
 export { Receipt } from './telemetry/receipt.ts'
+export { attributeSetter, type TextOf } from './telemetry/set-attribute.ts'
+export { Value, ValueType } from './telemetry/value.ts'
 export { Row } from './telemetry/record-index.ts'
 
 /** Takes every batch it is handed and never waits: whether there is room was asked before. */
