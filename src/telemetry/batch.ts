@@ -5,6 +5,7 @@ import type { Origin } from './origin.ts'
 import type { Receipt } from './receipt.ts'
 import { Group, groupSize, noGroup, RecordIndex, Row, rowSize } from './record-index.ts'
 import { claim, headroom } from './slab.ts'
+import { copySpan } from './value.ts'
 
 /** Optional parts of a new batch. */
 export interface BatchOptions {
@@ -279,7 +280,7 @@ function packRows(source: Buffer, rows: Uint32Array, index: RecordIndex): Rebuil
       from[at + sourceStart]! + by,
       from[at + sourceEnd]! + by,
     )
-    pos += source.copy(buffer, pos, from[at]!, end)
+    pos = copySpan(buffer, pos, source, from[at]!, end)
   }
   packed.close()
   return { buffer, start, end: pos, index: packed }

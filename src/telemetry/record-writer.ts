@@ -2,10 +2,11 @@ import { varintSize, writeVarint } from '../wire/protobuf.ts'
 import { Batch } from './batch.ts'
 import { RecordIndex, Row } from './record-index.ts'
 import { claim, release } from './slab.ts'
+import { copySpan } from './value.ts'
 
 /**
  * Writes a batch of framed records (envelopes, dropsonde) anew, from the first record to the last, together with its
- * index, so that nobody has to look for the records again. Between `begin` and `finish` nothing else may make batches.
+ * index, so that nobody has to look for the records again. One writer serves one component: `begin` to `finish` is one turn.
  */
 export class RecordWriter {
   /** Where bodies go: `open` says at which position. */
@@ -94,7 +95,7 @@ export class RecordWriter {
 
   private copyRun(): void {
     if (this.runEnd === this.runStart) return
-    this.pos += this.batch!.buffer.copy(this.buffer, this.pos, this.runStart, this.runEnd)
+    this.pos = copySpan(this.buffer, this.pos, this.batch!.buffer, this.runStart, this.runEnd)
     this.runStart = this.runEnd = 0
   }
 }

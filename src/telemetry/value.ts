@@ -82,11 +82,16 @@ export function sameBytes(
   return true
 }
 
-/** Copies `source[start, end)` to `target` at `pos`, where there must be room; answers the position behind it. */
-export function copySpan(target: Uint8Array, pos: number, source: Uint8Array, start: number, end: number): number {
+/**
+ * Copies `source[start, end)` to `target` at `pos`, where there must be room and no overlap; answers the position behind
+ * it. Measured for 40 bytes: 45 ns as a loop, 55 ns by `copy`, and 18 ns within one buffer, which two claims of a slab
+ * mostly are.
+ */
+export function copySpan(target: Buffer, pos: number, source: Buffer, start: number, end: number): number {
   const size = end - start
-  // A call into the runtime costs more than a short loop: measured break-even near 24 bytes.
-  if (size < 24) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
-  else target.set(source.subarray(start, end), pos)
+  if (size < 16) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
+  else if (source === target) target.copyWithin(pos, start, end)
+  else if (size < 48) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
+  else source.copy(target, pos, start, end)
   return pos + size
 }

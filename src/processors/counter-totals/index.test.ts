@@ -231,8 +231,8 @@ describe('running totals of v2 counters', () => {
     const series = new Series(3, () => {})
     const key = new SeriesKey(1)
     const slots = ['a', 'b', 'c', 'd', 'a', 'b'].map((name) => {
-      key.begin(Buffer.from(name), 0, 1, 0, 0)
-      key.end()
+      key.begin(Buffer.from(name))
+      key.end(0, 1, 0, 0)
       key.hash = 7
       return series.slot(key)
     })

@@ -19,19 +19,17 @@ export class SeriesKey {
   private tagCount = 0
   private cells = new Uint32Array(stride * 32)
   private order = new Uint32Array(32)
-  private source: Uint8Array = this.bytes
+  private source: Buffer = this.bytes
   private readonly seed: number
 
   constructor(seed = (Math.random() * 0x100000000) >>> 0) {
     this.seed = seed
   }
 
-  /** Starts a key. All spans of one key lie in `source`. */
-  begin(source: Uint8Array, nameStart: number, nameEnd: number, sourceStart: number, sourceEnd: number): void {
+  /** Starts a key. All its spans lie in `source`. */
+  begin(source: Buffer): void {
     this.source = source
-    this.size = 0
     this.tagCount = 0
-    this.add(nameStart, nameEnd, sourceStart, sourceEnd)
   }
 
   addTag(keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {
@@ -54,8 +52,10 @@ export class SeriesKey {
           source[keyEnd - 1]!
   }
 
-  /** Brings the tags into one order and makes `bytes`, `size` and `hash`. */
-  end(): void {
+  /** Ends it with the counter's name and source: brings the tags into one order and makes `bytes`, `size` and `hash`. */
+  end(nameStart: number, nameEnd: number, sourceStart: number, sourceEnd: number): void {
+    this.size = 0
+    this.add(nameStart, nameEnd, sourceStart, sourceEnd)
     this.sort()
     const { cells, order, tagCount } = this
     for (let i = 0; i < tagCount; i++) {
@@ -84,10 +84,8 @@ export class SeriesKey {
     const { bytes, source } = this
     let pos = length(bytes, this.size, aSize)
     pos = length(bytes, pos, bSize)
-    if (aSize < 16) for (let i = aStart; i < aEnd; i++) bytes[pos++] = source[i]!
-    else pos = copySpan(bytes, pos, source, aStart, aEnd)
-    if (bSize < 16) for (let i = bStart; i < bEnd; i++) bytes[pos++] = source[i]!
-    else pos = copySpan(bytes, pos, source, bStart, bEnd)
+    pos = copySpan(bytes, pos, source, aStart, aEnd)
+    pos = copySpan(bytes, pos, source, bStart, bEnd)
     this.size = pos
   }
 

@@ -2,6 +2,7 @@ import type { Batch } from '../../telemetry/batch.ts'
 import { Kind, kindMask, seenKind } from '../../telemetry/envelope-scan.ts'
 import { Row } from '../../telemetry/record-index.ts'
 import { frameGrowth, RecordWriter } from '../../telemetry/record-writer.ts'
+import { copySpan } from '../../telemetry/value.ts'
 import { readSmall, skipValue, small } from '../../telemetry/wire-walk.ts'
 import { entry, readEntry } from '../../wire/convert/map-entry.ts'
 import { Reader, varintSize, varintSize64, writeVarint, writeVarint64 } from '../../wire/protobuf.ts'
@@ -58,23 +59,11 @@ class CounterReader {
   private totalEnd = 0
   private nameStart = 0
   private nameEnd = 0
-  /** Start and end of each tag. */
-  private tags = new Uint32Array(2 * 64)
-  private tagCount = 0
   private readonly reader = new Reader()
 
   read(buf: Buffer, rows: Uint32Array, row: number): boolean {
-    const start = rows[row + Row.start]!
-    const end = rows[row + Row.end]!
-    if (!this.find(buf, start, end) || !this.readBody(buf)) return false
-    const { key } = this
-    key.begin(buf, this.nameStart, this.nameEnd, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!)
-    for (let i = 0; i < this.tagCount; i++) {
-      if (readEntry(buf, this.tags[i * 2]!, this.tags[i * 2 + 1]!)) {
-        key.addTag(entry.keyStart, entry.keyEnd, entry.valueStart, entry.valueEnd)
-      }
-    }
-    key.end()
+    if (!this.find(buf, rows[row + Row.start]!, rows[row + Row.end]!) || !this.readBody(buf)) return false
+    this.key.end(this.nameStart, this.nameEnd, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!)
     return true
   }
 
@@ -89,14 +78,14 @@ class CounterReader {
     let pos = this.sourceMoves(rows, row)
       ? writer.openNew(size, rows[row + Row.info]!, ...this.movedSource(rows, row, size))
       : writer.open(row, size)
-    pos += buf.copy(out, pos, start, frame)
+    pos = copySpan(out, pos, buf, start, frame)
     out[pos] = 0x2a
     pos = writeVarint(out, pos + 1, bodySize)
-    pos += buf.copy(out, pos, bodyStart, totalStart)
+    pos = copySpan(out, pos, buf, bodyStart, totalStart)
     out[pos] = 0x18
     pos = writeVarint64(out, pos + 1, lo, hi)
-    pos += buf.copy(out, pos, totalEnd, bodyEnd)
-    buf.copy(out, pos, bodyEnd, end)
+    pos = copySpan(out, pos, buf, totalEnd, bodyEnd)
+    copySpan(out, pos, buf, bodyEnd, end)
   }
 
   private sourceMoves(rows: Uint32Array, row: number): boolean {
@@ -109,36 +98,37 @@ class CounterReader {
     return [size - (end - rows[row + Row.sourceStart]!), size - (end - rows[row + Row.sourceEnd]!)]
   }
 
-  /** Finds the counter and the tags of an envelope. */
+  /** Finds the counter of an envelope, and puts the tags into its key. */
   private find(buf: Buffer, start: number, end: number): boolean {
     let has = false
-    this.tagCount = 0
+    this.key.begin(buf)
     for (let pos = start; pos < end; ) {
       const frame = pos
-      const at = readSmall(buf, pos, end)
-      const tag = small.value
-      pos = at < 0 ? -1 : skipValue(buf, at, end, tag & 7)
-      if (pos < 0) return false
-      if (tag === 0x4a) this.noteTag(pos - small.value, pos)
-      else if (tag === 0x2a) {
+      let tag = buf[pos]!
+      if (tag < 0x80 && (tag & 7) === 2 && pos + 1 < end && buf[pos + 1]! < 0x80) {
+        // Most fields are such: a tag and a length of one byte each.
+        small.value = buf[pos + 1]!
+        pos += 2 + small.value
+        if (pos > end) return false
+      } else {
+        const at = readSmall(buf, pos, end)
+        tag = small.value
+        pos = at < 0 ? -1 : skipValue(buf, at, end, tag & 7)
+        if (pos < 0) return false
+      }
+      const bodyStart = pos - small.value
+      if (tag === 0x4a) {
+        if (readEntry(buf, bodyStart, pos)) {
+          this.key.addTag(entry.keyStart, entry.keyEnd, entry.valueStart, entry.valueEnd)
+        }
+      } else if (tag === 0x2a) {
         has = true
         this.frame = frame
-        this.bodyStart = pos - small.value
+        this.bodyStart = bodyStart
         this.bodyEnd = pos
       }
     }
     return has
-  }
-
-  private noteTag(start: number, end: number): void {
-    const at = this.tagCount++ * 2
-    if (at === this.tags.length) {
-      const wider = new Uint32Array(at * 2)
-      wider.set(this.tags)
-      this.tags = wider
-    }
-    this.tags[at] = start
-    this.tags[at + 1] = end
   }
 
   private readBody(buf: Buffer): boolean {

@@ -55,10 +55,10 @@ export function newV1Totals(series: Series): (batch: Batch) => Batch {
 }
 
 function identify(key: SeriesKey, bytes: Buffer, counter: V1Counter): void {
-  key.begin(bytes, counter.nameStart, counter.nameEnd, counter.originStart, counter.originEnd)
+  key.begin(bytes)
   const { tags } = counter
   for (let i = 0; i < tags.count; i++) {
     if (!tags.isDead(i)) key.addTag(tags.keyStart(i), tags.keyEnd(i), tags.valueStart(i), tags.valueEnd(i))
   }
-  key.end()
+  key.end(counter.nameStart, counter.nameEnd, counter.originStart, counter.originEnd)
 }

@@ -52,7 +52,7 @@ export function newTagger(tags: Readonly<Record<string, string>>): (batch: Batch
     }
     const size = end - start
     const at = writer.open(row, size + presence.missing)
-    batch.buffer.copy(writer.buffer, at, start, end)
+    copySpan(writer.buffer, at, batch.buffer, start, end)
     presence.write(writer.buffer, at + size)
   }
   const rewrite = (batch: Batch, rows: Uint32Array, row: number) => {
@@ -142,7 +142,7 @@ function newPresence({ keys, entries, all, byLength }: DefaultTags): Presence {
     },
     write(target, pos) {
       if (presence.missing === all.length) {
-        target.set(all, pos)
+        copySpan(target, pos, all, 0, all.length)
         return
       }
       let at = pos
