@@ -29,7 +29,7 @@ export interface ReceiverRun {
 
 export interface ReceiverRunOptions {
   formats: readonly Format[]
-  /** Default: a clock moved by hand, which starts at the wall's time. */
+  /** Bytes of the memory budget; default 256 MiB. */
   memory?: number
   level?: Level
 }

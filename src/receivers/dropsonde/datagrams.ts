@@ -3,7 +3,7 @@ import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
 import { DropsondeGate } from '../../telemetry/dropsonde-gate.ts'
 import { joinedPerTurn } from '../../telemetry/turn.ts'
 import { noV1Defaults, writeTaggedV1 } from '../../wire/convert/v1-edit.ts'
-import { v1Reason } from '../../wire/convert/v1-validate.ts'
+import { V1Verdict, v1Reason } from '../../wire/convert/v1-validate.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 
 /** Lines about malformed datagrams come at most this often. */
@@ -33,8 +33,12 @@ export function newDatagrams(intake: Intake, host: Host): Datagrams {
       if (gate.malformed === malformedBefore) return
       host.dropped('malformed', 1)
       const held = gap.pass()
-      if (held >= 0) log.line(`Error unmarshalling: ${v1Reason(verdict)}${heldBack(held)}`)
+      if (held >= 0) log.line(`eventUnmarshaller: ${reasonText(verdict)}${heldBack(held)}`)
     },
     flush: () => turn.flush(),
   }
 }
+
+/** As the original prints it: an envelope that parses and lacks its payload fails the validation. */
+const reasonText = (verdict: V1Verdict) =>
+  verdict === V1Verdict.invalid ? v1Reason(verdict) : `unmarshal error ${v1Reason(verdict)}`

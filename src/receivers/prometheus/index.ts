@@ -42,7 +42,8 @@ function newPrometheusReceiver(config: PrometheusConfig, host: Host, intakes: In
     async start() {
       const files = fileTargets(config, host)
       const fixed = staticTargets(config, host)
-      total.add(files.total + fixed.length)
+      // The counter outlives a reload.
+      total.add(files.total + fixed.length - total.value)
       loops = [...files.active, ...fixed].map(newLoop)
       log.info('scraping', { targets: loops.length, disabled: files.total + fixed.length - loops.length })
       for (const loop of loops) loop.start()

@@ -13,26 +13,31 @@ const longestTimer = 0x7fffffff
 
 /**
  * `key` places the scrapes within the interval, so that many targets do not all answer at once: the first comes after one
- * interval at most. Scrapes of one target never overlap; ticks missed meanwhile become one scrape at once.
+ * interval at most. Scrapes of one target never overlap; ticks missed meanwhile become one scrape, at once.
  */
 export function newScrapeLoop(scraper: Scraper, intervalMs: number, key: string, clock: Clock): ScrapeLoop {
   const stopping = new AbortController()
   const interval = Math.min(intervalMs, longestTimer)
   let due = 0
   let timer: Timer | undefined
-  let running: Promise<void> = Promise.resolve()
+  let running: Promise<void> | undefined
+  let missed = false
 
-  const wait = () => {
-    timer = clock.after(Math.max(0, due - clock.monotonic()), () => {
-      running = scraper.scrape(stopping.signal).then(next)
+  const scrape = () => {
+    missed = false
+    running = scraper.scrape(stopping.signal).then(() => {
+      running = undefined
+      if (missed && !stopping.signal.aborted) scrape()
     })
   }
-  const next = () => {
-    if (stopping.signal.aborted) return
-    due += interval
-    const missed = Math.floor((clock.monotonic() - due) / interval)
-    if (missed > 0) due += missed * interval
-    wait()
+  const wait = () => {
+    timer = clock.after(Math.max(0, due - clock.monotonic()), () => {
+      // A process that was suspended does not make up for every tick.
+      due = Math.max(due + interval, clock.monotonic())
+      wait()
+      if (running) missed = true
+      else scrape()
+    })
   }
   return {
     start() {

@@ -56,23 +56,26 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     await writeMetrics?.(undefined, { timeMs, durationMs, samples: 0 })
   }
 
+  const attempt = async (stopping: AbortSignal) => {
+    const timeout = new AbortController()
+    const timer = clock.after(target.timeoutMs, () => timeout.abort(new Error('context deadline exceeded')))
+    const timeMs = clock.now()
+    const start = clock.monotonic()
+    try {
+      const fetched = await fetcher.fetch(AbortSignal.any([stopping, timeout.signal]))
+      await succeed(parsed(fetched, target), timeMs, clock.monotonic() - start)
+    } catch (error) {
+      if (stopping.aborted) return
+      const reason = timeout.signal.aborted ? timeout.signal.reason : error
+      await fail(reason, timeMs, clock.monotonic() - start)
+    } finally {
+      timer.cancel()
+    }
+  }
+
   return {
-    async scrape(stopping) {
-      const timeout = new AbortController()
-      const timer = clock.after(target.timeoutMs, () => timeout.abort(new Error('context deadline exceeded')))
-      const timeMs = clock.now()
-      const start = clock.monotonic()
-      try {
-        const fetched = await fetcher.fetch(AbortSignal.any([stopping, timeout.signal]))
-        await succeed(parsed(fetched, target), timeMs, clock.monotonic() - start)
-      } catch (error) {
-        if (stopping.aborted) return
-        const reason = timeout.signal.aborted ? timeout.signal.reason : error
-        await fail(reason, timeMs, clock.monotonic() - start)
-      } finally {
-        timer.cancel()
-      }
-    },
+    scrape: (stopping) =>
+      attempt(stopping).catch((error) => log.error('could not hand on what was scraped', { error: String(error) })),
     close: () => fetcher.close(),
   }
 }
