@@ -248,7 +248,7 @@ test('a lost connection ends running calls with UNAVAILABLE, and the next call c
 test('GOAWAY: the running stream finishes on the old session, a new call takes a new one', async () => {
   const { handler, closed } = collector()
   const methods = { '/s/Collect': handler, '/s/Echo': echo }
-  const { client, server, port } = await pairOf({ methods })
+  const { client, server, port } = await pairOf({ methods }, { backoff: { baseMs: 1 } })
   const stream = client.clientStream('/s/Collect')
   await new Promise<void>((resolve) => stream.write(frameMessage(Buffer.from('1')), () => resolve()))
   await until(() => server.stats.messagesIn === 1)
@@ -284,7 +284,7 @@ test('a stop that is out of time ends open streams with UNAVAILABLE', async () =
 test('a new server takes the port over unclosed: open streams stay with the old one', async () => {
   const old = collector()
   const fresh = collector()
-  const first = await pairOf({ methods: { '/s/Collect': old.handler } })
+  const first = await pairOf({ methods: { '/s/Collect': old.handler } }, { backoff: { baseMs: 1 } })
   const stream = first.client.clientStream('/s/Collect')
   const write = () => new Promise<void>((resolve) => stream.write(frameMessage(Buffer.from('x')), () => resolve()))
   await write()
@@ -314,6 +314,36 @@ test('a connection that has had its share of a turn waits, and loses nothing', a
   for (let i = 0; i < 300; i++) for (const stream of streams) stream.write(framed)
   for (const stream of streams) expect(await stream.end()).toBeUndefined()
   expect([messages(), server.stats.bytesIn]).toEqual([900, 900 * 7000])
+})
+
+test('streams that are reset as soon as they are opened hurt nobody', async () => {
+  const { handler, closed } = collector()
+  const slow = unary(() => new Promise((resolve) => setImmediate(() => resolve(Buffer.from('late')))))
+  const methods = { '/s/Collect': handler, '/s/Slow': slow, '/s/Echo': echo }
+  const { port, server } = await pairOf({ methods })
+  const open = (session: ClientHttp2Session, headers: object) => {
+    const stream = session.request({ ...headersFor('/s/Echo'), ...headers })
+    stream.on('error', () => {})
+    return stream
+  }
+  await bare(port, async (session) => {
+    for (let i = 0; i < 50; i++) {
+      const paths = ['/s/Collect', '/s/Slow', '/s/Echo', '/s/Nope']
+      const streams = paths.map((path) => open(session, { ':path': path }))
+      streams.push(open(session, { ':method': 'PUT' }), open(session, { 'content-type': 'x' }))
+      for (const stream of streams) stream.write(frameMessage(Buffer.from('x')))
+      // Sometimes before the first frame has left, sometimes while the answer is on its way.
+      for (let turn = 0; turn < i % 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+      for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL)
+    }
+    const last = open(session, {})
+    last.end(frameMessage(Buffer.from('alive')))
+    await new Promise((resolve) => last.resume().on('end', resolve))
+    await until(() => server.stats.streamsOpen === 0)
+    expect(session.destroyed).toBe(false)
+  })
+  // A stream that was half-closed and answered before its reset ended well.
+  expect(closed.filter((error) => error && error.code !== GrpcCode.cancelled)).toEqual([])
 })
 
 test('stop before start and twice, start again', async () => {

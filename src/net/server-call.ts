@@ -102,7 +102,7 @@ export class ServerCall implements Call, ServerStream {
   }
 
   write(framed: Buffer, done?: (error?: Error | null) => void): boolean {
-    if (this.#finished || this.#over || this.#stream.destroyed) {
+    if (this.#finished || this.#gone) {
       if (done) process.nextTick(done, this.#status ?? new GrpcError(GrpcCode.cancelled, 'the stream is over'))
       return true
     }
@@ -131,6 +131,11 @@ export class ServerCall implements Call, ServerStream {
     this.#status = status
     this.#abort?.abort(status)
     this.#finish()
+  }
+
+  /** Nothing can be written any more; trying would throw. */
+  get #gone(): boolean {
+    return this.#over || this.#stream.destroyed || this.#stream.closed
   }
 
   #hold(reason: number): void {
@@ -195,7 +200,7 @@ export class ServerCall implements Call, ServerStream {
   }
 
   #reply(message: Buffer | undefined): void {
-    if (this.#finished || this.#over || this.#stream.destroyed) return
+    if (this.#finished || this.#gone) return
     const framed = message && message.length > 0 ? frameMessage(message) : emptyFrame
     this.#sendHeaders()
     this.#countOut(framed)
@@ -212,7 +217,7 @@ export class ServerCall implements Call, ServerStream {
   }
 
   #sendHeaders(): void {
-    if (this.#answered || this.#stream.destroyed) return
+    if (this.#answered || this.#gone) return
     this.#answered = true
     this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
   }
@@ -223,7 +228,7 @@ export class ServerCall implements Call, ServerStream {
     this.#timer?.cancel()
     this.#reader.close()
     const stream = this.#stream
-    if (stream.destroyed || stream.closed) return
+    if (this.#gone) return
     this.#session.answered()
     if (this.#answered) stream.end()
     else {
@@ -234,7 +239,7 @@ export class ServerCall implements Call, ServerStream {
   }
 
   #sendTrailers(): void {
-    if (this.#stream.destroyed) return
+    if (this.#gone) return
     this.#stream.sendTrailers(this.#trailers())
     this.#letClientGo()
   }

@@ -24,6 +24,8 @@ export interface SessionShared {
 const MAX_PING_STRIKES = 2
 const NO_STREAM_PING_MS = 2 * 3_600_000
 
+const MAX_STREAM_ID = 2 ** 31 - 1
+
 /** More than acknowledgements and window updates between two pings: the connection carries replies. */
 const REPLY_BYTES = 1024
 
@@ -54,9 +56,16 @@ export class ServerSession {
     return this.#session.destroyed
   }
 
-  /** GOAWAY; what runs may finish. */
+  /**
+   * GOAWAY; what runs may finish. Twice, as grpc-go does it (RFC 9113, section 6.8): first without naming a last stream, so
+   * that a stream under way to us is not refused, then, when a ping has come back, with the last one.
+   */
   close(): void {
-    if (!this.#session.destroyed) this.#session.close()
+    const session = this.#session
+    if (session.destroyed || session.closed) return
+    session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID)
+    const asked = session.ping(() => session.destroyed || session.close())
+    if (!asked) session.close()
   }
 
   /** Ends every call with this status. */
@@ -123,6 +132,9 @@ export class ServerSession {
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    stream.on('error', ignored)
+    // Reset in the same packet: it is over before it is announced, and writing would throw.
+    if (stream.destroyed || stream.closed) return
     const handler = this.#route(stream, headers)
     if (!handler) return
     const call = new ServerCall(this, stream, headers, handler)
@@ -158,7 +170,6 @@ function unknownMethod(path: string): GrpcError {
 }
 
 function refuse(stream: ServerHttp2Stream, status: number, error: GrpcError, accept?: string): undefined {
-  stream.on('error', ignored)
   stream.respond(
     {
       ':status': status,
