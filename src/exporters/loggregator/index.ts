@@ -4,7 +4,6 @@ import { deliveryBudget, type Queued, queued } from '../../delivery/queued.ts'
 import { newGrpcClient } from '../../net/grpc-client.ts'
 import { clientTlsFrom } from '../../net/tls-settings.ts'
 import {
-  type Batch,
   type ConfigOf,
   defineExporter,
   type Exporter,
@@ -59,23 +58,22 @@ export default defineExporter({
 
 function newLoggregatorExporter(config: ConfigOf<typeof fields>, host: Host): Exporter {
   const destinations: Queued[] = []
-  const all = fanOut(() => destinations)
   const nowhere = host.account()
-  const exporter: Exporter = {
-    ...all,
-    consume(batch: Batch) {
-      if (destinations.length > 0) return all.consume(batch)
-      nowhere.received += batch.count
-      nowhere.drop('no_destination', batch.count)
-      for (const receipt of batch.receipts) receipt.settle({ dropped: 'no_destination' })
+  const all = fanOut(
+    () => destinations,
+    (records) => {
+      nowhere.received += records
+      nowhere.drop('no_destination', records)
     },
+  )
+  return {
+    ...all,
     async start() {
       const budget = deliveryBudget(config, host)
       for (const address of addresses(config, host)) destinations.push(newDestination(address, config, host, budget))
       await all.start()
     },
   }
-  return exporter
 }
 
 function addresses({ endpoint, endpoints, ingress_port_glob }: ConfigOf<typeof fields>, host: Host): string[] {
