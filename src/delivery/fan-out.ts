@@ -23,10 +23,12 @@ export function fanOut(
 }
 
 /** Hands a batch to all of `destinations`, its receipts get a branch for each; false when there are none. */
-export function toAll(destinations: readonly Pick<Queued, 'consume'>[], batch: Batch): boolean {
+export function toAll(destinations: readonly Pick<Queued, 'consume' | 'clock'>[], batch: Batch): boolean {
   const more = destinations.length - 1
   if (more < 0) settleAll(batch.receipts, { dropped: 'no_destination' })
   if (batch.receipts.length > 0) for (let i = 0; i < more; i++) forkAll(batch.receipts)
-  for (let i = 0; i <= more; i++) destinations[i]!.consume(batch)
+  // One time for all: those that are equally fast then send the same batches together, and share the joined bytes.
+  const now = destinations[0]?.clock.monotonic()
+  for (let i = 0; i <= more; i++) destinations[i]!.consume(batch, now)
   return more >= 0
 }

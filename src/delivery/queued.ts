@@ -38,7 +38,8 @@ export interface QueuedOptions {
 
 /** An exporter for one destination: `Exporter` of the plugin API. */
 export interface Queued {
-  consume(batch: Batch): void
+  /** `now`, monotonic, when the caller knows it: destinations that are handed the same time keep in step. */
+  consume(batch: Batch, now?: number): void
   admissions(): readonly Admission[]
   /** Connects, then sends what has gathered. Nothing is sent before. */
   start(): Promise<void>
@@ -52,6 +53,7 @@ export interface Queued {
   obey(batching: Batching): void
   readonly account: Account
   readonly queue: Queue
+  readonly clock: Clock
 }
 
 /** Puts a bounded queue, batching, retries and the books around a sender. */
@@ -94,13 +96,13 @@ export function queued(
   return {
     account,
     queue,
-    consume(batch) {
+    clock,
+    consume(batch, now = clock.monotonic()) {
       account.received += batch.count
       if (closed || batch.count === 0) {
         turnAway(batch, account)
         return
       }
-      const now = clock.monotonic()
       const entry = queue.push(batch, now)
       if (!entry) return
       outbox.pump(now)
