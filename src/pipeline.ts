@@ -127,7 +127,7 @@ class GraphBuilder {
     const formats = new Set(takers.flatMap((taker) => taker.takes()))
     const converter = findConverter(from, [...formats])!
     const account = this.shared.ledger.open('processor', `${from} to ${converter.to.join(', ')}`, { pipeline })
-    return new ConverterNode(converter, account, takers, this.shared.clock.now)
+    return new ConverterNode(converter, account, takers, () => this.shared.clock.now())
   }
 
   private sinkFormats(id: string): readonly Format[] {

@@ -39,7 +39,8 @@ export class ConverterNode implements Consumer {
     if (deliveries.length === 0) for (const receipt of batch.receipts) receipt.settle('delivered')
     else for (const receipt of batch.receipts) receipt.fork(deliveries.length - 1)
     for (const made of batches) account.made += made.count
-    for (const { made, taker } of deliveries) taker.consumer.consume(made.withReceipts(batch.receipts))
+    for (const { made, taker } of deliveries)
+      taker.consumer.consume(batch.receipts.length === 0 ? made : made.withReceipts(batch.receipts))
   }
 }
 

@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest'
+import { envelopes } from '../../test/support/delivery.ts'
+import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
+import { Budget } from '../delivery/budget.ts'
+import { Account } from '../delivery/ledger.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import { ReceiverIntake } from './intake.ts'
+
+/** A queue whose answer the test sets. */
+class Gate implements Admission {
+  verdict: Verdict
+  settled = 0
+  private readonly waiting: (() => void)[] = []
+
+  admit(): Verdict {
+    return this.verdict
+  }
+
+  settle(): void {
+    this.settled++
+  }
+
+  onRoom(fn: () => void): void {
+    this.waiting.push(fn)
+  }
+
+  open(): void {
+    this.verdict = undefined
+    for (const fn of this.waiting.splice(0)) fn()
+  }
+}
+
+function newIntake(options: { pushesBack?: boolean; memory?: number } = {}) {
+  const gates = [new Gate(), new Gate()]
+  const taken: Batch[] = []
+  const account = new Account('receiver', 'r', {})
+  const budget = new Budget('test', options.memory)
+  const intake = new ReceiverIntake({
+    next: { consume: (batch) => void taken.push(batch) },
+    account,
+    budget,
+    admissions: () => gates,
+    pushesBack: options.pushesBack ?? true,
+  })
+  account.held = () => intake.held
+  return { gates, taken, account, budget, intake }
+}
+
+describe('a receiver that may push back', () => {
+  test('is taken when every queue says yes', () => {
+    const { intake, taken, account } = newIntake()
+    expect(intake.offer(envelopes(['1', '2']))).toBeUndefined()
+    expect(taken).toHaveLength(1)
+    expect(account).toMatchObject({ offered: 2, taken: 2, refused: 0 })
+    expect(account.imbalance()).toBe(0)
+  })
+
+  test('is refused when one queue refuses, and nobody got it', () => {
+    const { intake, gates, taken, account } = newIntake()
+    gates[1]!.verdict = new Refused('sending queue is full', 50)
+    expect(() => intake.offer(envelopes(['1']))).toThrow('sending queue is full')
+    expect(taken).toEqual([])
+    expect(gates[0]!.settled).toBe(1)
+    expect(account).toMatchObject({ offered: 1, refused: 1 })
+  })
+
+  test('waits when a queue says wait, first come first served', async () => {
+    const { intake, gates, taken, account, budget } = newIntake()
+    gates[0]!.verdict = 'wait'
+    const first = intake.offer(envelopes(['1']))
+    gates[0]!.verdict = undefined
+    const second = intake.offer(envelopes(['2']))
+    expect(account.held()).toBe(2)
+    expect(account.imbalance()).toBe(0)
+    expect(budget.used).toBeGreaterThan(0)
+    gates[0]!.open()
+    await Promise.all([first, second])
+    expect(taken).toHaveLength(2)
+    expect(account.held()).toBe(0)
+    expect(budget.used).toBe(0)
+    expect(account.imbalance()).toBe(0)
+  })
+
+  test('a refusal outweighs a wait', () => {
+    const { intake, gates } = newIntake()
+    gates[0]!.verdict = 'wait'
+    gates[1]!.verdict = new Refused('no')
+    expect(() => intake.offer(envelopes(['1']))).toThrow('no')
+  })
+
+  test('what waits can be withdrawn', async () => {
+    const { intake, gates, taken, account } = newIntake()
+    gates[0]!.verdict = 'wait'
+    const abort = new AbortController()
+    const offered = intake.offer(envelopes(['1']), abort.signal)
+    abort.abort()
+    await expect(offered).rejects.toThrow('withdrawn')
+    gates[0]!.open()
+    expect(taken).toEqual([])
+    expect(account).toMatchObject({ offered: 1, refused: 1 })
+    expect(account.imbalance()).toBe(0)
+  })
+
+  test('is refused with a time when memory is used up, before any queue is asked', () => {
+    const { intake, account } = newIntake({ memory: 100 })
+    expect(() => intake.offer(envelopes(['1']))).toThrow('data refused due to high memory usage')
+    expect(account).toMatchObject({ offered: 1, refused: 1 })
+  })
+
+  test('whatever still waits at the end is refused', async () => {
+    const { intake, gates, account } = newIntake()
+    gates[0]!.verdict = 'wait'
+    const offered = intake.offer(envelopes(['1']))
+    intake.close()
+    await expect(offered).rejects.toThrow('shutting down')
+    expect(account.imbalance()).toBe(0)
+  })
+})
+
+test('a receiver that may not push back is always taken and asks nobody', () => {
+  const { intake, gates, taken, account } = newIntake({ pushesBack: false })
+  gates[0]!.verdict = new Refused('full')
+  intake.offer(envelopes(['1']))
+  expect(taken).toHaveLength(1)
+  expect(gates[0]!.settled).toBe(0)
+  expect(account).toMatchObject({ offered: 1, taken: 1 })
+})

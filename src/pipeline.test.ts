@@ -1,0 +1,233 @@
+import { describe, expect, test } from 'vitest'
+import { envelopes, textsOf } from '../test/support/delivery.ts'
+import { object } from './config/fields.ts'
+import { Budget } from './delivery/budget.ts'
+import { Ledger } from './delivery/ledger.ts'
+import type { Instance, PipelinePlan } from './engine/plan.ts'
+import { buildGraph } from './pipeline.ts'
+import {
+  type AnySpec,
+  type Batch,
+  type Component,
+  defineConnector,
+  defineExporter,
+  defineExtension,
+  defineProcessor,
+  defineReceiver,
+  type Format,
+  type Intakes,
+} from './plugin.ts'
+import { ManualClock } from './runtime/clock.ts'
+import { newLog } from './runtime/log.ts'
+import { Metrics } from './runtime/metrics.ts'
+
+const about = { stability: 'experimental', summary: 'For a test.', config: object({}) } as const
+
+/** A little world: components that note what happens to them. */
+function newWorld() {
+  const events: string[] = []
+  const got = new Map<string, Batch[]>()
+  const intakes = new Map<string, Intakes>()
+  const life = (name: string, fails = false): Component => ({
+    async start() {
+      events.push(`start ${name}`)
+      if (fails) throw new Error('port taken')
+    },
+    async stop() {
+      events.push(`stop ${name}`)
+    },
+  })
+  const receiver = (makes: Format[], fails = false) =>
+    defineReceiver({
+      ...about,
+      type: 'r',
+      makes,
+      pushesBack: true,
+      create: ({ host, intakes: given }) => {
+        intakes.set(host.id, given)
+        return life(`receiver ${host.id}`, fails)
+      },
+    })
+  const exporter = (takes: Format[]) =>
+    defineExporter({
+      ...about,
+      type: 'x',
+      takes,
+      delivery: { semantics: 'none', order: 'kept', on_kill: 'everything' },
+      create: ({ host }) => ({
+        ...life(`exporter ${host.id}`),
+        admissions: () => [],
+        consume: (batch) => void got.set(host.id, [...(got.get(host.id) ?? []), batch]),
+      }),
+    })
+  const processor = (process: (batch: Batch) => Batch) =>
+    defineProcessor({ ...about, type: 'p', takes: ['envelopes'], create: () => process })
+  const connector = defineConnector({
+    ...about,
+    type: 'c',
+    takes: ['envelopes'],
+    makes: ['envelopes'],
+    create: ({ host, next }) => ({
+      consume(batch) {
+        host.consumed(batch.count)
+        host.made(batch.count)
+        next.consume(batch)
+      },
+    }),
+  })
+  const extension = defineExtension({ ...about, type: 'e', create: ({ host }) => life(`extension ${host.id}`) })
+  return { events, got, intakes, receiver, exporter, processor, connector, extension }
+}
+
+const of = (id: string, spec: AnySpec, required = true): Instance => ({ id, spec, config: {}, required })
+
+const pipe = (
+  id: string,
+  receivers: string[],
+  processors: string[],
+  exporters: string[],
+  format: Format = 'envelopes',
+): PipelinePlan => ({ id, format, receivers, processors, exporters })
+
+function build(instances: Instance[], pipelines: PipelinePlan[], extensions: string[] = []) {
+  const lines: string[] = []
+  const ledger = new Ledger()
+  const shared = {
+    log: newLog({ write: (line) => void lines.push(line) }),
+    clock: new ManualClock(),
+    metrics: new Metrics(),
+    ledger,
+    budget: new Budget('test'),
+  }
+  const plan = { instances, pipelines, extensions, memoryLimit: Number.POSITIVE_INFINITY, shutdownTimeoutMs: 1000 }
+  return { graph: buildGraph(plan, shared), ledger, lines }
+}
+
+const never = new AbortController().signal
+
+describe('the life cycle', () => {
+  test('starts extensions, exporters, then receivers, and stops the other way round', async () => {
+    const { events, receiver, exporter, extension } = newWorld()
+    const { graph } = build(
+      [of('r', receiver(['envelopes'])), of('x', exporter(['envelopes'])), of('e', extension)],
+      [pipe('envelopes', ['r'], [], ['x'])],
+      ['e'],
+    )
+    await graph.start()
+    await graph.stop(never)
+    expect(events).toEqual([
+      'start extension e',
+      'start exporter x',
+      'start receiver r',
+      'stop receiver r',
+      'stop exporter x',
+      'stop extension e',
+    ])
+  })
+
+  test('a required component that cannot start is named with the reason', async () => {
+    const { receiver, exporter } = newWorld()
+    const { graph } = build(
+      [of('r', receiver(['envelopes'], true)), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], [], ['x'])],
+    )
+    await expect(graph.start()).rejects.toThrow('failed to start receiver "r": port taken')
+    expect(graph.ready()).toBe(false)
+  })
+
+  test('one that is not required is left out', async () => {
+    const { receiver, exporter } = newWorld()
+    const { graph, lines } = build(
+      [of('r', receiver(['envelopes'], true), false), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], [], ['x'])],
+    )
+    await graph.start()
+    expect(graph.ready()).toBe(true)
+    expect(lines.join('')).toContain('going on without it')
+  })
+})
+
+describe('the way of a batch', () => {
+  test('goes through processors in order to every exporter, uncopied', () => {
+    const { got, intakes, receiver, exporter, processor } = newWorld()
+    const seen: string[] = []
+    const note = (name: string) =>
+      processor((batch) => {
+        seen.push(name)
+        return batch
+      })
+    const { ledger } = build(
+      [
+        of('r', receiver(['envelopes'])),
+        of('a', note('a')),
+        of('b', note('b')),
+        of('x', exporter(['envelopes'])),
+        of('y', exporter(['envelopes'])),
+      ],
+      [pipe('envelopes', ['r'], ['a', 'b'], ['x', 'y'])],
+    )
+    intakes.get('r')!.envelopes!.offer(envelopes(['1']))
+    expect(seen).toEqual(['a', 'b'])
+    expect(got.get('x')![0]).toBe(got.get('y')![0])
+    for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
+  })
+
+  test('a processor that throws loses the batch, by name, and nothing else', () => {
+    const { got, intakes, receiver, exporter, processor } = newWorld()
+    let calls = 0
+    const faulty = processor((batch) => {
+      if (calls++ === 0) throw new Error('bug')
+      return batch
+    })
+    const { ledger } = build(
+      [of('r', receiver(['envelopes'])), of('p', faulty), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], ['p'], ['x'])],
+    )
+    const { envelopes: intake } = intakes.get('r')!
+    intake!.offer(envelopes(['1', '2']))
+    intake!.offer(envelopes(['3']))
+    expect(got.get('x')!.flatMap(textsOf)).toEqual(['3'])
+    const books = ledger.open('processor', 'p', { pipeline: 'envelopes' })
+    expect(books.dropped('fault')).toBe(2)
+    expect(books.imbalance()).toBe(0)
+  })
+
+  test('where formats do not fit one converter serves all takers', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const { ledger } = build(
+      [of('r', receiver(['envelopes'])), of('x', exporter(['logs', 'metrics', 'traces'])), of('y', exporter(['logs']))],
+      [pipe('envelopes', ['r'], [], ['x', 'y'])],
+    )
+    intakes.get('r')!.envelopes!.offer(envelopes(['1', '2']))
+    expect(got.get('x')!.map(({ format, count }) => [format, count])).toEqual([['logs', 2]])
+    expect(got.get('y')![0]).toBe(got.get('x')![0])
+    const books = ledger.open('processor', 'envelopes to logs, metrics, traces', { pipeline: 'envelopes' })
+    expect(books).toMatchObject({ received: 2, consumed: 2, made: 2 })
+    expect(books.imbalance()).toBe(0)
+  })
+
+  test('a receiver that cannot make the format of the pipeline is converted too', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    build([of('r', receiver(['envelopes'])), of('x', exporter(['logs']))], [pipe('logs', ['r'], [], ['x'], 'logs')])
+    intakes.get('r')!.envelopes!.offer(envelopes(['1']))
+    expect(got.get('x')).toMatchObject([{ format: 'logs', count: 1 }])
+  })
+
+  test('a connector joins two pipelines', () => {
+    const { got, intakes, receiver, exporter, connector } = newWorld()
+    build(
+      [of('r', receiver(['envelopes'])), of('c', connector), of('x', exporter(['envelopes']))],
+      [pipe('envelopes/in', ['r'], [], ['c']), pipe('envelopes/out', ['c'], [], ['x'])],
+    )
+    intakes.get('r')!.envelopes!.offer(envelopes(['1']))
+    expect(got.get('x')).toHaveLength(1)
+  })
+})
+
+test('an edge that nothing converts is an error that names both ends', () => {
+  const { receiver, exporter } = newWorld()
+  const instances = [of('r', receiver(['logs'])), of('x', exporter(['metrics']))]
+  expect(() => build(instances, [pipe('logs', ['r'], [], ['x'], 'logs')])).toThrow(
+    'pipeline "logs": the pipeline hands on logs, exporter "x" takes metrics: nothing converts the one into the other',
+  )
+})
