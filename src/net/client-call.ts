@@ -158,7 +158,8 @@ export class ClientCall {
 
   /** In order, as the writes were; a failed one waits for the status that `close` brings. */
   readonly #written = (error?: Error | null): void => {
-    if (!error) this.#writes.shift()?.()
+    // Node reports the write that a dying stream swallowed as done.
+    if (!error && !this.#stream!.destroyed) this.#writes.shift()?.()
   }
 
   #response(headers: IncomingHttpHeaders): void {
