@@ -48,6 +48,15 @@ test('metrics are dropped by metric and by point', () => {
   expect(account.dropped('rule')).toBe(4)
 })
 
-test('a condition that is wrong says so when the processor is made', () => {
-  expect(() => newFilter({ drop: ['kind = 1'] })).toThrow('at position 6')
+test.each<[string, unknown, string]>([
+  ['is no condition', { drop: ['kind = 1'] }, 'at position 6'],
+  ['has a field of no format', { drop: ['kind == "log" and nothing == 1'] }, 'at position 19'],
+  ['has a field of another format', { logs: { log_record: ['metric.name == "x"'] } }, 'have no field "metric.name"'],
+  ['is no text', { drop: [5] }, 'expected a condition, got the number 5'],
+])('a setting that %s says so', (_, config, message) => {
+  expect(filter.config.safeParse(config).error?.issues[0]?.message).toContain(message)
+})
+
+test('a condition for another format than the pipeline carries says so when the processor is made', () => {
+  expect(() => newFilter({ drop: ['metric.name == "x"'] })).toThrow('envelopes have no field "metric.name"')
 })
