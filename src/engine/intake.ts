@@ -131,12 +131,14 @@ export class ReceiverIntake implements Intake {
   private listen(): void {
     if (this.listening) return
     this.listening = true
-    const again = () => {
-      if (!this.listening) return
-      this.listening = false
-      this.pump()
-    }
-    for (const queue of this.options.admissions()) queue.onRoom(again)
+    for (const queue of this.options.admissions()) queue.onRoom(this.again)
+  }
+
+  // One function for good: queues that are asked again and again keep it once.
+  private readonly again = (): void => {
+    if (!this.listening) return
+    this.listening = false
+    this.pump()
   }
 
   /** First come, first served: the head goes on as soon as every queue takes it. */
