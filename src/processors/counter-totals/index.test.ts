@@ -394,4 +394,35 @@ describe('any batch on its way through gate, tags and totals', () => {
     input.fill(0)
     expect(out.bytes()).toEqual(before)
   })
+
+  test('is never left, nor is anything thrown, on bytes that passed no gate', () => {
+    const whole = batchOf(
+      envelope({
+        source: 's',
+        tags: { a: 'b' },
+        deprecated: { a: 'x', d: 5n, e: 0.1 },
+        counter: { name: 'n', delta: 1 },
+      }),
+      envelope({ tags: { origin: 'o' }, counter: { name: 'n', delta: 300, total: 5 } }),
+      envelope({ deprecated: { origin: 'o' }, log: 'x' }),
+    )
+    const { host } = processorHost('envelope_tags')
+    const config = envelopeTags.config.parse({ tags: { zone: 'z', a: 'c' } }) as never
+    const tag = envelopeTags.create({ config, host, format: 'envelopes' }) as Process
+    const v1 = envelopeTags.create({ config, host, format: 'dropsonde' }) as Process
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 10 }), fc.nat(), (noise, at) => {
+        const bytes = Buffer.from(whole)
+        const from = at % bytes.length
+        bytes.set(noise.subarray(0, bytes.length - from), from)
+        const batch = Batch.of('envelopes', bytes)
+        const out = newTotals().process(tag(mapOrigins(batch).batch))
+        expect(out.count).toBe(batch.count)
+        expect(fieldsOf(out.bytes())).toHaveLength(batch.count)
+        const old = Batch.of('dropsonde', bytes)
+        expect(newTotals(5, 'dropsonde').process(v1(old)).count).toBe(old.count)
+      }),
+      { numRuns: 500 },
+    )
+  })
 })

@@ -114,6 +114,17 @@ function newPresence({ keys, entries, all, byLength }: DefaultTags): Presence {
       presence.missing -= entries[tag]!.length
     }
   }
+  const lookAt = (buf: Uint8Array, start: number, end: number) => {
+    if (end - start >= 4 && buf[start] === 0x0a && buf[start + 1]! < 0x80) {
+      const key = start + 2 + buf[start + 1]!
+      // {0a len key 12 len value} and nothing behind it: the shape that encoders write.
+      if (key + 1 < end && buf[key] === 0x12 && key + 2 + buf[key + 1]! === end && buf[key + 1]! < 0x80) {
+        note(buf, start + 2, key)
+        return
+      }
+    }
+    if (readEntry(buf, start, end)) note(buf, entry.keyStart, entry.keyEnd)
+  }
   const presence: Presence = {
     missing: 0,
     look(buf, start, end) {
@@ -122,22 +133,20 @@ function newPresence({ keys, entries, all, byLength }: DefaultTags): Presence {
       let pos = start
       while (pos < end && presence.missing > 0) {
         const tag = buf[pos]!
-        if (tag === 0x4a && pos + 3 < end && buf[pos + 1]! < 0x80 && buf[pos + 2] === 0x0a && buf[pos + 3]! < 0x80) {
-          const next = pos + 2 + buf[pos + 1]!
-          const key = pos + 4 + buf[pos + 3]!
-          // {0a len key 12 len value} and nothing behind it: the shape that encoders write.
-          if (next <= end && key + 1 < next && buf[key] === 0x12 && key + 2 + buf[key + 1]! === next) {
-            note(buf, pos + 4, key)
-            pos = next
-            continue
-          }
+        const size = pos + 1 < end ? buf[pos + 1]! : 0x80
+        if (tag < 0x80 && (tag & 7) === 2 && size < 0x80) {
+          // Most fields are such: a tag and a length of one byte each.
+          const body = pos + 2
+          pos = body + size
+          if (pos > end) return
+          if (tag === 0x4a) lookAt(buf, body, pos)
+          continue
         }
         const at = readSmall(buf, pos, end)
-        const wire = small.value & 7
-        const isTag = small.value === 0x4a
-        pos = at < 0 ? -1 : skipValue(buf, at, end, wire)
+        const number = small.value
+        pos = at < 0 ? -1 : skipValue(buf, at, end, number & 7)
         if (pos < 0) return
-        if (isTag && readEntry(buf, pos - small.value, pos)) note(buf, entry.keyStart, entry.keyEnd)
+        if (number === 0x4a) lookAt(buf, pos - small.value, pos)
       }
     },
     write(target, pos) {

@@ -109,6 +109,6 @@ export function typicalEnvelope(n: number, parts: EnvelopeParts = {}): Buffer {
       job: 'diego-cell',
       index: '3f2a1c4e-0b9d-4f6e-8a7c-5d4e3f2a1b0c',
     },
-    ...(Object.keys(parts).length > 0 ? parts : { log: `line ${n}: ${'x'.repeat(110)}` }),
+    ...(Object.keys(parts).length > 0 ? parts : { log: `line ${n}: ${'x'.repeat(81)}` }),
   })
 }
