@@ -35,9 +35,9 @@ function newDropsondeReceiver(config: DropsondeConfig, host: Host, intake: Intak
   const drops = watchKernelDrops(listener, clock, (n) => host.dropped('socket_overflow', n))
   return {
     async start() {
-      const address = await listener.start()
+      const address = formatAddress(await listener.start())
       drops.start()
-      log.line(`udp bound to: ${formatAddress(address)}`)
+      for (const line of config.announce) log.line(line.replace('{address}', address))
     },
     async stop() {
       drops.stop()

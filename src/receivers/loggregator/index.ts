@@ -27,6 +27,9 @@ export default defineReceiver({
     })
       .default({})
       .describe('What pings are put up with.'),
+    announce: list()
+      .default(['grpc bound to: {address}'])
+      .describe('Lines to print when the port is bound, for tooling that looks for them.'),
     logs_disabled: bool().default(false).describe('Drop log envelopes on arrival.'),
   }),
   resources: ({ endpoint }) => [`tcp ${endpoint.text}`],
@@ -56,14 +59,10 @@ export default defineReceiver({
       clock: host.clock,
     })
     host.gauge('connections', 'Open connections.', () => server.stats.connectionsOpen)
-    host.gauge(
-      'connections_refused',
-      'Connections closed because there were too many.',
-      () => server.stats.connectionsRefused,
-    )
     return {
       async start() {
-        host.log.line(`grpc bound to: ${formatAddress(await server.start())}`)
+        const address = formatAddress(await server.start())
+        for (const line of config.announce) host.log.line(line.replace('{address}', address))
       },
       async stop(deadline) {
         await server.stop(deadline)

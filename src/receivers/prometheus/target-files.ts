@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { isScalar, parseAllDocuments, visit } from 'yaml'
 import { plainScalar } from '../../config/scalar.ts'
 import { Fault, parseDuration } from '../../config/units.ts'
+import { BadPattern, glob } from '../../runtime/glob.ts'
 import type { Log } from '../../runtime/log.ts'
-import { BadPattern, goGlob } from './go-glob.ts'
 
 /** One target file, its defaults filled in. */
 export interface TargetFile {
@@ -34,12 +34,12 @@ export function readTargetFiles(globs: readonly string[], defaultIntervalMs: num
     .flatMap((file) => readTargetFile(file, defaultIntervalMs, log) ?? [])
 }
 
-function filesOf(glob: string, log: Log): string[] {
+function filesOf(pattern: string, log: Log): string[] {
   try {
-    return goGlob(glob)
+    return glob(pattern)
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error
-    log.line(`unable to read config from glob: ${glob}`)
+    log.line(`unable to read config from glob: ${pattern}`)
     return []
   }
 }

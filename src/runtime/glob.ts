@@ -9,7 +9,7 @@ export class BadPattern extends Error {}
  * of Go's path/filepath, which the original uses: `*` and `?` stay within one name and also match a leading dot, `[a-z]`
  * and `[^a-z]` are classes, a backslash quotes. Unreadable directories hold nothing. Throws `BadPattern`.
  */
-export function goGlob(pattern: string): string[] {
+export function glob(pattern: string): string[] {
   const absolute = pattern.startsWith('/')
   const names = pattern.split('/').filter((name) => name !== '')
   const matchers = names.map(nameMatcher)
@@ -77,7 +77,8 @@ function classSource(body: string): string {
   const negated = body.startsWith('^')
   let source = ''
   for (const [token] of (negated ? body.slice(1) : body).matchAll(/\\.|./gsu)) {
-    source += token === '-' ? '-' : literal(token.length > 1 ? token.slice(1) : token)
+    // A quoted `-` is no range; one as it stands is.
+    source += token === '\\-' ? '\\-' : token === '-' ? '-' : literal(token.length > 1 ? token.slice(1) : token)
   }
   try {
     new RegExp(`[${source}]`, 'u')
@@ -87,4 +88,4 @@ function classSource(body: string): string {
   return `[${negated ? '^' : ''}${source}]`
 }
 
-const literal = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&')
+const literal = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&')
