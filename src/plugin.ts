@@ -60,9 +60,9 @@ export type { Format } from './telemetry/format.ts'
 export type { Origin } from './telemetry/origin.ts'
 export { compilePath, type FieldPath, PathError, pathNames } from './telemetry/paths.ts'
 export { Receipt } from './telemetry/receipt.ts'
+export { Row } from './telemetry/record-index.ts'
 export { attributeSetter, type TextOf } from './telemetry/set-attribute.ts'
 export { Value, ValueType } from './telemetry/value.ts'
-export { Row } from './telemetry/record-index.ts'
 
 /** Takes every batch it is handed and never waits: whether there is room was asked before. */
 export interface Consumer {
@@ -118,6 +118,8 @@ export interface Host {
   made(records: number): void
   /** A counter of the component's own: `tailrace_<type>_<name>_total{id="…"}`. */
   counter(name: string, help: string, labels?: Labels): Counter
+  /** The same for a count that is kept elsewhere, asked for when somebody looks. */
+  total(name: string, help: string, read: () => number, labels?: Labels): void
   /** A gauge of the component's own, asked for when somebody looks. */
   gauge(name: string, help: string, read: () => number, labels?: Labels): void
   /** Whether some component reads where records came from: then receivers must not join records of different peers. */

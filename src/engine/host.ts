@@ -55,6 +55,8 @@ export function newHost(shared: Shared, options: HostOptions): Host {
       books().made += records
     },
     counter: (name, help, labels) => shared.metrics.counter(`tailrace_${type}_${name}_total`, help, own(labels)),
+    total: (name, help, read, labels) =>
+      shared.metrics.observe(`tailrace_${type}_${name}_total`, help, own(labels), read, 'counter'),
     gauge: (name, help, read, labels) => shared.metrics.observe(`tailrace_${type}_${name}`, help, own(labels), read),
     account: (labels) => shared.ledger.open('queue', id, labels),
     extension: <T>(wanted: string) => options.extension(wanted) as T | undefined,

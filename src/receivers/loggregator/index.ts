@@ -1,9 +1,9 @@
-import { bool, duration, endpoint, int, object, size, tlsServer } from '../../config/fields.ts'
+import { bool, duration, endpoint, int, list, object, size, tlsServer } from '../../config/fields.ts'
 import { formatAddress } from '../../net/address.ts'
 import { newGrpcServer } from '../../net/grpc-server.ts'
-import { clientStream, unary } from '../../net/grpc-types.ts'
+import { clientStream, type ServerStats, unary } from '../../net/grpc-types.ts'
 import { serverTlsFrom } from '../../net/tls-settings.ts'
-import { defineReceiver } from '../../plugin.ts'
+import { defineReceiver, type Host } from '../../plugin.ts'
 import { newIngress } from './ingress.ts'
 
 /** The ingress of every Loggregator agent: v2 envelopes by gRPC. Wire facts: docs/wire/loggregator.md. */
@@ -58,7 +58,7 @@ export default defineReceiver({
       log: host.log,
       clock: host.clock,
     })
-    host.gauge('connections', 'Open connections.', () => server.stats.connectionsOpen)
+    watch(server.stats, host)
     return {
       async start() {
         const address = formatAddress(await server.start())
@@ -71,5 +71,16 @@ export default defineReceiver({
     }
   },
 })
+
+/** Shows what the port counts. */
+function watch(stats: Readonly<ServerStats>, host: Host): void {
+  host.gauge('connections', 'Open connections.', () => stats.connectionsOpen)
+  host.gauge('streams', 'Open streams.', () => stats.streamsOpen)
+  host.total('connections_refused', 'Connections closed because there were too many.', () => stats.connectionsRefused)
+  host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse)
+  for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
+    host.total('handshakes_failed', 'TLS handshakes that failed.', () => stats.handshakesFailed[reason], { reason })
+  }
+}
 
 const empty = Buffer.alloc(0)
