@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
+import { addAbortSignal } from 'node:stream'
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { ClientConnection, Link } from './client-connection.ts'
 import { FrameReader, type MessageListener } from './frames.ts'
@@ -208,8 +209,9 @@ export class ClientCall {
     const stream = this.#stream
     if (!stream) this.#finishSoon(status)
     else {
-      stream.close(constants.NGHTTP2_CANCEL)
-      stream.resume()
+      // `close` would half-close first, and the peer would take a cut stream for a complete one.
+      // An aborted stream is reset with CANCEL.
+      addAbortSignal(AbortSignal.abort(), stream)
     }
   }
 

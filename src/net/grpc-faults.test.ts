@@ -150,6 +150,20 @@ test.each([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR])(
   },
 )
 
+test('our cancel is a cancel, not a half-close', async () => {
+  const { handler, closed, messages } = collector()
+  const { client } = await pairOf({ methods: { '/s/Collect': handler } })
+  for (let i = 1; i <= 20; i++) {
+    const stream = client.clientStream('/s/Collect')
+    stream.write(frameMessage(Buffer.from('x')))
+    await until(() => messages() === i)
+    stream.cancel()
+    expect((await stream.closed)?.code).toBe(GrpcCode.cancelled)
+  }
+  await until(() => closed.length === 20)
+  expect(closed.map((error) => error?.code)).toEqual(closed.map(() => GrpcCode.cancelled))
+})
+
 test('a client that vanishes ends its streams, half a message or not', async () => {
   const { handler, closed, messages } = collector()
   const { port, server } = await pairOf({ methods: { '/s/Collect': handler } })

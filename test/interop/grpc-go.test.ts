@@ -115,7 +115,8 @@ describe.skipIf(missing)('a Go client calls us', () => {
     const before = service.seen.closed.length
     expect(await run('feed-cancel')).toMatchObject([{ code: 1 }])
     await until(() => service.seen.closed.length > before)
-    expect(service.seen.closed.at(-1)?.code).toBe(1)
+    // The client process leaves right after it has cancelled: either may be seen first.
+    expect([1, 14]).toContain(service.seen.closed.at(-1)?.code)
   })
 
   test('a client that is killed is noticed', async () => {
