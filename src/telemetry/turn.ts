@@ -20,7 +20,8 @@ const mostBytes = 1 << 20
 
 /**
  * Delivers what `gate` collected once per turn of the event loop, after all sockets of the turn were read. With
- * `readsOrigins` (see `Host`) records of different origins never share a batch.
+ * `readsOrigins` (see `Host`) records of different origins never share a batch. `deliver` must not throw: nobody is left
+ * to hear of it.
  */
 export function joinedPerTurn(
   gate: Collector,
