@@ -1,0 +1,163 @@
+import { newGrpcServer } from '../../src/net/grpc-server.ts'
+import { type Call, clientStream, type Handler, unary } from '../../src/net/grpc-types.ts'
+import { serverTls, type TlsFiles } from '../../src/net/tls.ts'
+import { silentLog } from '../../src/runtime/log.ts'
+import { Reader, WireType } from '../../src/wire/protobuf.ts'
+import { nowNanos } from './message.ts'
+
+/** What arrived at one destination, by kind: a stream of v2 envelopes, or OTLP requests. */
+export interface Sink {
+  readonly name: string
+  readonly address: string
+  /** Envelopes; log records, metrics and spans. */
+  records: number
+  messages: number
+  /** Streams that are open. */
+  streams: number
+  /** Milliseconds from the records' timestamps to their arrival, while `timing` is set. */
+  readonly latencies: number[]
+  timing: boolean
+  /** True: reads nothing more. */
+  stall(stalled: boolean): void
+  stop(): Promise<void>
+}
+
+export type SinkKind = 'envelopes' | 'otlp'
+
+const empty = Buffer.alloc(0)
+
+export async function openSink(name: string, kind: SinkKind, files: TlsFiles): Promise<Sink> {
+  const sink = new CountingSink(name)
+  const server = newGrpcServer({
+    endpoint: { host: '127.0.0.1', port: 0 },
+    tls: serverTls(files, { reloadMs: 0 }),
+    maxMessageBytes: 10 << 20,
+    log: silentLog,
+    methods: kind === 'otlp' ? otlpMethods(sink) : ingressMethods(sink),
+  })
+  const { host, port } = await server.start()
+  sink.address = `${host}:${port}`
+  sink.stop = () => server.stop(AbortSignal.abort())
+  return sink
+}
+
+/** Counts records by walking over the bytes; nothing is decoded but timestamps, and these only on request. */
+class CountingSink implements Sink {
+  readonly name: string
+  address = ''
+  stop = () => Promise.resolve()
+  readonly calls = new Set<Call>()
+  private stalled = false
+  records = 0
+  messages = 0
+  timing = false
+  readonly latencies: number[] = []
+  private readonly reader = new Reader()
+  private readonly inner = new Reader()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get streams(): number {
+    return this.calls.size
+  }
+
+  stall(stalled: boolean): void {
+    if (stalled === this.stalled) return
+    this.stalled = stalled
+    for (const call of this.calls) {
+      if (stalled) call.pause()
+      else call.resume()
+    }
+  }
+
+  batch(bytes: Buffer, start: number, end: number): void {
+    this.messages++
+    const { reader } = this
+    reader.reset(bytes, start, end)
+    while (reader.next()) {
+      if (reader.field !== 1 || reader.wire !== WireType.bytes) reader.skip()
+      else {
+        reader.span()
+        this.records++
+        if (this.timing) this.envelopeTime(bytes, reader.start, reader.stop)
+      }
+    }
+  }
+
+  envelope(bytes: Buffer, start: number, end: number): void {
+    this.messages++
+    this.records++
+    if (this.timing) this.envelopeTime(bytes, start, end)
+  }
+
+  /** Fields 1 > 2 > 2 of an export request are its log records, metrics or spans. */
+  otlp(bytes: Buffer, logs: boolean): void {
+    this.messages++
+    this.nested(bytes, 0, bytes.length, 0, logs)
+  }
+
+  private nested(bytes: Buffer, start: number, end: number, depth: number, logs: boolean): void {
+    const reader = new Reader(bytes, start, end)
+    while (reader.next()) {
+      if (reader.wire !== WireType.bytes || reader.field !== (depth === 0 ? 1 : 2)) reader.skip()
+      else {
+        reader.span()
+        if (depth < 2) this.nested(bytes, reader.start, reader.stop, depth + 1, logs)
+        else {
+          this.records++
+          // LogRecord.time_unix_nano = 1, fixed64.
+          if (this.timing && logs && bytes[reader.start] === 0x09) {
+            const { start: at } = reader
+            this.arrived(bytes.readUInt32LE(at + 1) + bytes.readUInt32LE(at + 5) * 2 ** 32)
+          }
+        }
+      }
+    }
+  }
+
+  private envelopeTime(bytes: Buffer, start: number, end: number): void {
+    const { inner } = this
+    inner.reset(bytes, start, end)
+    while (inner.next()) {
+      if (inner.field !== 1 || inner.wire !== WireType.varint) inner.skip()
+      else {
+        inner.varint64()
+        this.arrived(inner.lo + inner.hi * 2 ** 32)
+        return
+      }
+    }
+  }
+
+  private arrived(nanos: number): void {
+    if (this.latencies.length < 500_000) this.latencies.push((nowNanos() - nanos) / 1e6)
+  }
+}
+
+function ingressMethods(sink: CountingSink): Record<string, Handler> {
+  const stream = (message: (bytes: Buffer, start: number, end: number) => void) =>
+    clientStream((call) => {
+      sink.calls.add(call)
+      return { message, close: () => void sink.calls.delete(call) }
+    })
+  return {
+    '/loggregator.v2.Ingress/BatchSender': stream((bytes, start, end) => sink.batch(bytes, start, end)),
+    '/loggregator.v2.Ingress/Sender': stream((bytes, start, end) => sink.envelope(bytes, start, end)),
+    '/plumbing.DopplerIngestor/Pusher': stream((bytes, start, end) => sink.envelope(bytes, start, end)),
+  }
+}
+
+function otlpMethods(sink: CountingSink): Record<string, Handler> {
+  const of = (logs: boolean) =>
+    unary((message) => {
+      sink.otlp(message, logs)
+      return empty
+    })
+  const base = '/opentelemetry.proto.collector'
+  return {
+    [`${base}.logs.v1.LogsService/Export`]: of(true),
+    [`${base}.metrics.v1.MetricsService/Export`]: of(false),
+    [`${base}.trace.v1.TraceService/Export`]: of(false),
+  }
+}

@@ -1,0 +1,132 @@
+import type { LoadSpec } from './driver/loads.ts'
+import type { Mix } from './driver/payload.ts'
+import type { RoleName } from './roles.ts'
+
+type Without<T> = T extends unknown ? Omit<T, 'address'> : never
+
+/** One measurement: a role, what it is fed with, and what counts. */
+export interface Row {
+  readonly name: string
+  readonly role: RoleName
+  readonly load: Without<LoadSpec>
+  /** Records a second; 0: as fast as it takes. */
+  readonly rate: number
+  readonly latency?: boolean
+  /** A destination that stops reading for the whole measured time. */
+  readonly stall?: string
+  /** Seconds of measured time, where the usual is too short. */
+  readonly seconds?: number
+  /** CPU microseconds per record that are asked for at a calibration of 210 to 260 ms; or latency, p50 and p99 in ms. */
+  readonly goal?: { cpu?: number; p50?: number; p99?: number; rss?: number }
+  /** Records that each destination gets for one that was sent; 1 where nothing is said. */
+  readonly factor?: Record<string, number>
+}
+
+const batches = (mix: Mix, batch = 100, clients = 1): Row['load'] => ({ kind: 'batches', mix, batch, clients })
+const singles = (clients: number): Row['load'] => ({ kind: 'envelopes', mix: 'logs', clients })
+const forwarder = 'forwarder-agent' as const
+const withOtlp = 'forwarder-agent with otlp' as const
+/** 100 mixed envelopes make 60 log records, 60 + 10 metrics and 10 spans. */
+const otlp = { otlp: 1.4 }
+
+export const rows: readonly Row[] = [
+  { name: 'forwarder, logs', role: forwarder, load: batches('logs'), rate: 20_000, goal: { cpu: 3.5, rss: 140 } },
+  { name: 'forwarder, logs, 100,000/s', role: forwarder, load: batches('logs'), rate: 100_000, goal: { cpu: 3.5 } },
+  { name: 'forwarder, mixed', role: forwarder, load: batches('mixed'), rate: 20_000, goal: { cpu: 4 } },
+  {
+    name: 'forwarder + OTLP, mixed',
+    role: withOtlp,
+    load: batches('mixed'),
+    rate: 20_000,
+    goal: { cpu: 7 },
+    factor: otlp,
+  },
+  { name: 'forwarder, Sender, 20 clients', role: forwarder, load: singles(20), rate: 20_000, goal: { cpu: 8 } },
+  {
+    name: 'loggregator-agent, 1 doppler',
+    role: 'loggregator-agent',
+    load: batches('logs', 100, 5),
+    rate: 40_000,
+    goal: { cpu: 2 },
+  },
+  { name: 'udp-forwarder, v1 logs', role: 'udp-forwarder', load: { kind: 'v1' }, rate: 20_000, goal: { cpu: 7 } },
+  {
+    name: 'statsd-injector, 1 line',
+    role: 'statsd-injector',
+    load: { kind: 'statsd', lines: 1 },
+    rate: 20_000,
+    goal: { cpu: 7 },
+  },
+  {
+    name: 'statsd-injector, 10 lines',
+    role: 'statsd-injector',
+    load: { kind: 'statsd', lines: 10 },
+    rate: 40_000,
+    goal: { cpu: 1.5 },
+  },
+  {
+    name: 'prom-scraper, 10,000 series',
+    role: 'prom-scraper',
+    load: { kind: 'none' },
+    rate: 10_000,
+    seconds: 10,
+    goal: { cpu: 2 },
+  },
+  {
+    name: 'forwarder, 1,000/s by 10',
+    role: forwarder,
+    load: batches('logs', 10),
+    rate: 1000,
+    seconds: 6,
+    goal: { cpu: 20 },
+  },
+  {
+    name: 'forwarder + OTLP, Sender, 1,000/s',
+    role: withOtlp,
+    load: singles(20),
+    rate: 1000,
+    seconds: 6,
+    goal: { cpu: 100 },
+  },
+  {
+    name: 'forwarder, latency',
+    role: forwarder,
+    load: batches('logs', 10),
+    rate: 1000,
+    latency: true,
+    goal: { p50: 1, p99: 5 },
+  },
+  {
+    name: 'loggregator-agent, latency',
+    role: 'loggregator-agent',
+    load: batches('logs', 10),
+    rate: 1000,
+    latency: true,
+    goal: { p50: 1, p99: 5 },
+  },
+  {
+    name: 'forwarder + OTLP, latency',
+    role: withOtlp,
+    load: batches('logs', 10),
+    rate: 1000,
+    latency: true,
+    goal: { p50: 15, p99: 40 },
+  },
+  { name: 'udp-forwarder, latency', role: 'udp-forwarder', load: { kind: 'v1' }, rate: 1000, latency: true },
+  { name: 'forwarder, as fast as it takes', role: forwarder, load: batches('logs'), rate: 0, goal: { rss: 140 } },
+  {
+    name: 'loggregator-agent, as fast as it takes',
+    role: 'loggregator-agent',
+    load: batches('logs', 100, 5),
+    rate: 0,
+    goal: { rss: 140 },
+  },
+  {
+    name: 'forwarder, one of three stalls',
+    role: forwarder,
+    load: batches('logs'),
+    rate: 8000,
+    stall: 'two',
+    seconds: 7,
+  },
+]
