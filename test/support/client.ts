@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram'
+import { onTestFinished } from 'vitest'
 import { frameMessage } from '../../src/net/frames.ts'
 import { type ClientStream, type GrpcClient, newGrpcClient } from '../../src/net/grpc-client.ts'
 import { silentLog } from '../../src/runtime/log.ts'
@@ -6,7 +7,7 @@ import { certificate, clientTlsOf } from './certificates.ts'
 import { encodeEnvelopeBatch, type Message } from './decode.ts'
 import { ingressPaths } from './sinks.ts'
 
-/** A client of a v2 ingress. */
+/** A client of a v2 ingress, closed at the end of the test. */
 export interface IngressClient {
   readonly grpc: GrpcClient
   /** Opens a `BatchSender` stream. */
@@ -15,12 +16,12 @@ export interface IngressClient {
   write(stream: ClientStream, envelopes: readonly Message[] | Buffer): Promise<void>
   /** One unary `Send`: answered when the agent has taken it. */
   send(envelopes: readonly Message[] | Buffer): Promise<void>
-  close(): Promise<void>
 }
 
 export function ingressClient(address: string, options: { name?: string; plaintext?: boolean } = {}): IngressClient {
   const tls = options.plaintext ? undefined : clientTlsOf(certificate(options.name ?? 'client'))
   const grpc = newGrpcClient({ address, tls, serverName: 'metron', log: silentLog })
+  onTestFinished(() => grpc.close())
   const bytesOf = (envelopes: readonly Message[] | Buffer) =>
     Buffer.isBuffer(envelopes) ? envelopes : encodeEnvelopeBatch(envelopes)
   return {
@@ -33,7 +34,6 @@ export function ingressClient(address: string, options: { name?: string; plainte
     async send(envelopes) {
       await grpc.unary(ingressPaths.send, bytesOf(envelopes), { timeoutMs: 30_000, waitForReady: true })
     },
-    close: () => grpc.close(),
   }
 }
 

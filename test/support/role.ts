@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:https'
 import { createInterface } from 'node:readline'
+import { onTestFinished } from 'vitest'
 import { certificate, pemOf } from './certificates.ts'
 import { parsePage, type Page } from './page.ts'
 
@@ -20,6 +21,8 @@ export interface Role {
   readonly pid: number
   /** Everything it printed so far, line by line, without the stamps. */
   readonly lines: string[]
+  /** The stamps of these lines, where they have one. */
+  readonly stamps: string[]
   /** The first line that matches, printed already or to come. Rejects when the process ends without it. */
   line(pattern: RegExp): Promise<RegExpMatchArray>
   /** `127.0.0.1:40123` from the line that says where it listens. */
@@ -60,7 +63,7 @@ export async function startRole(name: string, env: Record<string, string>, optio
   return role
 }
 
-/** Starts `bin/tailrace` with these arguments; the environment holds nothing else. */
+/** Starts `bin/tailrace` with these arguments and nothing else in its environment; killed at the end of the test. */
 export function startProcess(args: readonly string[], env: Record<string, string> = {}): Role {
   const child = spawn('bin/tailrace', args, {
     cwd: root,
@@ -69,6 +72,7 @@ export function startProcess(args: readonly string[], env: Record<string, string
   })
   running.add(child)
   const lines: string[] = []
+  const stamps: string[] = []
   const listeners = new Set<() => void>()
   let stdout = ''
   let askedAt = performance.now()
@@ -76,6 +80,8 @@ export function startProcess(args: readonly string[], env: Record<string, string
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   const reader = createInterface({ input: child.stderr! })
   reader.on('line', (line) => {
+    const [, at] = stamp.exec(line) ?? []
+    if (at) stamps.push(at)
     lines.push(line.replace(stamp, ''))
     for (const listener of [...listeners]) listener()
   })
@@ -106,6 +112,7 @@ export function startProcess(args: readonly string[], env: Record<string, string
   const role: Role = {
     pid: child.pid!,
     lines,
+    stamps,
     line,
     address,
     grpc: () => address(/^grpc bound to: (\S+)$/),
@@ -129,6 +136,7 @@ export function startProcess(args: readonly string[], env: Record<string, string
     ended,
     stdout: () => stdout,
   }
+  onTestFinished(async () => void (await role.stop('SIGKILL')))
   return role
 }
 

@@ -1,3 +1,4 @@
+import { onTestFinished } from 'vitest'
 import { type GrpcServer, newGrpcServer } from '../../src/net/grpc-server.ts'
 import { type Call, clientStream, type Handler, unary } from '../../src/net/grpc-types.ts'
 import { GrpcError } from '../../src/net/status.ts'
@@ -51,6 +52,7 @@ export interface SinkOptions {
 
 const nothing = Buffer.alloc(0)
 
+/** Starts a server that is stopped at the end of the test. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const received: Received[] = []
   const open = new Set<{ call: Call; fail(error: GrpcError): void }>()
@@ -109,6 +111,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
   let server: GrpcServer = newServer(options.port ?? 0)
   let accepted = 0
   const { port } = await server.start()
+  onTestFinished(() => server.stop(AbortSignal.abort()))
   return {
     port,
     address: `127.0.0.1:${port}`,
