@@ -348,10 +348,8 @@ describe('ingress port files', () => {
     const config = ports('found', { 'a.yml': file, 'b.yml': 'ingress: 1', 'c.yml': 'protocol: otelcol' })
     const { exporter, ledger, logs, lines } = await exporting({ ...config, signals: { metrics: false, traces: false } })
     expect(exporter.takes).toEqual(['logs'])
-    expect(ledger.accounts.map(({ labels }) => labels)).toEqual([
-      {},
-      { protocol: 'otelcol', destination: address, signal: 'logs' },
-    ])
+    const labels = { protocol: 'otelcol', destination: address, signal: 'logs' }
+    expect(ledger.accounts.map((account) => account.labels)).toEqual([labels])
     expect(lines.join('')).toContain(
       `No ingress port defined in ${join(folder, 'found', 'c.yml')}. Ignoring this destination.`,
     )

@@ -11,8 +11,8 @@ import { isSignal, type Signal, signals } from './signals.ts'
 /** One queue per destination and signal. Destinations are found at start and stay. */
 export function newOtlpExporter(config: OtlpConfig, host: Host): Exporter {
   const queues: Record<Signal, Queued[]> = { logs: [], metrics: [], traces: [] }
-  const nowhere = host.account()
   const noDestination = (records: number) => {
+    const nowhere = host.account()
     nowhere.received += records
     nowhere.drop('no_destination', records)
   }
