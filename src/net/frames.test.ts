@@ -158,3 +158,28 @@ describe('limits', () => {
   test('four bytes of length are unsigned', () =>
     expect(failure(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), {})?.[1]).toContain('(4294967295 vs. 1048576)'))
 })
+
+test('what is assembled is charged to memory, and a message that does not fit is refused', () => {
+  let used = 0
+  const memory = {
+    fits: (bytes: number) => used + bytes <= 300_000,
+    take(bytes: number) {
+      used += bytes
+    },
+    give(bytes: number) {
+      used -= bytes
+    },
+  }
+  const { frames, messages } = reader({ memory })
+  const framed = frameMessage(Buffer.alloc(200_000, 1))
+  frames.push(framed.subarray(0, 100_000))
+  expect(used).toBeGreaterThan(100_000)
+  frames.push(framed.subarray(100_000))
+  expect(messages).toHaveLength(1)
+  expect(used).toBe(0)
+  const large = frameMessage(Buffer.alloc(1_000_000, 1))
+  expect(() => {
+    for (let at = 0; at < large.length; at += 50_000) frames.push(large.subarray(at, at + 50_000))
+  }).toThrow('no memory left to take a message of 1000000 bytes')
+  expect(used).toBe(0)
+})

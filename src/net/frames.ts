@@ -29,6 +29,13 @@ export const emptyFrame: Buffer = frameMessage([])
 /** Called with one message, `bytes[start, end)`. The bytes are on loan: they may be overwritten after the call. */
 export type MessageListener = (bytes: Buffer, start: number, end: number) => void
 
+/** Memory that messages under assembly are charged to: a `Budget` of the delivery layer. */
+export interface Memory {
+  fits(bytes: number): boolean
+  take(bytes: number): void
+  give(bytes: number): void
+}
+
 export interface FrameReaderOptions {
   /** Longest message, before and after decompression. */
   maxBytes: number
@@ -37,7 +44,12 @@ export interface FrameReaderOptions {
   onMessage: MessageListener
   /** Told how many bytes more (or fewer) this reader holds while it assembles a message. */
   onHeld?: ((change: number) => void) | undefined
+  /** Charged with what it holds; a message that does not fit is an error RESOURCE_EXHAUSTED. */
+  memory?: Memory | undefined
 }
+
+const noMemory = (bytes: number) =>
+  new GrpcError(GrpcCode.resourceExhausted, `no memory left to take a message of ${bytes} bytes`)
 
 const SLAB_BYTES = 64 * 1024
 const MAX_FREE_SLABS = 16
@@ -176,11 +188,15 @@ export class FrameReader {
   #room(bytes: number): Buffer {
     const old = this.#body
     if (old && old.length >= bytes) return old
-    const size = Math.min(this.#need, Math.max(bytes * 2, 4 * SLAB_BYTES))
-    const next =
-      this.#need <= SLAB_BYTES ? (freeSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES)) : Buffer.allocUnsafeSlow(size)
+    const small = this.#need <= SLAB_BYTES
+    const size = small ? SLAB_BYTES : Math.min(this.#need, Math.max(bytes * 2, 4 * SLAB_BYTES))
+    const { memory, onHeld } = this.#options
+    if (memory && !memory.fits(size)) throw noMemory(this.#need)
+    const next = small ? (freeSlabs.pop() ?? Buffer.allocUnsafeSlow(size)) : Buffer.allocUnsafeSlow(size)
     old?.copy(next, 0, 0, this.#have)
-    this.#options.onHeld?.(next.length - (old?.length ?? 0))
+    memory?.take(size)
+    if (old) memory?.give(old.length)
+    onHeld?.(size - (old?.length ?? 0))
     this.#body = next
     return next
   }
@@ -190,6 +206,7 @@ export class FrameReader {
     if (!body) return
     this.#body = undefined
     this.#have = 0
+    this.#options.memory?.give(body.length)
     this.#options.onHeld?.(-body.length)
     if (body.length === SLAB_BYTES && freeSlabs.length < MAX_FREE_SLABS) freeSlabs.push(body)
   }

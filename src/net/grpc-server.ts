@@ -11,7 +11,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
-import { DEFAULT_MAX_MESSAGE_BYTES } from './frames.ts'
+import { DEFAULT_MAX_MESSAGE_BYTES, type Memory } from './frames.ts'
 import { type Handler, newServerStats, type ServerStats } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
@@ -27,6 +27,8 @@ export interface GrpcServerOptions {
   tls?: ServerTls | undefined
   /** Longest received message; default 4 MiB. */
   maxMessageBytes?: number | undefined
+  /** Charged with messages that are being assembled. */
+  memory?: Memory | undefined
   /** Pings faster than this end the connection, as in grpc-go: default 5 min, not without streams. */
   keepalive?: { minPingIntervalMs?: number | undefined; permitWithoutStream?: boolean | undefined } | undefined
   limits?:
@@ -197,6 +199,7 @@ function sharedBySessions(
     stats,
     methods: new Map(Object.entries(options.methods)),
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    memory: options.memory,
     readBytesPerTurn: options.readBytesPerTurn ?? 256 * 1024,
     gzip: options.gzip ?? true,
     sessionWindowBytes: options.windows?.sessionBytes ?? 8_000_000,

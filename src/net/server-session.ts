@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Clock } from '../runtime/clock.ts'
-import { noDecompressor } from './frames.ts'
+import { type Memory, noDecompressor } from './frames.ts'
 import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
 import type { LogSeries } from './log-series.ts'
 import { ServerCall } from './server-call.ts'
@@ -13,6 +13,7 @@ export interface SessionShared {
   readonly stats: ServerStats
   readonly methods: ReadonlyMap<string, Handler>
   readonly maxMessageBytes: number
+  readonly memory: Memory | undefined
   readonly readBytesPerTurn: number
   readonly gzip: boolean
   readonly sessionWindowBytes: number

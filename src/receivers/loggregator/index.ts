@@ -42,6 +42,7 @@ export default defineReceiver({
       endpoint: config.endpoint,
       tls: serverTlsFrom(config.tls, host),
       maxMessageBytes: config.max_message_size,
+      memory: host.budget,
       keepalive: {
         minPingIntervalMs: config.keepalive.min_ping_interval,
         permitWithoutStream: config.keepalive.permit_without_stream,
