@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   encodeEnvelopeBatch,
   encodeOtlpLogs,
@@ -25,7 +25,7 @@ const nanos = 1_257_894_000_120_000_000n
 const stamp = /^ {3}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d[+-]\d{4} /
 
 /** An exporter that prints into `text()`; `stall` makes the reader fall behind, `drain` lets it catch up. */
-function printing(written: Partial<DebugConfig> = {}) {
+function printing(written: Partial<DebugConfig> = {}, isTTY = false) {
   const clock = new ManualClock()
   const ledger = new Ledger()
   const shared = { log: silentLog, clock, metrics: new Metrics(), ledger, budget: new Budget('service') }
@@ -48,7 +48,8 @@ function printing(written: Partial<DebugConfig> = {}) {
       else done()
     },
   })
-  const exporter = newDebugExporter(debug.config.parse(written) as DebugConfig, host, stream)
+  const output = Object.assign(stream, { isTTY })
+  const exporter = newDebugExporter(debug.config.parse(written) as DebugConfig, host, output)
   const account = ledger.accounts[0]!
   return {
     clock,
@@ -151,6 +152,19 @@ describe('in the columns of cf', () => {
     consume('envelopes', encodeEnvelopeBatch([log('x'), log('y')] as never))
     expect(lines()[0]).toMatch(/ 2 envelopes, \d+ bytes$/)
   })
+})
+
+test.each([
+  ['on a terminal', true, undefined, '\x1b[31mERR oh no\x1b[0m'],
+  ['on a terminal with NO_COLOR', true, '1', ' ERR oh no'],
+  ['in a file', false, undefined, ' ERR oh no'],
+])('colours %s', (_name, isTTY, noColor, expected) => {
+  vi.stubEnv('NO_COLOR', noColor)
+  const { consume, lines } = printing({}, isTTY)
+  vi.unstubAllEnvs()
+  consume('envelopes', encodeEnvelopeBatch([log('oh no', { type: 1 })] as never))
+  expect(lines()[0]).toContain(expected)
+  expect(lines()[0]!.includes('\x1b')).toBe(isTTY && !noColor)
 })
 
 test('nothing that an application logs reaches the terminal as a command', () => {

@@ -8,6 +8,7 @@ import { type DebugRecord, newRecord } from './record.ts'
 
 /** The first `most` records of a batch of any format, as they are shown. */
 export function readBatch(batch: Batch, most: number): DebugRecord[] {
+  if (most <= 0) return []
   const index = batch.index()
   const { buffer } = batch
   const records: DebugRecord[] = []
