@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { sendDatagrams } from '../../../test/support/client.ts'
 import { decodeV1List, encodeV1, type Message } from '../../../test/support/decode.ts'
 import { type ReceiverRun, runReceiver } from '../../../test/support/receiver.ts'
+import { loadConfig } from '../../config/load.ts'
 import dropsonde from './index.ts'
 
 const run = (written: Record<string, unknown> = {}) =>
@@ -134,4 +135,12 @@ describe('dropsonde receiver', () => {
     await expect(run({ endpoint: address }).start()).rejects.toThrow(`${address} is in use`)
     await receiver.stop()
   })
+})
+
+test('sample.yaml loads', () => {
+  const file = new URL('./sample.yaml', import.meta.url).pathname
+  const { value, problems } = loadConfig([file], { set: [], env: {} })
+  expect(problems).toEqual([])
+  for (const written of Object.values(value.receivers as object))
+    expect(() => dropsonde.config.parse(written)).not.toThrow()
 })

@@ -9,6 +9,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { decodeOtlpMetrics, type Message } from '../../../test/support/decode.ts'
 import { type DecodedEnvelope, decodeEnvelopes } from '../../../test/support/decode-envelopes.ts'
 import { type ReceiverRun, runReceiver } from '../../../test/support/receiver.ts'
+import { loadConfig } from '../../config/load.ts'
 import type { Format } from '../../plugin.ts'
 import { issue, newAuthority } from '../../runtime/certs.ts'
 import prometheus from './index.ts'
@@ -658,4 +659,12 @@ test('one page serves both formats', async () => {
 
 test('the receiver may be stopped before it starts', async () => {
   await running({}).stop()
+})
+
+test('sample.yaml loads', () => {
+  const file = new URL('./sample.yaml', import.meta.url).pathname
+  const { value, problems } = loadConfig([file], { set: [], env: {} })
+  expect(problems).toEqual([])
+  for (const written of Object.values(value.receivers as object))
+    expect(() => prometheus.config.parse(written)).not.toThrow()
 })

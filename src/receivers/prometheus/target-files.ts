@@ -88,22 +88,29 @@ class Values {
 
   constructor(file: string, text: string) {
     this.file = file
-    const document = [...parseAllDocuments(text, { schema: 'failsafe' })][0]
-    const [wrong] = document?.errors ?? []
-    if (wrong) throw new Error(`unmarshal: ${file}: ${wrong.message.split('\n')[0]}`)
-    if (document) {
-      visit(document, {
-        Pair: (_, { key, value }) => {
-          if (isScalar(key) && isScalar(value) && value.type === 'PLAIN') this.plain.add(String(key.value))
-        },
-        Scalar: (_, node) => {
-          if (node.type === 'PLAIN' && nulls.has(String(node.value))) node.value = null
-        },
-      })
+    let root: unknown
+    try {
+      root = this.parse(text)
+    } catch (error) {
+      throw new Error(`unmarshal: ${file}: ${(error as Error).message.split('\n')[0]}`, { cause: error })
     }
-    const root: unknown = document?.toJS() ?? {}
     if (!isMap(root)) throw new Error(`unmarshal: ${file}: expected a map of settings such as "port: 9100"`)
     this.root = root
+  }
+
+  private parse(text: string): unknown {
+    const document = [...parseAllDocuments(text, { schema: 'failsafe' })][0]
+    if (!document) return {}
+    if (document.errors[0]) throw document.errors[0]
+    visit(document, {
+      Pair: (_, { key, value }) => {
+        if (isScalar(key) && isScalar(value) && value.type === 'PLAIN') this.plain.add(String(key.value))
+      },
+      Scalar: (_, node) => {
+        if (node.type === 'PLAIN' && nulls.has(String(node.value))) node.value = null
+      },
+    })
+    return document.toJS() ?? {}
   }
 
   text(key: string, whenAbsent: string): string {

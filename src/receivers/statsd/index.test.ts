@@ -4,6 +4,7 @@ import { sendDatagrams } from '../../../test/support/client.ts'
 import { decodeOtlpMetrics, type Message } from '../../../test/support/decode.ts'
 import { type DecodedEnvelope, decodeEnvelopes } from '../../../test/support/decode-envelopes.ts'
 import { type ReceiverRun, type ReceiverRunOptions, runReceiver } from '../../../test/support/receiver.ts'
+import { loadConfig } from '../../config/load.ts'
 import statsd from './index.ts'
 
 type Started = { receiver: ReceiverRun; address: string }
@@ -307,4 +308,12 @@ describe('statsd receiver that aggregates', () => {
     await expect(aggregating(mapping([1, 1]))).rejects.toThrow('explicit buckets must ascend: 1 follows 1')
     await expect(aggregating(mapping([1], '('))).rejects.toThrow('matcher_pattern "("')
   })
+})
+
+test('sample.yaml loads', () => {
+  const file = new URL('./sample.yaml', import.meta.url).pathname
+  const { value, problems } = loadConfig([file], { set: [], env: {} })
+  expect(problems).toEqual([])
+  for (const written of Object.values(value.receivers as object))
+    expect(() => statsd.config.parse(written)).not.toThrow()
 })

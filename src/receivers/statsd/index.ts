@@ -1,3 +1,4 @@
+import type { Endpoint } from '../../config/fields.ts'
 import { formatAddress } from '../../net/address.ts'
 import { newUdpListener } from '../../net/udp.ts'
 import { watchKernelDrops } from '../../net/udp-drops.ts'
@@ -24,6 +25,10 @@ const boundTo = ({ host, port }: { host: string; port: number }) => ({
   port,
 })
 
+/** The original calls the loopback by its name. */
+const shown = ({ host, port, text }: Endpoint) =>
+  boundTo({ host, port }).host === '127.0.0.1' ? `localhost:${port}` : text
+
 function newStatsdReceiver(config: StatsdConfig, host: Host, intakes: Intakes): Component {
   const { clock, log } = host
   const isInjector = config.mode === 'injector'
@@ -41,7 +46,7 @@ function newStatsdReceiver(config: StatsdConfig, host: Host, intakes: Intakes): 
   const drops = watchKernelDrops(listener, clock, (n) => host.dropped('socket_overflow', n))
   return {
     async start() {
-      if (isInjector) log.line(`Listening for statsd on hostport ${config.endpoint.text}`)
+      if (isInjector) log.line(`Listening for statsd on hostport ${shown(config.endpoint)}`)
       const address = formatAddress(await listener.start())
       datagrams.start()
       drops.start()
