@@ -13,7 +13,7 @@ export default defineConfig({
     projects: [
       project('unit', ['src/**/*.test.ts', 'plugins/**/*.test.ts', 'test/repository/**/*.test.ts'], 20_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 30_000),
-      project('roles', ['test/roles/**/*.test.ts'], 60_000),
+      project('roles', ['test/roles/**/*.test.ts', 'test/cli/**/*.test.ts'], 60_000),
       project('interop', ['test/interop/**/*.test.ts'], 120_000),
       project('reliability', ['test/reliability/**/*.test.ts'], 120_000),
     ],

@@ -12,7 +12,6 @@ Exit codes:
 /** Runs the command line. Nothing below this layer ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = newProgram()
-  program.exitOverride()
   try {
     await program.parseAsync([...argv])
   } catch (error) {
@@ -21,7 +20,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 function newProgram(): Command {
-  const program = new Command('tailrace')
+  // Before the subcommands, which inherit it: a wrong command line ends with our exit code.
+  const program = new Command('tailrace').exitOverride()
   program
     .description('Loggregator and OpenTelemetry in one agent: receivers, processors, exporters over one engine.')
     .version(`tailrace ${version()}`, '-V, --version')

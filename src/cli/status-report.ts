@@ -9,15 +9,49 @@ export function statusReport({ ledger, metrics, budget }: Shared): string {
   const lines = [
     `tailrace, process ${process.pid}, up ${Math.round(process.uptime())} s, CPU ${((user + system) / 1e6).toFixed(2)} s`,
     `memory: ${mebibytes(rss)} resident, ${mebibytes(heapUsed)} heap, ${mebibytes(external)} buffers, ${mebibytes(budget.used)} in queues`,
+    `event loop: busy ${percent(eventLoopShare())} since the last report; open: ${openResources()}`,
     '',
+    'records, by what became of them:',
     ...ledgerLines(ledger.accounts),
     '',
+    'counters and gauges:',
   ]
   for (const family of metrics.families()) {
     for (const { labels, value } of family.series) lines.push(`  ${family.name}${labelText(labels)} ${value}`)
   }
   return `${lines.join('\n')}\n`
 }
+
+let before = performance.eventLoopUtilization()
+
+/** Share of the time in which the event loop was busy since this was asked last, from 0 to 1. */
+function eventLoopShare(): number {
+  const now = performance.eventLoopUtilization()
+  const { utilization } = performance.eventLoopUtilization(now, before)
+  before = now
+  return utilization
+}
+
+/** Names that Node gives to what keeps it running, and ours. */
+const resourceNames: Readonly<Record<string, string>> = {
+  TCPServerWrap: 'TCP listeners',
+  TCPSocketWrap: 'TCP connections',
+  UDPWrap: 'UDP sockets',
+  PipeWrap: 'pipes',
+}
+
+/** `2 TCP listeners, 5 TCP connections`. */
+function openResources(): string {
+  const active = process.getActiveResourcesInfo()
+  const counts = Object.entries(resourceNames).map(([name, ours]) => ({
+    ours,
+    n: active.filter((a) => a === name).length,
+  }))
+  const open = counts.filter(({ n }) => n > 0).map(({ ours, n }) => `${n} ${ours}`)
+  return open.length > 0 ? open.join(', ') : 'nothing'
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
 /** The books, a line per account: what came in, what became of it, and every loss by its reason. */
 export function ledgerLines(accounts: readonly Account[]): string[] {

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readGuide } from './guide.ts'
-import { root, runTailrace } from './process.ts'
+import { readGuide } from '../repository/guide.ts'
+import { root, runTailrace } from '../repository/process.ts'
 
 const node = join(root, 'node_modules', '.bin')
 const env = { ...process.env, NO_COLOR: '1', PATH: `${node}:${process.env.PATH}` }

@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runTailrace, tailrace } from '../repository/process.ts'
+
+let dir: string
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tailrace-cli-'))
+})
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Runs a command to its end. */
+async function ended(...args: string[]) {
+  const run = runTailrace(args)
+  return { code: await run.done, out: run.stdout(), err: run.stderr() }
+}
+
+const save = (name: string, text: string): string => {
+  const path = join(dir, name)
+  writeFileSync(path, text)
+  return path
+}
+
+test('--help lists every command and the exit codes', async () => {
+  const { code, out } = await ended('--help')
+  expect(code).toBe(0)
+  for (const command of ['run', 'check', 'components', 'schema', 'certs', 'send', 'version'])
+    expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+  for (const exit of ['0 ', '1 ', '2 ', '78 ']) expect(out).toContain(`\n  ${exit}`)
+})
+
+test('version and --version say the same', async () => {
+  const first = await ended('version')
+  expect(first.out).toMatch(/^tailrace \d+\.\d+\.\d+\n$/)
+  expect((await ended('--version')).out).toBe(first.out)
+})
+
+test('runs with an empty environment, from any folder, through a link', async () => {
+  const link = join(dir, 'tailrace')
+  symlinkSync(tailrace, link)
+  const { out } = await ended('version')
+  expect(execFileSync(link, ['version'], { cwd: dir, env: {} }).toString()).toBe(out)
+})
+
+test('components lists the catalogue by kind', async () => {
+  const { code, out } = await ended('components')
+  expect(code).toBe(0)
+  for (const line of [/^receivers$/m, /^ {2}statsd +Listens/m, /^exporters$/m, /^ {2}debug +Prints/m])
+    expect(out).toMatch(line)
+})
+
+test('components NAME shows every option with type, default and description', async () => {
+  const { code, out } = await ended('components', 'statsd')
+  expect(code).toBe(0)
+  expect(out).toMatch(/^receiver statsd \(beta\)$/m)
+  expect(out).toMatch(/^ {4}endpoint \(.*default localhost:8125\)$/m)
+  expect((await ended('components', 'receiver/statsd')).out).toBe(out)
+  expect((await ended('components', 'debug')).out).toMatch(/delivery: none; order: kept; lost by a kill/)
+})
+
+test('components suggests the nearest name', async () => {
+  const { code, err } = await ended('components', 'statds')
+  expect(code).toBe(1)
+  expect(err).toContain('did you mean "statsd"?')
+})
+
+test('schema prints a JSON Schema with every component', async () => {
+  const { code, out } = await ended('schema')
+  expect(code).toBe(0)
+  const schema = JSON.parse(out)
+  expect(schema.$schema).toContain('json-schema.org')
+  const receivers = Object.keys(schema.properties.receivers.patternProperties)
+  expect(receivers.some((pattern) => new RegExp(pattern).test('statsd/second'))).toBe(true)
+})
+
+test('certs writes a CA and certificates that openssl verifies', async () => {
+  const certs = join(dir, 'certs')
+  const { code, out } = await ended('certs', certs, '--days', '2')
+  expect(code).toBe(0)
+  expect(out).toContain(certs)
+  const names = readdirSync(certs).filter((name) => name.endsWith('.crt') && name !== 'ca.crt')
+  expect(names.length).toBeGreaterThan(5)
+  let version = ''
+  try {
+    version = execFileSync('openssl', ['version']).toString()
+  } catch {
+    console.warn('no openssl here: the certificates were not verified by a second program')
+  }
+  if (version === '') return
+  const files = names.map((name) => join(certs, name))
+  expect(() => execFileSync('openssl', ['verify', '-CAfile', join(certs, 'ca.crt'), ...files])).not.toThrow()
+})
+
+test('certs refuses a number of days that is none', async () => {
+  const { code, err } = await ended('certs', join(dir, 'none'), '--days', 'x')
+  expect(code).toBe(2)
+  expect(err).toContain('--days takes a whole number')
+})
+
+const good = `receivers: {sample_app: {}}
+exporters: {debug: {}}
+service: {pipelines: {envelopes: {receivers: [sample_app], exporters: [debug]}}}
+`
+
+test('check says that a configuration is valid', async () => {
+  expect(await ended('check', save('good.yaml', good))).toEqual({
+    code: 0,
+    out: 'the configuration is valid\n',
+    err: '',
+  })
+})
+
+test('check lists all problems at once with their places and ends with 78; run does the same', async () => {
+  const file = save('bad.yaml', good.replace('sample_app: {}', 'sample_ap: {}, statsd: {endpoint: 8125}'))
+  const { code, out, err } = await ended('check', file)
+  expect([code, out]).toEqual([78, ''])
+  expect(err).toContain(`${file}:1:`)
+  expect(err).toContain('TR_CONFIG_COMPONENT')
+  expect(err).toContain('write "127.0.0.1:8125"')
+  expect(err).toMatch(/^\d problems$/m)
+  expect((await ended('run', file)).code).toBe(78)
+})
+
+test('check merges files and settings in order', async () => {
+  const file = save('good.yaml', good)
+  expect((await ended('check', file, '--set', 'receivers.sample_app.interval=1x')).code).toBe(78)
+  const other = save('other.yaml', 'receivers: {sample_app: {interval: 5s}}\n')
+  expect((await ended('check', file, '--config', other)).code).toBe(0)
+})
+
+test.each([[['frobnicate']], [['run', '--frob']], [['send', 'log']]])('%j is a wrong command line: 2', async (args) => {
+  const { code, err } = await ended(...args)
+  expect(code).toBe(2)
+  expect(err).toContain('tailrace --help lists the commands')
+})
+
+test('send says when nobody is there', async () => {
+  const { code, err } = await ended('send', 'log', 'hi', '--to', '127.0.0.1:1')
+  expect(code).toBe(1)
+  expect(err).toContain('could not send to 127.0.0.1:1')
+  expect((await ended('send', 'gauge', 'cpu', 'much')).code).toBe(2)
+})

@@ -1,0 +1,71 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeCertificates } from '../../src/cli/certs.ts'
+import { root, runTailrace } from '../repository/process.ts'
+
+/** npm packages that every start needs. Anything else must be named by the configuration. */
+const always = ['commander', 'yaml', 'zod']
+
+/** What single roles may load beside that. */
+const more: Readonly<Record<string, readonly string[]>> = {}
+
+let dir: string
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tailrace-modules-'))
+  writeCertificates(join(dir, 'certs'), 1)
+})
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Every variable of a role: ports are free ones, files are there, peers are nowhere. */
+function environment(file: string): Record<string, string> {
+  const text = readFileSync(join(root, 'config', file), 'utf8')
+  const names = [...text.matchAll(/\$\{env:(\w+)(:[?-])?/g)].map(([, name, rule]) => ({ name: name!, rule }))
+  const pairs = names.flatMap(({ name, rule }): [string, string][] => {
+    if (/PORT$/.test(name)) return [[name, '0']]
+    if (/ADDR$/.test(name)) return [[name, '127.0.0.1:1']]
+    if (name === 'TAILRACE_DEMO') return [[name, join(dir, 'demo')]]
+    if (rule !== ':?') return []
+    if (/CA(_|$)/.test(name)) return [[name, join(dir, 'certs', 'ca.crt')]]
+    if (/CERT/.test(name)) return [[name, join(dir, 'certs', 'metron.crt')]]
+    return [[name, /KEY/.test(name) ? join(dir, 'certs', 'metron.key') : 'x']]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** Modules that a role has loaded by the time it runs and has ended. */
+async function modulesOf(file: string): Promise<string[]> {
+  const list = join(dir, `${file}.modules`)
+  const hook = join(import.meta.dirname, 'list-modules.mjs')
+  const env = { ...process.env, ...environment(file), TAILRACE_MODULES: list, NODE_OPTIONS: `--import ${hook}` }
+  const agent = runTailrace(['run', join('config', file)], { env })
+  await agent.until(/ready: everything is running/)
+  expect(await agent.end()).toBe(0)
+  return readFileSync(list, 'utf8').split('\n')
+}
+
+const packageOf = (url: string) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
+const componentOf = (url: string) =>
+  /\/(?:src\/(?:receivers|processors|exporters|connectors|extensions)|plugins)\/([^/]+)\/index\.ts$/.exec(url)?.[1]
+
+test.each(readdirSync(join(root, 'config')))('%s loads what it names and nothing else', async (file) => {
+  const urls = await modulesOf(file)
+  const packages = new Set(urls.map(packageOf).filter((name) => name !== undefined))
+  expect([...packages].toSorted()).toEqual([...always, ...(more[file] ?? [])].toSorted())
+  const text = readFileSync(join(root, 'config', file), 'utf8')
+  const loaded = urls.map(componentOf).filter((name) => name !== undefined)
+  expect(loaded.filter((name) => !new RegExp(`^  ${name.replaceAll('-', '_')}(/.*)?:`, 'm').test(text))).toEqual([])
+  expect(loaded.length).toBeGreaterThan(1)
+  expect(urls.filter((url) => /inspector|sqlite|\.test\.ts|test-kit/.test(url))).toEqual([])
+})
+
+test('a version is printed without loading the engine', async () => {
+  const list = join(dir, 'version.modules')
+  const hook = join(import.meta.dirname, 'list-modules.mjs')
+  const env = { ...process.env, TAILRACE_MODULES: list, NODE_OPTIONS: `--import ${hook}` }
+  expect(await runTailrace(['version'], { env }).done).toBe(0)
+  const urls = readFileSync(list, 'utf8').split('\n')
+  expect(urls.map(packageOf).filter((name) => name && name !== 'commander')).toEqual([])
+  expect(urls.filter((url) => url.includes('/src/')).length).toBeLessThan(10)
+})
