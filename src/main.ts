@@ -1,3 +1,5 @@
-import { main } from './cli/program.ts'
+// Without a handler this signal would open a debugger port. (Node's flag against that blocks the signal altogether.)
+process.on('SIGUSR1', () => {})
 
+const { main } = await import('./cli/program.ts')
 await main(process.argv)

@@ -29,6 +29,8 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   if (starting) log.line(starting)
   const stopped = whenAskedToStop()
   const unwatch = watchProcess(log, shared)
+  // Timers of components keep nothing alive, and neither does a handler of signals: something must, to the very end.
+  const alive = setInterval(() => {}, 2 ** 30)
   let graph: Graph | undefined
   try {
     graph = buildGraph(await prepared(plan, log), shared)
@@ -36,6 +38,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   } catch (error) {
     log.error((error as Error).message)
     await graph?.stop(AbortSignal.timeout(0))
+    clearInterval(alive)
     unwatch()
     return ExitCode.failed
   }
@@ -45,6 +48,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   await graph.stop(AbortSignal.timeout(plan.shutdownTimeoutMs))
   if (stopping) log.line(stopping)
   await closeTelemetry()
+  clearInterval(alive)
   unwatch()
   return ExitCode.ok
 }
@@ -77,14 +81,11 @@ const echoMs = 500
 /** Resolves with the name of the first signal that asks for an end. A second one ends the process at once. */
 function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {
-    // Timers of components keep nothing alive, and neither does a handler of signals: something must.
-    const alive = setInterval(() => {}, 2 ** 30)
     let asked: number | undefined
     const onSignal = (signal: NodeJS.Signals) => {
       const now = systemClock.monotonic()
       if (asked !== undefined && now - asked > echoMs) process.exit(ExitCode.failed)
       asked ??= now
-      clearInterval(alive)
       resolve(signal)
     }
     process.on('SIGTERM', onSignal)
