@@ -53,7 +53,7 @@ async function loadPlugins(loaded: LoadedConfig, files: readonly string[], catal
     const location = loaded.at(at)
     try {
       // Relative to the file that names it; a bare name is an installed package.
-      const base = dirname(resolve(files.includes(location.file) ? location.file : '.'))
+      const base = files.includes(location.file) ? dirname(resolve(location.file)) : process.cwd()
       const target = /^[./]/.test(path) ? pathToFileURL(resolve(base, path)).href : path
       for (const spec of specsOf(await import(target))) catalogue.add(spec)
     } catch (error) {
