@@ -117,14 +117,15 @@ class GraphBuilder {
       const formats = this.sinkFormats(id)
       const consumer = this.connectors.get(id)?.consumer ?? this.exporters.get(id)!
       if (formats.includes(pipeline.format)) direct.push(consumer)
-      else if (formats.length > 0) converted.push({ consumer, takes: () => this.exporters.get(id)?.takes ?? formats })
+      else if (formats.length > 0)
+        converted.push({ consumer, formats, takes: () => this.exporters.get(id)?.takes ?? formats })
     }
     const node = converted.length > 0 ? [this.converter(pipeline.format, converted, pipeline.id)] : []
     return fanOut([...direct, ...node])
   }
 
   private converter(from: Format, takers: readonly Taker[], pipeline: string): Consumer {
-    const formats = new Set(takers.flatMap((taker) => taker.takes()))
+    const formats = new Set(takers.flatMap((taker) => taker.formats))
     const converter = findConverter(from, [...formats])!
     const account = this.shared.ledger.open('processor', `${from} to ${converter.to.join(', ')}`, { pipeline })
     return new ConverterNode(converter, account, takers, () => this.shared.clock.now())
@@ -187,7 +188,8 @@ class GraphBuilder {
     heads: Map<string, Consumer>,
   ): { format: Format; consumer: Consumer } {
     const format = makes.find((from) => findConverter(from, [pipeline.format]))!
-    const taker = { consumer: heads.get(pipeline.id)!, takes: () => [pipeline.format] }
+    const formats = [pipeline.format]
+    const taker = { consumer: heads.get(pipeline.id)!, formats, takes: () => formats }
     return { format, consumer: this.converter(format, [taker], pipeline.id) }
   }
 

@@ -184,7 +184,7 @@ describe('null, absent and defaults', () => {
     expectTypeOf<Config['tags']>().toEqualTypeOf<Record<string, string>>()
     expectTypeOf<Config['names']>().toEqualTypeOf<string[]>()
     expectTypeOf<NonNullable<Config['grpc']>['endpoint']>().toEqualTypeOf<f.Endpoint>()
-    expectTypeOf<NonNullable<Config['tls']>['min_version']>().toEqualTypeOf<'1.0' | '1.1' | '1.2' | '1.3'>()
+    expectTypeOf<NonNullable<Config['tls']>['min_version']>().toEqualTypeOf<'1.2' | '1.3'>()
   })
 
   test('JSON Schema has defaults as they are written, units and docs', () => {

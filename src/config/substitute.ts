@@ -130,10 +130,16 @@ function variable(
   }
   const content = Object.hasOwn(from.env, given) ? from.env[given] : undefined
   const source = `env:${given}`
-  if (content !== undefined && !(required && content === '') && (content !== '' || !from.emptyIsUnset)) return { ...yamlText(content, spot), source }
+  if (content !== undefined && !(required && content === '') && (content !== '' || !from.emptyIsUnset))
+    return { ...yamlText(content, spot), source }
   if (fallback !== undefined) return { ...yamlText(nestedText(fallback, spot, from, depth), spot), source }
   if (required) {
-    from.report('TR_CONFIG_REQUIRED', spot, `the environment variable ${given} must be set`, `set ${given} to a value that is not empty`)
+    from.report(
+      'TR_CONFIG_REQUIRED',
+      spot,
+      `the environment variable ${given} must be set`,
+      `set ${given} to a value that is not empty`,
+    )
     return undefined
   }
   if (from.emptyIsUnset) return undefined

@@ -310,7 +310,7 @@ service:
         did you mean "statsd"?
 
       config/a.yaml:8:28  receivers.otlp.protocols.grpc.tls.min_version  TR_CONFIG_TYPE
-        expected one of "1.0", "1.1", "1.2", "1.3", got the number 1.2
+        expected one of "1.2", "1.3", got the number 1.2
         8 |         tls: {min_version: 1.2, cert: /x}
           |                            ^^^
         write "1.2"

@@ -7,6 +7,9 @@ import type { Converter } from './converters.ts'
 /** One taker of a converter's output, and what it takes right now. */
 export interface Taker {
   readonly consumer: Consumer
+  /** Formats it may take. */
+  readonly formats: readonly Format[]
+  /** Formats it takes right now. */
   takes(): readonly Format[]
 }
 

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { issue, newAuthority } from '../runtime/certs.ts'
@@ -338,4 +338,17 @@ test('an elliptic key works where TLS 1.3 is spoken', async () => {
   writeFileSync(files.key, ec.key)
   const pair = await pairOf({ methods, tls: serverTls(files) }, { tls: clientTls(files), serverName: 'metron' })
   expect((await ask(pair)).toString()).toBe('metron')
+})
+
+test('certificates may stand inline as PEM', async () => {
+  const vault = newVault()
+  const files = vault.files('inline')
+  const read = (path: string) => readFileSync(path, 'utf8')
+  const inline = { ca: read(files.ca), cert: read(files.cert), key: read(files.key) }
+  const pair = await newPair(
+    { methods: { '/t/echo': unary((message) => Buffer.from(message)) }, tls: serverTls({ inline }) },
+    { tls: clientTls({ inline }), serverName: 'metron' },
+  )
+  expect((await pair.client.unary('/t/echo', Buffer.from('hi'))).toString()).toBe('hi')
+  await pair.stop()
 })

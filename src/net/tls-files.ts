@@ -6,6 +6,8 @@ export interface TlsFiles {
   ca?: string | undefined
   cert?: string | undefined
   key?: string | undefined
+  /** PEM texts that stand in the place of files. */
+  inline?: Omit<TlsFiles, 'inline'> | undefined
 }
 
 export interface TlsMaterial {
@@ -16,10 +18,30 @@ export interface TlsMaterial {
 
 /** Reads and checks the files; throws an Error in the wording of the original agents. */
 export function loadTlsFiles(files: TlsFiles, now: number): TlsMaterial {
-  const pair = files.cert && files.key ? loadPair(files.cert, files.key, now) : undefined
-  if (!pair && (files.cert || files.key))
-    throw new Error(`failed to load keypair: a certificate needs its key; set both files (${files.cert ?? files.key})`)
-  return { ca: files.ca ? loadAuthorities(files.ca) : undefined, cert: pair?.cert, key: pair?.key }
+  const { inline = {} } = files
+  const cert = source(files.cert, inline.cert, 'cert_pem', 'failed to load keypair')
+  const key = source(files.key, inline.key, 'key_pem', 'failed to load keypair')
+  const ca = source(files.ca, inline.ca, 'ca_pem', `failed to read certificate(s) at path ${JSON.stringify(files.ca)}`)
+  if (!cert !== !key)
+    throw new Error(`failed to load keypair: a certificate needs its key; set both (${(cert ?? key)?.name})`)
+  if (cert && key) checkPair(cert, now)
+  return { ca: ca && authorities(ca), cert: cert?.text, key: key?.text }
+}
+
+/** PEM text and what messages call it: its path, or the setting it stands in. */
+interface Source {
+  readonly name: string
+  readonly text: string
+}
+
+function source(
+  path: string | undefined,
+  text: string | undefined,
+  setting: string,
+  failure: string,
+): Source | undefined {
+  if (path) return { name: path, text: readText(path, failure) }
+  return text ? { name: setting, text } : undefined
 }
 
 /** What identifies the present state of the files; changes when one is replaced or written. */
@@ -35,9 +57,8 @@ function fileVersion(path: string): string {
 const BLOCK = /-----BEGIN ([^-\r\n]+)-----\r?\n([\s\S]*?)-----END \1-----/g
 
 /** Every PEM block must be a CERTIFICATE without headers, and there must be one at least. */
-function loadAuthorities(path: string): string[] {
-  const text = readText(path, `failed to read certificate(s) at path ${JSON.stringify(path)}`)
-  const authorities: string[] = []
+function authorities({ name: path, text }: Source): string[] {
+  const found: string[] = []
   for (const [block, type, body] of text.matchAll(BLOCK)) {
     if (type !== 'CERTIFICATE')
       throw new Error(`unexpected PEM block type ${JSON.stringify(type)} in file ${JSON.stringify(path)}`)
@@ -47,18 +68,17 @@ function loadAuthorities(path: string): string[] {
     } catch (error) {
       throw new Error(`failed to parse certificate in file ${JSON.stringify(path)}: ${(error as Error).message}`)
     }
-    authorities.push(block)
+    found.push(block)
   }
-  if (authorities.length === 0) throw new Error(`no valid certificates read from file ${JSON.stringify(path)}`)
-  return authorities
+  if (found.length === 0) throw new Error(`no valid certificates read from file ${JSON.stringify(path)}`)
+  return found
 }
 
-function loadPair(certPath: string, keyPath: string, now: number): { cert: string; key: string } {
-  const cert = readText(certPath, 'failed to load keypair')
-  const key = readText(keyPath, 'failed to load keypair')
+/** The own certificate must be valid now. */
+function checkPair({ name: certPath, text }: Source, now: number): void {
   let own: X509Certificate
   try {
-    own = new X509Certificate(cert)
+    own = new X509Certificate(text)
   } catch (error) {
     throw new Error(`failed to load keypair: no certificate in ${certPath}: ${(error as Error).message}`)
   }
@@ -69,7 +89,6 @@ function loadPair(certPath: string, keyPath: string, now: number): { cert: strin
     throw new Error(`failed to load keypair: certificate has expired: ${certPath} was valid until ${date(to)}`)
   if (now < from)
     throw new Error(`failed to load keypair: certificate is not yet valid: ${certPath} is valid from ${date(from)}`)
-  return { cert, key }
 }
 
 function readText(path: string, failure: string): string {

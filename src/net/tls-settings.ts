@@ -7,6 +7,10 @@ export interface TlsSettings {
   ca_file?: string | undefined
   cert_file?: string | undefined
   key_file?: string | undefined
+  ca_pem?: string | undefined
+  cert_pem?: string | undefined
+  key_pem?: { reveal(): string } | undefined
+  include_system_ca_certs_pool?: boolean | undefined
   min_version?: string | undefined
   max_version?: string | undefined
   cipher_suites?: readonly string[] | undefined
@@ -25,15 +29,17 @@ interface Use {
 /** TLS of a listening port; undefined without a block. Throws in the wording of the original agents. */
 export function serverTlsFrom(settings: TlsSettings | undefined, use: Use): ServerTls | undefined {
   if (!settings) return undefined
-  const { client_ca_file, cert_file, key_file } = settings
-  return serverTls({ ca: client_ca_file, cert: cert_file, key: key_file }, options(settings, use))
+  const { client_ca_file, cert_file, key_file, cert_pem, key_pem } = settings
+  const inline = { cert: cert_pem, key: key_pem?.reveal() }
+  return serverTls({ ca: client_ca_file, cert: cert_file, key: key_file, inline }, options(settings, use))
 }
 
 /** TLS towards a peer; undefined without a block and with `insecure: true`. */
 export function clientTlsFrom(settings: TlsSettings | undefined, use: Use): ClientTls | undefined {
   if (!settings || settings.insecure) return undefined
-  const { ca_file, cert_file, key_file, insecure_skip_verify } = settings
-  const files = { ca: ca_file, cert: cert_file, key: key_file }
+  const { ca_file, cert_file, key_file, ca_pem, cert_pem, key_pem, insecure_skip_verify } = settings
+  const inline = { ca: ca_pem, cert: cert_pem, key: key_pem?.reveal() }
+  const files = { ca: ca_file, cert: cert_file, key: key_file, inline }
   return clientTls(files, { ...options(settings, use), insecureSkipVerify: insecure_skip_verify })
 }
 
@@ -42,6 +48,7 @@ function options(settings: TlsSettings, use: Use): TlsOptions {
   return {
     minVersion: settings.min_version === '1.3' ? '1.3' : '1.2',
     maxVersion: settings.max_version === '1.2' ? '1.2' : '1.3',
+    systemAuthorities: settings.include_system_ca_certs_pool,
     cipherSuites: suites && suites.length > 0 ? suites : undefined,
     reloadMs: reload_interval,
     log: use.log,

@@ -1,4 +1,4 @@
-import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { createSecureContext, getCACertificates, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 import { filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
@@ -15,6 +15,8 @@ export interface TlsOptions {
    * none left is an error. Default: the two suites of the profile.
    */
   cipherSuites?: readonly string[] | undefined
+  /** Trust the authorities of the system beside those of the files. */
+  systemAuthorities?: boolean | undefined
   /** Look at the files this often; default 10 s, 0 never. */
   reloadMs?: number | undefined
   log?: Log | undefined
@@ -66,7 +68,8 @@ export function cipherList(names: readonly string[] | undefined): string {
 
 /** TLS for a server. Throws when the files cannot be used (wording: docs/wire). */
 export function serverTls(files: TlsFiles, options: ServerTlsOptions = {}): ServerTls {
-  if (!files.cert || !files.key) throw new Error('failed to load keypair: a TLS server needs a certificate and its key')
+  if (!(files.cert || files.inline?.cert) || !(files.key || files.inline?.key))
+    throw new Error('failed to load keypair: a TLS server needs a certificate and its key')
   const context = newContext(files, options)
   const requireCert = options.requireClientCertificate ?? files.ca !== undefined
   return {
@@ -107,7 +110,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   let material = loadTlsFiles(files, clock.now())
 
   const build = (from: TlsMaterial): SecureContextOptions => ({
-    ...(from.ca && { ca: from.ca }),
+    ...(from.ca && { ca: options.systemAuthorities ? [...from.ca, ...getCACertificates('system')] : from.ca }),
     ...(from.cert && { cert: from.cert, key: from.key! }),
     minVersion: `TLSv${options.minVersion ?? '1.2'}` as SecureVersion,
     maxVersion: `TLSv${options.maxVersion ?? '1.3'}` as SecureVersion,

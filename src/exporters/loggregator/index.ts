@@ -58,10 +58,10 @@ export default defineExporter({
 
 function newLoggregatorExporter(config: ConfigOf<typeof fields>, host: Host): Exporter {
   const destinations: Queued[] = []
-  const nowhere = host.account()
   const all = fanOut(
     () => destinations,
     (records) => {
+      const nowhere = host.account()
       nowhere.received += records
       nowhere.drop('no_destination', records)
     },

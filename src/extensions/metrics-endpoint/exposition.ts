@@ -60,6 +60,7 @@ function grouped(readings: readonly Reading[], by: readonly string[]): { labels:
   const groups = new Map<string, { labels: [string, string][]; value: number }>()
   for (const { labels, value } of readings) {
     const kept = by.map((name): [string, string] => [name, labels[name] ?? ''])
+    if (kept.every(([, text]) => text === '')) continue
     const key = JSON.stringify(kept)
     const group = groups.get(key)
     if (group) group.value += value
