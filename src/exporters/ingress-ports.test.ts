@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { newLog } from '../runtime/log.ts'
-import { glob } from './glob.ts'
 import { readIngressPorts } from './ingress-ports.ts'
 
 let folder: string
@@ -80,30 +79,5 @@ describe('ingress port files', () => {
 
   test('do not exist for the empty pattern', () => {
     expect(readIngressPorts('', 'loggregator', log)).toEqual([])
-  })
-})
-
-describe('glob', () => {
-  test.each([
-    ['*', ['.hidden', 'a.yml', 'b.yml', 'sub']],
-    ['*.yml', ['a.yml', 'b.yml']],
-    ['?.yml', ['a.yml', 'b.yml']],
-    ['[ac].yml', ['a.yml']],
-    ['[^a].yml', ['b.yml']],
-    ['[a-b].yml', ['a.yml', 'b.yml']],
-    ['\\a.yml', ['a.yml']],
-    ['{a,b}.yml', []],
-    ['sub/*', ['sub/c.yml']],
-    ['**', ['.hidden', 'a.yml', 'b.yml', 'sub']],
-    ['missing/*', []],
-    ['a.yml/*', []],
-    ['a.yml', ['a.yml']],
-  ])('%s finds %j', (pattern, expected) => {
-    for (const name of ['a.yml', 'b.yml', '.hidden', 'sub/c.yml']) save(name, '')
-    expect(glob(`${folder}/${pattern}`)).toEqual(expected.map((name) => join(folder, name)))
-  })
-
-  test.each(['[', '[]', '[^]', '[a', 'a\\', '[a-]', '[-a]', '[b-a]'])('%s is malformed', (pattern) => {
-    expect(() => glob(`${folder}/${pattern}`)).toThrow('syntax error in pattern')
   })
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isMap, parseDocument, Scalar } from 'yaml'
 import type { Log } from '../plugin.ts'
-import { glob } from './glob.ts'
+import { glob } from '../runtime/glob.ts'
 
 /** Who reads a destination: files with `protocol: otelcol` are for the OTLP exporter, all others for Loggregator's. */
 export type IngressProtocol = 'otelcol' | 'loggregator'

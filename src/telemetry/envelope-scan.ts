@@ -1,6 +1,5 @@
-import { hasHighByte, isText, readSmall, skipValue, small } from './wire-walk.ts'
-
-export { isText } from './wire-walk.ts'
+import { isUtf8 } from '../wire/utf8.ts'
+import { hasHighByte, readSmall, skipValue, small } from './wire-walk.ts'
 
 /** What a v2 envelope holds; stands in the low bits of `info`. */
 export const Kind = { none: 0, log: 1, counter: 2, gauge: 3, timer: 4, event: 5 } as const
@@ -167,7 +166,7 @@ function scanMessage(buf: Uint8Array, start: number, end: number, shape: TextSha
     if ((tag & 7) !== 2 || field > 31) continue
     const bodyStart = pos - small.value
     if ((strings >>> field) & 1) {
-      if (checkText && !isText(buf, bodyStart, pos)) found |= EnvelopeFlag.badText
+      if (checkText && !isUtf8(buf, bodyStart, pos)) found |= EnvelopeFlag.badText
     } else if (field < messages.length && messages[field] !== undefined) {
       const inner = scanMessage(buf, bodyStart, pos, messages[field], checkText)
       if (inner === malformed) return malformed

@@ -1,6 +1,6 @@
 import { BackwardWriter, Reader } from '../wire/protobuf.ts'
+import { isUtf8 } from '../wire/utf8.ts'
 import { envelope, type TextShape } from './envelope-scan.ts'
-import { isText } from './wire-walk.ts'
 
 const writer = new BackwardWriter()
 
@@ -27,7 +27,7 @@ function rewrite(buf: Buffer, start: number, end: number, shape: TextShape): voi
     if (inner) {
       rewrite(buf, part.bodyStart, part.end, inner)
       writer.message(part.field, mark)
-    } else if (isString && !isText(buf, part.bodyStart, part.end)) {
+    } else if (isString && !isUtf8(buf, part.bodyStart, part.end)) {
       // The decoder puts U+FFFD where bytes are no text, one per maximal broken part (WHATWG Encoding, 4.1).
       writer.textField(part.field, buf.toString('utf8', part.bodyStart, part.end))
     } else writer.raw(buf, part.frame, part.end)

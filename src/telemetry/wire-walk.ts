@@ -53,36 +53,6 @@ export function skipValue(buf: Uint8Array, pos: number, end: number, wire: numbe
   return fixed < 0 || pos + fixed > end ? -1 : pos + fixed
 }
 
-/** Whether `[start, end)` is valid UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
-export function isText(buf: Uint8Array, start: number, end: number): boolean {
-  let pos = start
-  while (pos < end) {
-    const byte = buf[pos]!
-    if (byte < 0x80) {
-      pos++
-      continue
-    }
-    const size = utf8SequenceLength(buf, pos, end)
-    if (size === 0) return false
-    pos += size
-  }
-  return true
-}
-
-/** Bytes of the valid multi-byte sequence at `pos`, or 0. */
-function utf8SequenceLength(buf: Uint8Array, pos: number, end: number): number {
-  const first = buf[pos]!
-  const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
-  if (first < 0xc2 || first > 0xf4 || pos + size > end) return 0
-  const second = buf[pos + 1]!
-  if (first === 0xe0 && second < 0xa0) return 0
-  if (first === 0xed && second > 0x9f) return 0
-  if (first === 0xf0 && second < 0x90) return 0
-  if (first === 0xf4 && second > 0x8f) return 0
-  for (let i = 1; i < size; i++) if ((buf[pos + i]! & 0xc0) !== 0x80) return 0
-  return size
-}
-
 let wordsOf: ArrayBufferLike | undefined
 let words: Int32Array<ArrayBufferLike> = new Int32Array(0)
 

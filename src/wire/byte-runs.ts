@@ -17,7 +17,7 @@ export function sameBytes(a: Uint8Array, from: number, to: number, b: Uint8Array
 }
 
 /** Whether `text[start, end)` is the ASCII `word`. */
-export function isText(text: Uint8Array, start: number, end: number, word: string): boolean {
+export function isWord(text: Uint8Array, start: number, end: number, word: string): boolean {
   if (end - start !== word.length) return false
   for (let i = 0; i < word.length; i++) if (text[start + i] !== word.charCodeAt(i)) return false
   return true

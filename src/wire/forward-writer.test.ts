@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { copyBytes, hashBytes, isText, sameBytes } from './byte-runs.ts'
+import { copyBytes, hashBytes, isWord, sameBytes } from './byte-runs.ts'
 import { ForwardWriter } from './forward-writer.ts'
 import { Reader } from './protobuf.ts'
 
@@ -48,8 +48,8 @@ test('runs of bytes are compared, hashed and copied by their bytes alone', () =>
   expect(sameBytes(a, 2, 7, b, 0, 5)).toBe(true)
   expect(sameBytes(a, 2, 7, b, 0, 6)).toBe(false)
   expect(hashBytes(a, 2, 7)).toBe(hashBytes(b, 0, 5))
-  expect(isText(a, 2, 7, 'label')).toBe(true)
-  expect(isText(a, 2, 7, 'labels')).toBe(false)
+  expect(isWord(a, 2, 7, 'label')).toBe(true)
+  expect(isWord(a, 2, 7, 'labels')).toBe(false)
   const target = Buffer.alloc(60)
   expect(copyBytes(target, 1, b, 0, b.length)).toBe(1 + b.length)
   expect(target.subarray(1, 1 + b.length)).toEqual(b)

@@ -1,7 +1,7 @@
 import { int64Text, joinDouble, Reader } from '../protobuf.ts'
+import { textOf } from '../utf8.ts'
 import { entry, readEntry } from './map-entry.ts'
 import { shortestDecimal } from './numbers.ts'
-import { textOf } from './text.ts'
 
 /** Members of AnyValue (opentelemetry-proto, common/v1). */
 export const AnyKind = { none: 0, string: 1, bool: 2, int: 3, double: 4, array: 5, kvlist: 6, bytes: 7 } as const

@@ -1,8 +1,8 @@
 import { int64Text, Reader } from '../protobuf.ts'
+import { textOf } from '../utf8.ts'
 import { FieldView, fields } from './field-view.ts'
 import { entry, readEntry } from './map-entry.ts'
 import { TagFlag, TagTable } from './tag-table.ts'
-import { textOf } from './text.ts'
 
 /** Fields of Envelope that hold its message (loggregator-api, v2/envelope.proto). */
 export const MessageField = { none: 0, log: 4, counter: 5, gauge: 6, timer: 7, event: 10 } as const

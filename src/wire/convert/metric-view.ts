@@ -1,6 +1,7 @@
+import { isUtf8, textOf } from '../utf8.ts'
 import { FieldView } from './field-view.ts'
 import type { OtlpContext } from './otlp-context.ts'
-import { isText, textOf, writeText } from './text.ts'
+import { writeText } from './text.ts'
 
 /** Field numbers of a Metric's data (opentelemetry-proto, metrics/v1). */
 export const MetricKind = { gauge: 5, sum: 7, histogram: 9, exponential: 10, summary: 11 } as const
@@ -70,7 +71,7 @@ function writeName({ out, bytes, counts }: OtlpContext, suffix: Buffer): void {
   const end = metric.end(1)
   const mark = out.length
   out.raw(suffix)
-  if (isText(bytes, start, end)) out.raw(bytes, start, end)
+  if (isUtf8(bytes, start, end)) out.raw(bytes, start, end)
   else {
     out.text(textOf(bytes, start, end))
     counts.repaired++

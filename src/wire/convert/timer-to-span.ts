@@ -1,9 +1,9 @@
 import type { BackwardWriter } from '../protobuf.ts'
+import { isUtf8, textOf } from '../utf8.ts'
 import type { EnvelopeView } from './envelope-view.ts'
 import type { FieldView } from './field-view.ts'
 import { Key, spanEquals } from './known-keys.ts'
 import { writeAttributes } from './otlp-attributes.ts'
-import { isText, textOf } from './text.ts'
 import { urlPath } from './url-path.ts'
 import { hexDigit } from './uuid.ts'
 
@@ -49,7 +49,7 @@ function writeName(view: EnvelopeView, timer: FieldView, out: BackwardWriter): n
     const path = urlPath(text)
     if (path !== undefined) {
       const decoded = Buffer.from(path, 'latin1')
-      if (isText(decoded, 0, decoded.length)) {
+      if (isUtf8(decoded, 0, decoded.length)) {
         out.bytesField(5, decoded)
         return 0
       }

@@ -1,6 +1,6 @@
 import { BackwardWriter } from '../protobuf.ts'
+import { isUtf8, textOf } from '../utf8.ts'
 import { keyBytes } from './known-keys.ts'
-import { isText, textOf } from './text.ts'
 
 /** Writes tags of v2 envelopes, either to `tags` (field 9) or to `deprecated_tags` (field 3) as `{text}`; repairs UTF-8. */
 export class V2Tags {
@@ -34,11 +34,11 @@ export class V2Tags {
     valueStart: number,
     valueEnd: number,
   ): void {
-    if (!isText(keys, keyStart, keyEnd)) {
+    if (!isUtf8(keys, keyStart, keyEnd)) {
       const key = Buffer.from(textOf(keys, keyStart, keyEnd))
       this.repaired++
       this.add(key, 0, key.length, values, valueStart, valueEnd)
-    } else if (!isText(values, valueStart, valueEnd)) {
+    } else if (!isUtf8(values, valueStart, valueEnd)) {
       const value = Buffer.from(textOf(values, valueStart, valueEnd))
       this.repaired++
       this.add(keys, keyStart, keyEnd, value, 0, value.length)

@@ -1,6 +1,6 @@
 /** The parts of an OpenMetrics sample behind its name: labels, value, timestamp, exemplar. */
 
-import { isText } from '../byte-runs.ts'
+import { isWord } from '../byte-runs.ts'
 import { read, readFloat } from '../number-text.ts'
 import { Kind, type Page } from './page.ts'
 import { quoteByte } from './quote.ts'
@@ -83,7 +83,7 @@ export class OpenMetricsSample extends Scanner {
 
   private readExemplar(): boolean {
     const { page } = this
-    if (!isText(this.text, this.pos, Math.min(this.pos + 4, this.size), ' # {')) {
+    if (!isWord(this.text, this.pos, Math.min(this.pos + 4, this.size), ' # {')) {
       return this.fail(`unexpected ${quoteByte(this.peek())} behind the value`)
     }
     const isAllowed = this.kind === Kind.counter ? this.role === Role.value : this.role === Role.bucket

@@ -1,6 +1,6 @@
 /** OpenMetrics 1.0 text: one blank between tokens, families in one piece, `# EOF` at the end, whole page or nothing. */
 
-import { isText, sameBytes } from '../byte-runs.ts'
+import { isWord, sameBytes } from '../byte-runs.ts'
 import { GroupTable } from './groups.ts'
 import { NameTable } from './names.ts'
 import { OpenMetricsSample, Role } from './openmetrics-sample.ts'
@@ -47,7 +47,7 @@ export class OpenMetricsParser extends OpenMetricsSample {
       this.line++
       if (this.pos >= this.size) return this.noEnd()
       if (this.peek() === 0x23) {
-        if (isText(this.text, this.pos, this.lineEnd(), '# EOF')) return this.end()
+        if (isWord(this.text, this.pos, this.lineEnd(), '# EOF')) return this.end()
         if (!this.descriptor()) return false
       } else if (!this.sample()) return false
     }

@@ -1,5 +1,5 @@
 /** Data points of OTLP metrics, written last to first. */
-import { isText } from '../byte-runs.ts'
+import { isWord } from '../byte-runs.ts'
 import type { BackwardWriter } from '../protobuf.ts'
 import type { OtlpOptions } from './otlp-metrics.ts'
 import { Has, Kind, type Page } from './page.ts'
@@ -177,7 +177,7 @@ export class PointWriter {
   private traceField(label: number, name: string, field: number, digits: number): boolean {
     const { page, out } = this
     const id = page.labelName[label]!
-    if (!isText(page.text, page.labelNames.start[id]!, page.labelNames.end[id]!, name)) return false
+    if (!isWord(page.text, page.labelNames.start[id]!, page.labelNames.end[id]!, name)) return false
     const hex = page.string(page.labelStart[label]!, page.labelEnd[label]!)
     if (hex.length !== digits || /[^0-9a-fA-F]/.test(hex)) return false
     out.bytesField(field, Buffer.from(hex, 'hex'))

@@ -1,6 +1,6 @@
 /** What both text formats share: the place in the page, the error, names, label sets and quoted text. */
 import { isUtf8 } from 'node:buffer'
-import { isText } from '../byte-runs.ts'
+import { isWord } from '../byte-runs.ts'
 import { read, readFloat } from '../number-text.ts'
 import { Kind, type Page } from './page.ts'
 import { quoteByte, quoteBytes } from './quote.ts'
@@ -239,6 +239,6 @@ export class Scanner {
 
 /** Whether the label holds a histogram's bucket bound (`le`) or a summary's `quantile`. */
 export function isBoundLabel(text: Uint8Array, start: number, end: number, kind: Kind): boolean {
-  if (kind === Kind.histogram || kind === Kind.gaugeHistogram) return isText(text, start, end, 'le')
-  return kind === Kind.summary && isText(text, start, end, 'quantile')
+  if (kind === Kind.histogram || kind === Kind.gaugeHistogram) return isWord(text, start, end, 'le')
+  return kind === Kind.summary && isWord(text, start, end, 'quantile')
 }

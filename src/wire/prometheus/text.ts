@@ -2,7 +2,7 @@
  * Exposition text 0.0.4 as the Go text parser reads it (prometheus/common 0.70, legacy name validation): strict, with the
  * same messages, whole page or nothing.
  */
-import { isText } from '../byte-runs.ts'
+import { isWord } from '../byte-runs.ts'
 import { read, readFloat, readInteger } from '../number-text.ts'
 import { GroupTable } from './groups.ts'
 import { NameTable } from './names.ts'
@@ -56,8 +56,8 @@ export class TextParser extends Scanner {
     this.skipBlanks()
     const start = this.pos
     this.pos = this.wordEnd()
-    const isHelp = isText(this.text, start, this.pos, 'HELP')
-    if (this.peek() === LF || !(isHelp || isText(this.text, start, this.pos, 'TYPE'))) return this.skipLine()
+    const isHelp = isWord(this.text, start, this.pos, 'HELP')
+    if (this.peek() === LF || !(isHelp || isWord(this.text, start, this.pos, 'TYPE'))) return this.skipLine()
     this.skipBlanks()
     if (!this.metricName()) return false
     const byte = this.peek()
@@ -132,7 +132,7 @@ export class TextParser extends Scanner {
     this.nameRole[id] = Role.own
     for (const [suffix, role] of SUFFIXES) {
       const end = tokenEnd - suffix.length
-      if (end <= tokenStart || !isText(text, end, tokenEnd, suffix)) continue
+      if (end <= tokenStart || !isWord(text, end, tokenEnd, suffix)) continue
       const owner = this.names.find(text, tokenStart, end)
       if (owner < 0 || this.nameRole[owner] !== Role.own) continue
       const family = this.nameFamily[owner]!
@@ -200,7 +200,7 @@ export class TextParser extends Scanner {
     // Bare names are legacy names by the way they are read.
     const isQuoted = this.text[this.tokenEnd] === 0x22 || this.tokenStart > this.size
     if (isQuoted && !this.isLegacyName(1, 3)) return this.fail(`invalid label name ${this.token()}`)
-    if (!isText(this.text, this.tokenStart, this.tokenEnd, '__name__')) return true
+    if (!isWord(this.text, this.tokenStart, this.tokenEnd, '__name__')) return true
     return this.fail('label name "__name__" is reserved')
   }
 

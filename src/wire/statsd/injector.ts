@@ -1,7 +1,7 @@
 /** StatsD datagrams to loggregator.v2 gauge envelopes, with the running sums of the original StatsD injector. */
-import { isUtf8 } from 'node:buffer'
 import type { ForwardWriter } from '../forward-writer.ts'
 import { readFloat } from '../number-text.ts'
+import { isUtf8 } from '../utf8.ts'
 import { writeGaugeEnvelope } from './gauge-envelope.ts'
 import { InjectorLine, StatType } from './injector-line.ts'
 import { SeriesTable } from './series.ts'
@@ -71,7 +71,7 @@ export class Injector {
     const { line, pairs } = this
     let { originStart, dot, colon } = line
     let names = datagram
-    if (!isText(datagram, originStart, colon)) {
+    if (!isUtf8(datagram, originStart, colon)) {
       this.counts.repaired++
       names = Buffer.from(datagram.toString('utf8', originStart, colon))
       originStart = 0
@@ -94,12 +94,6 @@ export class Injector {
     else values[slot] = sign === 0x2d ? values[slot]! - value : values[slot]! + value
     return values[slot]!
   }
-}
-
-function isText(bytes: Buffer, start: number, end: number): boolean {
-  let bits = 0
-  for (let i = start; i < end; i++) bits |= bytes[i]!
-  return bits < 0x80 || isUtf8(bytes.subarray(start, end))
 }
 
 /** What the original prints for such a line. */

@@ -4,7 +4,7 @@
  *
  * Sources: statsd/statsd `stats.js`, DataDog `datagram_shell.md` up to protocol 1.6.
  */
-import { isText } from '../byte-runs.ts'
+import { isWord } from '../byte-runs.ts'
 import { read, readFloat } from '../number-text.ts'
 
 export const MetricType = { counter: 1, gauge: 2, timer: 3, histogram: 4, distribution: 5, set: 6 } as const
@@ -132,8 +132,8 @@ export class StatsdParser {
   }
 
   private isSpecial(start: number, stop: number): boolean {
-    if (stop - start >= 3 && isText(this.bytes, start, start + 3, '_e{')) this.counts.events++
-    else if (stop - start >= 4 && isText(this.bytes, start, start + 4, '_sc|')) this.counts.serviceChecks++
+    if (stop - start >= 3 && isWord(this.bytes, start, start + 3, '_e{')) this.counts.events++
+    else if (stop - start >= 4 && isWord(this.bytes, start, start + 4, '_sc|')) this.counts.serviceChecks++
     else return false
     return true
   }

@@ -1,5 +1,5 @@
 /** The tag list of one StatsD line, `a:b,c:d`, as spans; of equal keys the last one stays. */
-import { isText, sameBytes } from '../byte-runs.ts'
+import { isWord, sameBytes } from '../byte-runs.ts'
 
 const COLON = 0x3a
 const COMMA = 0x2c
@@ -41,7 +41,7 @@ export class TagPairs {
   }
 
   private add(bytes: Uint8Array, keyStart: number, keyEnd: number, valueEnd: number): void {
-    if (isText(bytes, keyStart, keyEnd, 'origin')) this.hasOrigin = true
+    if (isWord(bytes, keyStart, keyEnd, 'origin')) this.hasOrigin = true
     const at = this.count < MANY ? this.find(bytes, keyStart, keyEnd) : this.count
     if (at === this.count) this.count++
     if (at === this.keyStart.length) this.grow()
