@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import type { Budget } from '../../delivery/budget.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
 const unpack = promisify(gunzip)
@@ -32,7 +33,8 @@ const maxErrorText = 16 << 10
 
 type Headers = Record<string, string>
 
-export function newPageFetcher(target: ScrapeTarget): PageFetcher {
+/** Pages are charged to `budget` while they arrive. */
+export function newPageFetcher(target: ScrapeTarget, budget: Budget): PageFetcher {
   // One interval and a bit: the connection of the last scrape serves the next one.
   const idle = { keepAlive: true, maxFreeSockets: 1, timeout: Math.min(target.intervalMs + 1000, 0x7fffffff) }
   const agents = { http: new HttpAgent(idle), https: new HttpsAgent(idle) }
@@ -61,7 +63,7 @@ export function newPageFetcher(target: ScrapeTarget): PageFetcher {
       for (let hops = 0; ; hops++) {
         const response = await get(url, sent, signal)
         const location = response.headers.location
-        if (!redirects.has(response.statusCode!)) return await answer(response, target.maxBytes)
+        if (!redirects.has(response.statusCode!)) return await answer(response, target.maxBytes, budget)
         discard(response)
         if (location === undefined) throw new Error(`${response.statusCode} response missing Location header`)
         if (hops === maxRedirects) throw new Error(`stopped after ${maxRedirects} redirects`)
@@ -114,21 +116,27 @@ function identityError(name: string, certificate: PeerCertificate): Error | unde
   return new Error(`the certificate has no alternative names: it cannot be valid for ${JSON.stringify(name)}`)
 }
 
-async function answer(response: IncomingMessage, maxBytes: number): Promise<Fetched> {
-  const body = await readBody(response, maxBytes)
+async function answer(response: IncomingMessage, maxBytes: number, budget: Budget): Promise<Fetched> {
+  const body = await readBody(response, maxBytes, budget)
   if (response.statusCode !== 200) {
     throw new Error(`unexpected status code ${response.statusCode}: ${body.toString('utf8', 0, maxErrorText)}`)
   }
   return { body, contentType: response.headers['content-type'] ?? '' }
 }
 
-async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+async function readBody(response: IncomingMessage, maxBytes: number, budget: Budget): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      if (!budget.fits(chunk.length)) throw new Error('no room for the page in the memory budget')
+      budget.take(chunk.length)
+      size += chunk.length
+      if (size > maxBytes) throw tooLarge(maxBytes)
+      chunks.push(chunk)
+    }
+  } finally {
+    budget.give(size)
   }
   const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
   return response.headers['content-encoding'] === 'gzip' ? await unpacked(body, maxBytes) : body

@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { decodeOtlpMetrics, type Message } from '../../../test/support/decode.ts'
 import { type DecodedEnvelope, decodeEnvelopes } from '../../../test/support/decode-envelopes.ts'
+import { newFolder } from '../../../test/support/folder.ts'
 import { type ReceiverRun, runReceiver } from '../../../test/support/receiver.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { Format } from '../../plugin.ts'
@@ -18,22 +17,6 @@ const closers: (() => void)[] = []
 afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
-
-const folders: string[] = []
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
-
-/** A folder with these files in it: relative path to text. */
-function newFolder(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tailrace-prometheus-'))
-  folders.push(folder)
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true })
-    writeFileSync(join(folder, path), text)
-  }
-  return folder
-}
 
 /** A target: the port, and how many connections it has seen. */
 interface TestTarget {
@@ -62,8 +45,12 @@ async function serve(
   return { port: (server.address() as AddressInfo).port, sockets }
 }
 
-function running(written: Record<string, unknown>, formats: readonly Format[] = ['envelopes']): ReceiverRun {
-  const receiver = runReceiver(prometheus, { default_source_id: 'default-id', ...written }, { formats })
+function running(
+  written: Record<string, unknown>,
+  formats: readonly Format[] = ['envelopes'],
+  memory = 1 << 20,
+): ReceiverRun {
+  const receiver = runReceiver(prometheus, { default_source_id: 'default-id', ...written }, { formats, memory })
   closers.push(() => void receiver.stop())
   return receiver
 }
@@ -318,6 +305,17 @@ describe('a scrape that fails', () => {
     expect(packed.text).toBe(plain.text)
   })
 
+  test('when the memory budget has no room for the page, which is given back', async () => {
+    const { port } = await serve('a 1\n'.padStart(5000, '\n'))
+    const targets = [`127.0.0.1:${port}`]
+    const config = { scrape_configs: [{ job_name: 'app', static_configs: [{ targets }] }] }
+    const receiver = running({ config }, ['envelopes'], 4096)
+    await receiver.start()
+    interval(receiver, 60_000)
+    expect(await receiver.line('[id: app')).toContain('no room for the page in the memory budget')
+    expect(receiver.budget.used).toBe(0)
+  })
+
   test('when the answer breaks off or is no gzip', async () => {
     const cut = await failing((_, response) => {
       response.writeHead(200, { 'content-length': '100' })
@@ -412,20 +410,24 @@ describe('TLS', () => {
   const nameless = issue(authority, { commonName: 'app_metrics' })
   const client = issue(authority, { commonName: 'prom_scraper' })
   const stranger = issue(other, { commonName: 'stranger' })
-  const folder = newFolder({
-    'ca.crt': authority.cert,
-    'other.crt': other.cert,
-    'client.crt': client.cert,
-    'client.key': client.key,
-    'stranger.crt': stranger.cert,
-    'stranger.key': stranger.key,
-  })
-  const scraping = {
-    tls: { ca_file: `${folder}/ca.crt`, cert_file: `${folder}/client.crt`, key_file: `${folder}/client.key` },
+  const newCertificates = () => {
+    const folder = newFolder({
+      'ca.crt': authority.cert,
+      'other.crt': other.cert,
+      'client.crt': client.cert,
+      'client.key': client.key,
+      'stranger.crt': stranger.cert,
+      'stranger.key': stranger.key,
+    })
+    const scraping = {
+      tls: { ca_file: `${folder}/ca.crt`, cert_file: `${folder}/client.crt`, key_file: `${folder}/client.key` },
+    }
+    return { folder, scraping }
   }
   const targetFile = (port: number, more = '') => `port: ${port}\nsource_id: app\nscheme: https\n${more}`
 
   test('shows the own certificate and checks the name of the target', async () => {
+    const { scraping } = newCertificates()
     const { port } = await serve('a 1\n', { ...server, ca: authority.cert })
     const receiver = await withFiles([targetFile(port, 'server_name: app_metrics\n')], scraping)
     interval(receiver)
@@ -433,6 +435,7 @@ describe('TLS', () => {
   })
 
   test('refuses another name, a certificate without alternative names, and an unknown authority', async () => {
+    const { folder, scraping } = newCertificates()
     const named = await serve('a 1\n', server)
     const bare = await serve('a 1\n', nameless)
     const receiver = await withFiles(
@@ -454,6 +457,7 @@ describe('TLS', () => {
   })
 
   test('expects the address without server_name and without an own certificate', async () => {
+    const { scraping } = newCertificates()
     const { port } = await serve('a 1\n', ipServer)
     const receiver = await withFiles([targetFile(port)], { tls: { ca_file: scraping.tls.ca_file } })
     interval(receiver)
@@ -468,6 +472,7 @@ describe('TLS', () => {
   })
 
   test("uses a file's own certificate when it has both parts", async () => {
+    const { folder, scraping } = newCertificates()
     const { port } = await serve('a 1\n', { ...server, ca: other.cert })
     const own = `server_name: app_metrics\nclient_cert_path: ${folder}/stranger.crt\n`
     const receiver = await withFiles(
@@ -484,6 +489,7 @@ describe('TLS', () => {
   })
 
   test('switches a target off that would show a certificate to it knows not whom', async () => {
+    const { scraping } = newCertificates()
     const receiver = await withFiles([targetFile(1), 'port: 2\nsource_id: plain\n'], scraping)
     expect(receiver.lines.join('\n')).toContain('server_name is missing from mTLS scrape config (app)')
     expect(failures(receiver)).toBeUndefined()
@@ -491,6 +497,7 @@ describe('TLS', () => {
   })
 
   test('ends the start when files cannot be used', async () => {
+    const { folder } = newCertificates()
     const started = withFiles([targetFile(1, `server_name: x\nca_path: ${folder}/none\n`)])
     await expect(started).rejects.toThrow('failed to read certificate(s) at path')
   })

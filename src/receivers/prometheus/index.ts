@@ -26,6 +26,7 @@ function newPrometheusReceiver(config: PrometheusConfig, host: Host, intakes: In
   const use: ScraperUse = {
     clock,
     log,
+    budget: host.budget,
     envelopes: intakes.envelopes && newEnvelopeSink(intakes.envelopes),
     metrics: intakes.metrics && newMetricsSink(intakes.metrics),
   }

@@ -1,3 +1,4 @@
+import type { Budget } from '../../delivery/budget.ts'
 import type { Log } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Counter } from '../../runtime/metrics.ts'
@@ -14,6 +15,7 @@ import type { ScrapeTarget } from './scrape-target.ts'
 export interface ScraperUse {
   readonly clock: Clock
   readonly log: Log
+  readonly budget: Budget
   readonly envelopes: EnvelopeSink | undefined
   readonly metrics: MetricsSink | undefined
 }
@@ -32,7 +34,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
   const { clock, log } = use
   const writeEnvelopes = use.envelopes?.(target)
   const writeMetrics = use.metrics?.(target)
-  const fetcher = newPageFetcher(target)
+  const fetcher = newPageFetcher(target, use.budget)
   let failing = false
 
   const succeed = async (page: Page, timeMs: number, durationMs: number) => {
