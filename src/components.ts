@@ -22,7 +22,9 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     loggregator: () => import('./exporters/loggregator/index.ts'),
     otlp: () => import('./exporters/otlp/index.ts'),
   },
-  connector: {},
+  connector: {
+    forward: () => import('./connectors/forward/index.ts'),
+  },
   extension: {
     demo: () => import('./extensions/demo/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),

@@ -9,7 +9,7 @@ import { findConverter } from './engine/converters.ts'
 import { newHost, type Shared } from './engine/host.ts'
 import { ReceiverIntake } from './engine/intake.ts'
 import { Lifecycle } from './engine/lifecycle.ts'
-import { fanOut, Port, ProcessorNode } from './engine/nodes.ts'
+import { fanOut, Port, ProcessorNode, withBooks } from './engine/nodes.ts'
 import type { Instance, PipelinePlan, Plan } from './engine/plan.ts'
 import type {
   ComponentKind,
@@ -86,9 +86,10 @@ class GraphBuilder {
     const next = new Port()
     const account = this.shared.ledger.open('processor', id)
     const host = this.host(connector, { account })
-    const made = connector.spec.create({ config: connector.config, host, next })
+    const books = withBooks(account, next)
+    const made = connector.spec.create({ config: connector.config, host, next: books.next })
     this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
-    this.connectors.set(id, { consumer: new Port(made), next })
+    this.connectors.set(id, { consumer: new Port(books.around(made)), next })
   }
 
   /** The entry of a pipeline: its processors in a row, then everything its exporters need. */
@@ -137,12 +138,12 @@ class GraphBuilder {
 
   /** Where a connector's records go: the pipelines that name it as a receiver. */
   private connectorTarget(id: string, heads: Map<string, Consumer>): Consumer {
-    const { spec } = this.instance('connector', id) as Instance<ConnectorSpec>
+    const makes = makesOf(this.instance('connector', id))
     const fed = this.plan.pipelines.filter((pipeline) => pipeline.receivers.includes(id))
     return fanOut(
       fed.map((pipeline) => {
-        if (spec.makes.includes(pipeline.format)) return heads.get(pipeline.id)!
-        return this.convertedInto(spec.makes, pipeline, heads).consumer
+        if (makes.includes(pipeline.format)) return heads.get(pipeline.id)!
+        return this.convertedInto(makes, pipeline, heads).consumer
       }),
     )
   }

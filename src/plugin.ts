@@ -193,8 +193,9 @@ export interface DeliveryPromise {
 
 export interface ConnectorSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'connector'
-  takes: readonly Format[]
-  makes: readonly Format[]
+  takes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
+  makes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
+  /** What it hands to `next` counts as passed on, but for what it says it `made` just before. */
   create(use: { config: ConfigOf<S>; host: Host; next: Consumer }): Consumer & Partial<Component>
 }
 

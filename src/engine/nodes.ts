@@ -65,3 +65,23 @@ export class ProcessorNode implements Consumer {
     else for (const receipt of batch.receipts) receipt.settle('delivered')
   }
 }
+
+/** Both ends of a connector, with its books: what goes in is received, what comes out is passed on or was made. */
+export function withBooks(account: Account, next: Port): { next: Consumer; around(inner: Consumer): Consumer } {
+  let madeBefore = 0
+  return {
+    next: {
+      consume(batch) {
+        account.passed += batch.count - (account.made - madeBefore)
+        madeBefore = account.made
+        next.consume(batch)
+      },
+    },
+    around: (inner) => ({
+      consume(batch) {
+        account.received += batch.count
+        inner.consume(batch)
+      },
+    }),
+  }
+}
