@@ -33,12 +33,12 @@ export function newDatagrams(intake: Intake, host: Host): Datagrams {
       if (gate.malformed === malformedBefore) return
       host.dropped('malformed', 1)
       const held = gap.pass()
-      if (held >= 0) log.line(`eventUnmarshaller: ${reasonText(verdict)}${heldBack(held)}`)
+      if (held >= 0) log.line(`Error unmarshalling: eventUnmarshaller: ${reasonText(verdict)}${heldBack(held)}`)
     },
     flush: () => turn.flush(),
   }
 }
 
-/** As the original prints it: an envelope that parses and lacks its payload fails the validation. */
+/** The two lines of the original in one: an envelope that parses and lacks its payload fails the validation. */
 const reasonText = (verdict: V1Verdict) =>
   verdict === V1Verdict.invalid ? v1Reason(verdict) : `unmarshal error ${v1Reason(verdict)}`

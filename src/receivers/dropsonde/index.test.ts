@@ -63,7 +63,7 @@ describe('dropsonde receiver', () => {
 
   test('counts malformed datagrams and says so at most once in ten seconds', async () => {
     const { receiver, address } = await started()
-    const logged = () => receiver.lines.filter((line) => line.startsWith('eventUnmarshaller: '))
+    const logged = () => receiver.lines.filter((line) => line.startsWith('Error unmarshalling: '))
     await sendDatagrams(address, ['\xff', metric({ eventType: 3 }), '', metric()])
     await receiver.records(1)
     expect(receiver.account.dropped('malformed')).toBe(3)
@@ -72,8 +72,8 @@ describe('dropsonde receiver', () => {
     await sendDatagrams(address, [metric({ eventType: 8 })])
     await receiver.line('and 2 like it')
     expect(logged()).toEqual([
-      'eventUnmarshaller: unmarshal error proto: cannot parse invalid wire-format data',
-      'eventUnmarshaller: validation failed for message Error (and 2 like it since the last such line)',
+      'Error unmarshalling: eventUnmarshaller: unmarshal error proto: cannot parse invalid wire-format data',
+      'Error unmarshalling: eventUnmarshaller: validation failed for message Error (and 2 like it since the last such line)',
     ])
     await receiver.stop()
   })
