@@ -135,6 +135,26 @@ describe('the life cycle', () => {
     expect(graph.ready()).toBe(false)
   })
 
+  test('a component that never stops is left behind after the deadline', async () => {
+    const { exporter, receiver } = newWorld()
+    const hanging: AnySpec = {
+      ...exporter(['envelopes']),
+      create: () => ({
+        start: async () => {},
+        stop: () => new Promise(() => {}),
+        admissions: () => [],
+        consume: () => {},
+      }),
+    }
+    const { graph, lines } = build(
+      [of('r', receiver(['envelopes'])), of('x', hanging)],
+      [pipe('envelopes', ['r'], [], ['x'])],
+    )
+    await graph.start()
+    await graph.stop(AbortSignal.abort())
+    expect(lines.join('')).toContain('it did not come back in time')
+  })
+
   test('one that is not required is left out', async () => {
     const { receiver, exporter } = newWorld()
     const { graph, lines } = build(

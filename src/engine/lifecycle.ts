@@ -13,6 +13,18 @@ interface Member {
 /** Kinds in the order in which they start; they stop the other way round. */
 const startOrder: readonly ComponentKind[] = ['extension', 'exporter', 'processor', 'connector', 'receiver']
 
+/** What a component gets beyond the deadline for closing what is left. */
+const graceMs = 200
+
+/** Rejects a while after the deadline: a component that does not come back must not hold up the end of the process. */
+function overdue(deadline: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const late = () => setTimeout(() => reject(new Error('it did not come back in time')), graceMs).unref()
+    if (deadline.aborted) late()
+    else deadline.addEventListener('abort', late, { once: true })
+  })
+}
+
 /** Starts and stops the components of a graph, each kind in its turn. */
 export class Lifecycle {
   private readonly members: Member[] = []
@@ -72,7 +84,7 @@ export class Lifecycle {
 
   private async stopOne(member: Member, deadline: AbortSignal): Promise<void> {
     try {
-      await member.component.stop(deadline)
+      await Promise.race([member.component.stop(deadline), overdue(deadline)])
     } catch (error) {
       this.log.named(member.id).error('did not stop cleanly', { reason: String(error) })
     }
