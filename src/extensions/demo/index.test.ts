@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { Ledger } from '../../delivery/ledger.ts'
 import { type Configured, defineReceiver, endpoint, list, object, secret } from '../../plugin.ts'
+import { silentLog } from '../../runtime/log.ts'
 import { banner } from './banner.ts'
 import { ensureCertificates } from './certificates.ts'
 import { closingLedger } from './closing.ts'
+import demo from './index.ts'
 import { freePorts } from './ports.ts'
 
 const cleanup: (() => void)[] = []
@@ -30,6 +32,11 @@ test('certificates are made once, and again when they are about to expire', () =
   expect(statSync(join(dir, 'metron.key')).mode & 0o777).toBe(0o600)
   const [ca, server] = ['ca', 'metron'].map((name) => new X509Certificate(readFileSync(join(dir, `${name}.crt`))))
   expect(server!.checkIssued(ca!)).toBe(true)
+})
+
+test('a folder that cannot be written is named', async () => {
+  const prepare = demo.prepare!({ config: { dir: '/dev/null/demo', move_ports: false }, all: [], log: silentLog })
+  await expect(prepare).rejects.toThrow('no certificates can be written to /dev/null/demo')
 })
 
 const receiver = (transport: string) =>

@@ -23,7 +23,7 @@ export default defineExtension({
   summary: 'For trying: makes certificates, moves to free ports, says what to type, shows the ledger at the end.',
   config: fields,
   async prepare({ config, all, log }) {
-    if (ensureCertificates(config.dir)) log.info('made throw-away certificates', { dir: config.dir })
+    if (madeCertificates(config.dir)) log.info('made throw-away certificates', { dir: config.dir })
     if (!config.move_ports) return all
     const { all: free, listening } = await freePorts(all)
     for (const { id, address, instead } of listening) {
@@ -48,3 +48,12 @@ export default defineExtension({
     }
   },
 })
+
+function madeCertificates(dir: string): boolean {
+  try {
+    return ensureCertificates(dir)
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new Error(`no certificates can be written to ${dir} (${reason}): choose another folder`, { cause: error })
+  }
+}
