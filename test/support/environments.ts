@@ -73,3 +73,25 @@ export function loggregatorAgentEnv(router: string): Record<string, string> {
     ...metrics('loggregator_agent_metrics'),
   }
 }
+
+export interface VmOptions {
+  downstreams?: readonly Downstream[]
+  /** `host:port` of Doppler. */
+  router: string
+  /** Target files of the scraper. */
+  globs?: string
+}
+
+export function vmEnv({ downstreams = [], router, globs = '' }: VmOptions): Record<string, string> {
+  const pages = ['FORWARDER_AGENT', 'LOGGREGATOR_AGENT', 'UDP_FORWARDER', 'PROM_SCRAPER']
+  return {
+    ...forwarderEnv(downstreams),
+    UDP_PORT: '0',
+    STATSD_HOST: '127.0.0.1',
+    STATSD_PORT: '0',
+    ROUTER_ADDR: router,
+    DEFAULT_SOURCE_ID: 'default-source',
+    CONFIG_GLOBS: globs,
+    ...Object.fromEntries(pages.map((page) => [`${page}_METRICS_PORT`, '0'])),
+  }
+}
