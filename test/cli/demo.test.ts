@@ -1,9 +1,26 @@
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { root, runTailrace } from '../repository/process.ts'
+
+/** Ports of its own, so that no other test or demo on this machine is in the way. */
+async function freePorts(n: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: n },
+      () =>
+        new Promise<Server>((resolve) => {
+          const server = createServer().listen(0, '127.0.0.1', () => resolve(server))
+        }),
+    ),
+  )
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
 
 /** The address that the banner shows for a component. */
 const addressOf = (banner: string, id: string) =>
@@ -12,12 +29,19 @@ const addressOf = (banner: string, id: string) =>
 test('the demo takes what its banner says to send, twice at a time, and its ledger adds up', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'tailrace-demo-'))
   const env = { ...process.env, TAILRACE_DEMO: dir, NO_COLOR: '1' }
-  const first = runTailrace(['run', 'config/demo.yaml'], { env })
+  const [grpc, udp, statsd, metrics] = await freePorts(4)
+  const places = {
+    'receivers.loggregator': grpc,
+    'receivers.dropsonde': udp,
+    'receivers.statsd': statsd,
+    'extensions.metrics_endpoint': metrics,
+  }
+  const set = Object.entries(places).flatMap(([key, port]) => ['--set', `${key}.endpoint=127.0.0.1:${port}`])
+  const first = runTailrace(['run', 'config/demo.yaml', ...set], { env })
   await first.until(/Ctrl-C ends it/)
-  // The first one, or whatever else runs here, has the usual ports now.
-  const second = runTailrace(['run', 'config/demo.yaml'], { env })
+  const second = runTailrace(['run', 'config/demo.yaml', ...set], { env })
   await second.until(/Ctrl-C ends it/)
-  expect(second.stderr()).toMatch(/127\.0\.0\.1:3458 is taken by another process: loggregator listens on/)
+  expect(second.stderr()).toContain(`127.0.0.1:${grpc} is taken by another process: loggregator listens on`)
 
   const banner = second.stderr()
   const to = addressOf(banner, 'loggregator')
