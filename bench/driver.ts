@@ -6,7 +6,7 @@ import { pinned } from './pinned.ts'
 /** The load process, seen from the one that conducts the bench. */
 export interface Driver {
   ask(request: Request): Promise<unknown>
-  step(step: StepSpec): Promise<StepResult & { scrapes: number }>
+  step(step: StepSpec): Promise<StepResult>
   end(): void
 }
 
@@ -28,7 +28,7 @@ export function startDriver(): Driver {
     })
   return {
     ask,
-    step: async (step) => (await ask({ do: 'step', step })) as StepResult & { scrapes: number },
+    step: async (step) => (await ask({ do: 'step', step })) as StepResult,
     end: () => void (child.connected && child.disconnect()),
   }
 }

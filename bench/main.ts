@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME...] [-- --quick] [-- --list] [-- --save FILE] [-- --base FILE]`: what each role costs, as a
+ * `npm run bench [-- NAME...] [-- --quick] [-- --realtime] [-- --list] [-- --save FILE] [-- --base FILE]`: what each role costs, as a
  * real process with real certificates under load from another process. NAME picks rows by a part of their name;
  * `idle` and `micro` pick those parts. How to read it: docs/performance.md.
  */
@@ -17,6 +17,7 @@ const { values: options, positionals: picks } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
+    realtime: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     save: { type: 'string' },
     base: { type: 'string', default: 'bench/baseline.json' },

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { writeCertificates } from '../src/cli/certs.ts'
 import { calibrate } from './calibration.ts'
 import type { LoadSpec } from './driver/loads.ts'
+import type { StepResult } from './driver/step.ts'
 import type { Driver } from './driver.ts'
-import { memoryOf } from './proc.ts'
+import { machineTicks, memoryOf } from './proc.ts'
 import { type RoleProcess, startRole } from './role-process.ts'
 import { configOf, type RoleName, type RoleSetup, roles } from './roles.ts'
 import type { Row } from './rows.ts'
@@ -13,6 +14,8 @@ import type { Row } from './rows.ts'
 /** What one row came to. `cpu`: microseconds per record; times in milliseconds, memory in MiB. */
 export interface Figures {
   calibration: number
+  /** Share of the machine's time that its host gave to others meanwhile: above some per cent no figure is worth much. */
+  stolen: number
   cpu: number
   perSecond: number
   rss: number
@@ -39,6 +42,8 @@ export interface Bench {
   end(): void
 }
 
+/** Slow rows are measured on a process that has seen as much as one that has run for a while. */
+const warmRate = 20_000
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 export function newBench(driver: Driver): Bench {
@@ -75,15 +80,19 @@ export function newBench(driver: Driver): Bench {
         const address = setup.listens ? process.find(setup.listens) : ''
         await driver.ask({ do: 'load', load: { ...row.load, address } as LoadSpec, files })
         const before = calibrate()
+        const ticks = machineTicks()
         const step = await driver.step({
           pid: process.pid,
           rate: row.rate,
-          warmMs: quick ? 1500 : 4000,
+          warmRate: row.rate > 0 ? Math.max(row.rate, warmRate) : row.rate,
+          warmMs: quick ? 2000 : 5000,
           ms: (row.seconds ?? 4) * (quick ? 500 : 1000),
           latency: row.latency ?? false,
           ...(row.stall && { stall: { sink: row.stall, ms: (row.seconds ?? 4) * (quick ? 500 : 1000) } }),
         })
-        return figures(row, setup, step, Math.round((before + calibrate()) / 2))
+        const after = machineTicks()
+        const stolen = (after.stolen - ticks.stolen) / (after.all - ticks.all)
+        return figures(row, setup, step, { calibration: Math.round((before + calibrate()) / 2), stolen })
       } finally {
         await stop(process)
       }
@@ -104,8 +113,13 @@ export function newBench(driver: Driver): Bench {
   }
 }
 
-function figures(row: Row, setup: RoleSetup, step: Awaited<ReturnType<Driver['step']>>, calibration: number): Figures {
-  const sent = setup.page ? step.scrapes * setup.page : step.sent
+function figures(
+  row: Row,
+  setup: RoleSetup,
+  step: StepResult,
+  machine: Pick<Figures, 'calibration' | 'stolen'>,
+): Figures {
+  const sent = setup.page !== undefined ? step.fetched * setup.page : step.sent
   const lost: Record<string, number> = {}
   for (const { name, records } of step.sinks) {
     const missing = 1 - records / (sent * (row.factor?.[name] ?? 1))
@@ -114,7 +128,7 @@ function figures(row: Row, setup: RoleSetup, step: Awaited<ReturnType<Driver['st
   // Of several destinations the otlp one is the slow one: that is the one asked about where it exists.
   const timed = step.sinks.find(({ name }) => name === 'otlp') ?? step.sinks[0]!
   return {
-    calibration,
+    ...machine,
     cpu: step.cpuMicros / sent,
     perSecond: sent / step.seconds,
     rss: step.rss,

@@ -18,3 +18,9 @@ export function memoryOf(pid: number): Memory {
   const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
   return { rss: mib('VmRSS'), private: mib('RssAnon') }
 }
+
+/** Ticks of all CPUs since the machine started, and those of them in which it was ready to run but its host ran others. */
+export function machineTicks(): { all: number; stolen: number } {
+  const ticks = readFileSync('/proc/stat', 'latin1').split('\n')[0]!.trim().split(/\s+/).slice(1).map(Number)
+  return { all: ticks.reduce((sum, each) => sum + each, 0), stolen: ticks[7] ?? 0 }
+}

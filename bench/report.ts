@@ -9,8 +9,17 @@ export interface Baseline {
   idle: Record<string, Standing>
 }
 
-const columns = ['µs CPU/record', 'goal', 'calibration', 'records/s', 'RSS (private, most)', 'p50 / p99 ms', 'lost']
-const widths = [13, 10, 11, 9, 19, 14, 4]
+const columns = [
+  'µs CPU/record',
+  'goal',
+  'calibration',
+  'stolen',
+  'records/s',
+  'RSS (private, most)',
+  'p50 / p99 ms',
+  'lost',
+]
+const widths = [13, 10, 11, 6, 9, 19, 14, 4]
 const nameWidth = 40
 
 const line = (name: string, cells: readonly string[]) =>
@@ -19,11 +28,12 @@ const line = (name: string, cells: readonly string[]) =>
 export const rowTitle: string = `\n${line('row', columns)}  against base`
 
 export function rowLine(row: Row, figures: Figures, base: Figures | undefined): string {
-  const { cpu, calibration, perSecond, rss, rssPrivate, rssMost, driverPercent, p50, p99, lost } = figures
+  const { cpu, calibration, stolen, perSecond, rss, rssPrivate, rssMost, driverPercent, p50, p99, lost } = figures
   const cells = [
     cpu.toFixed(2),
     goalText(row),
     `${calibration} ms`,
+    `${(stolen * 100).toFixed(0)} %`,
     Math.round(perSecond).toString(),
     `${rss.toFixed(0)} (${rssPrivate.toFixed(0)}, ${rssMost.toFixed(0)})`,
     p50 === undefined ? '' : `${p50.toFixed(2)} / ${p99!.toFixed(1)}`,

@@ -16,16 +16,20 @@ export interface RoleProcess {
   stop(): Promise<void>
 }
 
-/** Starts `bin/tailrace run FILE` on CPU 0 with exactly these variables; resolves when it is ready. */
+/**
+ * Starts `bin/tailrace run FILE` on CPU 0 with exactly these variables (and NODE_OPTIONS from
+ * ROLE_NODE_OPTIONS, for profiles); resolves when it is ready.
+ */
 export async function startRole(file: string, env: Record<string, string>): Promise<RoleProcess> {
   const [command, args] = pinned(0, 'bin/tailrace', ['run', file])
   const began = performance.now()
   const child = spawn(command, args, {
     cwd: root,
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_OPTIONS: process.env.ROLE_NODE_OPTIONS ?? '', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  process.once('exit', () => child.kill('SIGKILL'))
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   const lines: string[] = []
   const ended = once(child, 'exit')
   const readyMs = await new Promise<number>((resolve, reject) => {
@@ -49,6 +53,7 @@ export async function startRole(file: string, env: Record<string, string>): Prom
     async stop() {
       child.kill('SIGTERM')
       await ended
+      process.off('exit', kill)
     },
   }
 }

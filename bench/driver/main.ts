@@ -30,11 +30,8 @@ async function answer(request: Request): Promise<unknown> {
       load?.close()
       load = await openLoad(request.load, request.files)
       return undefined
-    case 'step': {
-      const hits = page?.hits() ?? 0
-      const result = await runStep(load!, sinks, request.step)
-      return { ...result, scrapes: (page?.hits() ?? 0) - hits }
-    }
+    case 'step':
+      return runStep(load!, sinks, request.step, () => page?.hits() ?? 0)
     case 'close':
       load?.close()
       page?.close()

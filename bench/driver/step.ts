@@ -7,6 +7,8 @@ export interface StepSpec {
   pid: number
   /** Records a second; 0: as fast as the peer takes them. */
   rate: number
+  /** Load before the measured time: at this rate for so long, then for a second as measured. */
+  warmRate: number
   warmMs: number
   ms: number
   latency: boolean
@@ -24,6 +26,8 @@ export interface SinkResult {
 
 export interface StepResult {
   sent: number
+  /** Pages that the role fetched. */
+  fetched: number
   seconds: number
   /** User and system time of the process under test from the start of the measured time until everything had arrived. */
   cpuMicros: number
@@ -45,9 +49,17 @@ const parking = new Int32Array(new SharedArrayBuffer(4))
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-export async function runStep(load: Load, sinks: readonly Sink[], spec: StepSpec): Promise<StepResult> {
-  await pump(load, spec.rate, spec.warmMs, spec.latency)
+/** `fetched`: how often the role has fetched a page so far. */
+export async function runStep(
+  load: Load,
+  sinks: readonly Sink[],
+  spec: StepSpec,
+  fetched: () => number,
+): Promise<StepResult> {
+  await pump(load, spec.warmRate, spec.warmMs, false)
+  await pump(load, spec.rate, 1000, false)
   await settled(sinks)
+  const fetchedBefore = fetched()
   const before = sinks.map(({ records, messages }) => ({ records, messages }))
   for (const sink of sinks) {
     sink.latencies.length = 0
@@ -71,6 +83,7 @@ export async function runStep(load: Load, sinks: readonly Sink[], spec: StepSpec
   const memory = memoryOf(spec.pid)
   return {
     sent,
+    fetched: fetched() - fetchedBefore,
     seconds,
     cpuMicros: cpuMicros(spec.pid) - cpu,
     rss: memory.rss,
@@ -85,7 +98,7 @@ export async function runStep(load: Load, sinks: readonly Sink[], spec: StepSpec
   }
 }
 
-/** Sends in steps of a quarter of a millisecond; answers how many records went. */
+/** Sends in steps of a quarter of a millisecond, finer for latency; answers how many records went. */
 async function pump(load: Load, rate: number, ms: number, stamped: boolean): Promise<number> {
   const began = performance.now()
   let units = 0
@@ -102,7 +115,7 @@ async function pump(load: Load, rate: number, ms: number, stamped: boolean): Pro
       last = now
       for (; owed >= 1; owed--) if (load.send(units, stamped)) units++
       // Holds the thread for less than a timer could, without spending its time.
-      Atomics.wait(parking, 0, 0, 0.25)
+      Atomics.wait(parking, 0, 0, stamped ? 0.05 : 0.25)
     } else while (load.send(units, stamped)) units++
     await turn()
   }

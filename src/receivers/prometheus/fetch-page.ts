@@ -1,10 +1,11 @@
-import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Budget } from '../../delivery/budget.ts'
+import { Agent as HttpAgent, request as requestHttp } from '../../net/node-http.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
 const unpack = promisify(gunzip)
