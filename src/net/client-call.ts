@@ -202,7 +202,8 @@ export class ClientCall {
 
   /** Ends the call from this side. */
   #stop(status: GrpcError): void {
-    if (this.#over || this.#peerSaid) return
+    // What the peer has said stands, unless a reader that pauses would never come to it.
+    if (this.#over || (this.#peerSaid && !this.#paused)) return
     this.#status ??= status
     this.#reader.close()
     this.#withdraw?.()

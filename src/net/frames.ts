@@ -94,6 +94,11 @@ export class FrameReader {
     return this.#rest !== undefined
   }
 
+  /** True from `pause` to `resume`. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
   /** Takes the next chunk of the stream. Throws GrpcError: RESOURCE_EXHAUSTED, INTERNAL, UNIMPLEMENTED; then the stream is lost. */
   push(chunk: Buffer): void {
     this.#rest = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk

@@ -240,6 +240,42 @@ describe('client stream', () => {
     expect(await end).toBeUndefined()
   })
 
+  test('a handler that takes one message at a time pushes back too: what resume lets through last may pause again', async () => {
+    let call: Call | undefined
+    let messages = 0
+    const { client } = await pairOf({
+      '/s/Collect': clientStream((opened) => {
+        call = opened
+        return {
+          message() {
+            messages++
+            opened.pause()
+          },
+        }
+      }),
+    })
+    const stream = client.clientStream('/s/Collect')
+    stream.write(['a', 'b'].map((text) => frameMessage(Buffer.from(text))))
+    await until(() => messages === 1)
+    call!.resume()
+    await until(() => messages === 2)
+    let handedOn = 0
+    const framed = frameMessage(Buffer.alloc(100_000))
+    const next = () => {
+      if (handedOn === 40) return
+      stream.write(framed, (error) => {
+        if (error) return
+        handedOn++
+        next()
+      })
+    }
+    next()
+    await until(() => handedOn >= 5)
+    await quiet(() => handedOn)
+    expect(handedOn).toBeLessThan(25)
+    expect(messages).toBe(2)
+  })
+
   test('a paused handler pushes back: the writer waits, memory stays within the window', async () => {
     let call: Call | undefined
     let messages = 0
@@ -342,6 +378,32 @@ describe('server stream', () => {
     expect(refused).toBeGreaterThan(0)
     await until(() => over.length === 1)
     expect(over).toEqual([undefined])
+  })
+
+  test('a paused reader can cancel when the writer has ended already', async () => {
+    const { client } = await pairOf({
+      '/s/Feed': serverStream((_message, stream) => {
+        for (let i = 0; i < 10; i++) stream.write(frameMessage(Buffer.alloc(20_000)))
+        stream.end()
+      }),
+    })
+    const over = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<GrpcError | undefined>()
+    let got = 0
+    const call = client.serverStream('/s/Feed', Buffer.alloc(0), {
+      message: () => {
+        got++
+        call.pause()
+        over.resolve()
+      },
+      end: ended.resolve,
+    })
+    await over.promise
+    // The answer to a later call comes behind the end of this one.
+    await failure(client.unary('/s/Nope', Buffer.alloc(0)))
+    call.cancel()
+    expect((await ended.promise)?.code).toBe(GrpcCode.cancelled)
+    expect(got).toBe(1)
   })
 
   test('cancel reaches the writer', async () => {

@@ -91,7 +91,8 @@ export class ServerCall implements Call, ServerStream {
   resume(): void {
     if ((this.#holds & HOLD_HANDLER) === 0) return
     this.#read(() => this.#reader.resume())
-    if (!this.#reader.waiting) this.letGo(HOLD_HANDLER)
+    // The last message that was held back may have paused again.
+    if (!this.#reader.paused) this.letGo(HOLD_HANDLER)
     if (this.#clientEnded) this.#readEnded()
   }
 
