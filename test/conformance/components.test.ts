@@ -15,10 +15,25 @@ import type {
   ProcessorSpec,
   ReceiverSpec,
 } from '../../src/plugin.ts'
-import { Receipt } from '../../src/telemetry/receipt.ts'
-import { encodeEnvelopeBatch, encodeOtlpLogs, encodeOtlpMetrics, encodeOtlpTraces, encodeV1, frameRecords } from '../support/decode.ts'
 import { Batch as BatchOf } from '../../src/telemetry/batch.ts'
-import { expectSampleLoads, expectUnknownKeyNamed, formatsOf, newTestHost, settingsOf, type Subject, subjects } from './kit.ts'
+import { Receipt } from '../../src/telemetry/receipt.ts'
+import {
+  encodeEnvelopeBatch,
+  encodeOtlpLogs,
+  encodeOtlpMetrics,
+  encodeOtlpTraces,
+  encodeV1,
+  frameRecords,
+} from '../support/decode.ts'
+import {
+  expectSampleLoads,
+  expectUnknownKeyNamed,
+  formatsOf,
+  newTestHost,
+  type Subject,
+  settingsOf,
+  subjects,
+} from './kit.ts'
 
 // What every component of the catalogue keeps, by kind. A new component is covered by being in the catalogue.
 
@@ -34,15 +49,28 @@ const samples: Record<Format, Buffer> = {
     encodeV1({ origin: 'o', eventType: 7, timestamp: at, counterEvent: { name: 'c', delta: 2n } }),
     encodeV1({ origin: 'o', eventType: 6, timestamp: at, valueMetric: { name: 'v', value: 1, unit: 'u' } }),
   ]),
-  logs: encodeOtlpLogs({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: at, body: { stringValue: 'text' }, attributes }] }] }] }),
+  logs: encodeOtlpLogs({
+    resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: at, body: { stringValue: 'text' }, attributes }] }] }],
+  }),
   metrics: encodeOtlpMetrics({
-    resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 1, attributes }] } }] }] }],
+    resourceMetrics: [
+      {
+        scopeMetrics: [
+          { metrics: [{ name: 'm', gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 1, attributes }] } }] },
+        ],
+      },
+    ],
   }),
   traces: encodeOtlpTraces({
-    resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: Buffer.alloc(16, 1), spanId: Buffer.alloc(8, 1), name: 's', attributes }] }] }],
+    resourceSpans: [
+      {
+        scopeSpans: [{ spans: [{ traceId: Buffer.alloc(16, 1), spanId: Buffer.alloc(8, 1), name: 's', attributes }] }],
+      },
+    ],
   }),
 }
-const sampleOf = (format: Format, receipts: Receipt[] = []): Batch => BatchOf.copyOf(format, samples[format], { receipts })
+const sampleOf = (format: Format, receipts: Receipt[] = []): Batch =>
+  BatchOf.copyOf(format, samples[format], { receipts })
 
 const never = () => new AbortController().signal
 const now = () => AbortSignal.abort()

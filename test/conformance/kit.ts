@@ -22,9 +22,7 @@ export interface Subject {
 /** Every component of the catalogue, of one kind. */
 export async function subjects(kind: AnySpec['kind']): Promise<Subject[]> {
   const all = await new Catalogue().all()
-  return all
-    .filter((spec) => spec.kind === kind)
-    .map((spec) => ({ name: spec.type, folder: folderOf(spec), spec }))
+  return all.filter((spec) => spec.kind === kind).map((spec) => ({ name: spec.type, folder: folderOf(spec), spec }))
 }
 
 function folderOf({ kind, type }: AnySpec): string {
@@ -43,9 +41,20 @@ export function newTestHost(spec: AnySpec, memory = 64 << 20) {
   const shared = { log: silentLog, clock: systemClock, metrics, ledger, budget }
   const { kind, type } = spec
   const own: Account | undefined =
-    kind === 'receiver' ? ledger.open('receiver', type) : kind === 'exporter' || kind === 'extension' ? undefined : ledger.open('processor', type)
+    kind === 'receiver'
+      ? ledger.open('receiver', type)
+      : kind === 'exporter' || kind === 'extension'
+        ? undefined
+        : ledger.open('processor', type)
   const extension = () => undefined
-  const host: Host = newHost(shared, { kind, type, id: type, readsOrigins: false, extension, ...(own && { account: own }) })
+  const host: Host = newHost(shared, {
+    kind,
+    type,
+    id: type,
+    readsOrigins: false,
+    extension,
+    ...(own && { account: own }),
+  })
   return { host, ledger, metrics, own }
 }
 
@@ -56,7 +65,9 @@ export function settingsOf(spec: AnySpec): unknown {
     'receiver/loggregator': { endpoint: loopback },
     'receiver/dropsonde': { endpoint: loopback },
     'receiver/statsd': { endpoint: loopback },
-    'receiver/prometheus': { config: { scrape_configs: [{ job_name: 'j', static_configs: [{ targets: ['127.0.0.1:9'] }] }] } },
+    'receiver/prometheus': {
+      config: { scrape_configs: [{ job_name: 'j', static_configs: [{ targets: ['127.0.0.1:9'] }] }] },
+    },
     'processor/filter': { error_mode: 'ignore' },
     'exporter/debug': { verbosity: 'basic' },
     'exporter/otlp': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
@@ -66,7 +77,9 @@ export function settingsOf(spec: AnySpec): unknown {
     'extension/metrics_endpoint': { endpoint: loopback },
     'extension/demo': { dir: spec.type === 'demo' ? `${newFolder()}/demo` : '' },
   }
-  const parsed = [known[`${spec.kind}/${spec.type}`], {}].map((raw) => spec.config.safeParse(raw ?? {})).find((result) => result.success)
+  const parsed = [known[`${spec.kind}/${spec.type}`], {}]
+    .map((raw) => spec.config.safeParse(raw ?? {}))
+    .find((result) => result.success)
   if (!parsed) throw new Error(`the suite knows no settings for ${spec.kind} ${spec.type}: add them`)
   return parsed.data
 }

@@ -23,7 +23,9 @@ test('one invalid string among the records of twenty clients is repaired; all ot
   const address = await role.grpc()
   const clients = Array.from({ length: 20 }, () => ingressClient(address))
   const streams = clients.map((client) => client.stream())
-  const broken = frameRecords([Buffer.concat([encodeEnvelope(log('broken')), Buffer.from([0x4a, 5, 0x0a, 1, 0xff, 0x12, 0])])])
+  const broken = frameRecords([
+    Buffer.concat([encodeEnvelope(log('broken')), Buffer.from([0x4a, 5, 0x0a, 1, 0xff, 0x12, 0])]),
+  ])
   await Promise.all(clients.map((client, i) => client.write(streams[i]!, i === 7 ? broken : repeat(10, `first ${i}`))))
   await Promise.all(clients.map((client, i) => client.write(streams[i]!, repeat(10, `second ${i}`))))
   await sink.until('everything', () => sink.count() === 19 * 10 + 1 + 200)
@@ -93,7 +95,10 @@ test('100,000 distinct counters keep the table within its bound, and the ones in
   const { sink, role, client } = await hub()
   const stream = client.stream()
   for (let at = 0; at < 100_000; at += 1000) {
-    const batch = [counter('hot', { delta: 1n }), ...Array.from({ length: 999 }, (_, i) => counter(`c${at + i}`, { delta: 1n }))]
+    const batch = [
+      counter('hot', { delta: 1n }),
+      ...Array.from({ length: 999 }, (_, i) => counter(`c${at + i}`, { delta: 1n })),
+    ]
     await client.write(stream, encodeEnvelopeBatch(batch))
     await sink.until('the sink follows', () => sink.count() >= at - 3000)
   }
@@ -102,7 +107,10 @@ test('100,000 distinct counters keep the table within its bound, and the ones in
   expect(hot.at(-1)!.counter.total).toBe(100n)
   const page = await role.metrics()
   const evicted = [...page.series].filter(([name]) => /^tailrace_counter_totals_.*evict/.test(name))
-  expect(evicted.length, [...page.series.keys()].filter((name) => name.includes('counter_totals')).join()).toBeGreaterThan(0)
+  expect(
+    evicted.length,
+    [...page.series.keys()].filter((name) => name.includes('counter_totals')).join(),
+  ).toBeGreaterThan(0)
   expect(evicted.reduce((sum, [, value]) => sum + value, 0)).toBeGreaterThan(80_000)
 })
 

@@ -32,7 +32,12 @@ async function flood({ client, good }: Hub, from: number, count: number, width =
   for (let at = from; at < from + count; at += 100) {
     const batch = Array.from({ length: Math.min(100, from + count - at) }, (_, i) => {
       // Every batch holds records of fifty apps.
-      return log(String(at + i).padStart(6, '0').padEnd(width, '.'), { source_id: `app-${(at + i) % 50}` })
+      return log(
+        String(at + i)
+          .padStart(6, '0')
+          .padEnd(width, '.'),
+        { source_id: `app-${(at + i) % 50}` },
+      )
     })
     await client.write(stream, encodeEnvelopeBatch(batch))
     // No faster than the good destination, which shares this process, can follow.

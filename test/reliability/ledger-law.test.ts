@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { Refused } from '../../src/delivery/admission.ts'
 import { Budget } from '../../src/delivery/budget.ts'
 import { type Account, Ledger } from '../../src/delivery/ledger.ts'
-import { Dropped, Retryable, type SendResult } from '../../src/delivery/sender.ts'
 import { queued } from '../../src/delivery/queued.ts'
+import { Dropped, Retryable, type SendResult } from '../../src/delivery/sender.ts'
 import type { Instance, PipelinePlan, Plan } from '../../src/engine/plan.ts'
 import { buildGraph, type Graph } from '../../src/pipeline.ts'
 import {
@@ -60,8 +60,18 @@ const graph = fc.record({
 type Shape = typeof graph extends fc.Arbitrary<infer T> ? T : never
 
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('offer' as const), by: fc.nat(9), records: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('answer' as const), by: fc.nat(9), how: fc.constantFrom(...answers) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('offer' as const),
+      by: fc.nat(9),
+      records: fc.integer({ min: 1, max: 12 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('answer' as const), by: fc.nat(9), how: fc.constantFrom(...answers) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('release' as const), by: fc.nat(9) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(1, 5, 70, 3000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('withdraw' as const) }) },
@@ -110,7 +120,13 @@ class World {
   constructor(shape: Shape) {
     this.budget = new Budget('service', shape.memory)
     this.plan = this.planOf(shape)
-    const shared = { log: silentLog, clock: this.clock, metrics: new Metrics(), ledger: this.ledger, budget: this.budget }
+    const shared = {
+      log: silentLog,
+      clock: this.clock,
+      metrics: new Metrics(),
+      ledger: this.ledger,
+      budget: this.budget,
+    }
     this.graph = buildGraph(this.plan, shared)
   }
 
@@ -133,11 +149,15 @@ class World {
         format: 'envelopes',
         receivers: [...pick(receivers, given.receivers), ...(last ? connectors : [])],
         processors: pick(processors, given.processors),
-        exporters: [...pick(exporters, given.exporters), ...(!last && given.toConnector && shape.pipelines.length > 1 ? connectors : [])],
+        exporters: [
+          ...pick(exporters, given.exporters),
+          ...(!last && given.toConnector && shape.pipelines.length > 1 ? connectors : []),
+        ],
       }
     })
     const unfed = connectors.length > 0 && !pipelines.some(({ exporters }) => exporters.includes('c0'))
-    if (unfed) pipelines.at(-1)!.receivers.includes('c0') && (pipelines[pipelines.length - 1] = without(pipelines.at(-1)!))
+    if (unfed)
+      pipelines.at(-1)!.receivers.includes('c0') && (pipelines[pipelines.length - 1] = without(pipelines.at(-1)!))
     return { instances, pipelines, extensions: [], memoryLimit: shape.memory, shutdownTimeoutMs: 0 }
   }
 
@@ -238,7 +258,10 @@ class World {
       this.ledger.accounts.find((a) => a.kind === kind && a.id === id && (!pipeline || a.labels.pipeline === pipeline))
     const outOf = (a: Account | undefined) => (a ? a.passed + a.made : 0)
     const intoPipeline = ({ receivers }: PipelinePlan) =>
-      receivers.reduce((sum, id) => sum + (id.startsWith('c') ? outOf(find('processor', id)) : (find('receiver', id)?.taken ?? 0)), 0)
+      receivers.reduce(
+        (sum, id) => sum + (id.startsWith('c') ? outOf(find('processor', id)) : (find('receiver', id)?.taken ?? 0)),
+        0,
+      )
     const outOfPipeline = (pipeline: PipelinePlan) => {
       let handed = intoPipeline(pipeline)
       for (const id of pipeline.processors) {
@@ -342,8 +365,13 @@ test('the books add up on every graph, whatever happens', async () => {
 function checkOrder({ peers, plan }: World, shape: Shape): void {
   for (const [i, given] of shape.exporters.entries()) {
     const feeders = plan.pipelines.filter(({ exporters }) => exporters.includes(`e${i}`))
-    const simple = feeders.length === 1 && feeders[0]!.receivers.every((id) => id.startsWith('r')) && feeders[0]!.receivers.length === 1
-    const doubles = feeders.some(({ processors }) => processors.some((id) => shape.processors[Number(id.slice(1))] === 'double'))
+    const simple =
+      feeders.length === 1 &&
+      feeders[0]!.receivers.every((id) => id.startsWith('r')) &&
+      feeders[0]!.receivers.length === 1
+    const doubles = feeders.some(({ processors }) =>
+      processors.some((id) => shape.processors[Number(id.slice(1))] === 'double'),
+    )
     if (!simple || doubles || given.consumers > 1 || given.otlp) continue
     const { got } = peers[i]!
     expect(got).toEqual([...got].sort())

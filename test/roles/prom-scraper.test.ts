@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { canonical } from '../support/canonical.ts'
-import { decodeEnvelopes } from '../support/decode-envelopes.ts'
 import type { Message } from '../support/decode.ts'
+import { decodeEnvelopes } from '../support/decode-envelopes.ts'
 import { promScraperEnv } from '../support/environments.ts'
 import { newFolder } from '../support/folder.ts'
 import { startRole } from '../support/role.ts'
@@ -43,7 +43,9 @@ async function startTargets(answer: (path: string, count: number) => { status?: 
 }
 
 test('P1-P22: answers every recorded page as the original did, through one process', async () => {
-  const { port } = await startTargets((path) => ({ body: Buffer.from(rows[Number(path.slice(1))]!.input_b64, 'base64') }))
+  const { port } = await startTargets((path) => ({
+    body: Buffer.from(rows[Number(path.slice(1))]!.input_b64, 'base64'),
+  }))
   const files = rows.map(({ target }, i) => {
     const labels = { ...target.labels, row: String(i) }
     const lines = [
@@ -58,7 +60,10 @@ test('P1-P22: answers every recorded page as the original did, through one proce
   })
   const folder = newFolder(Object.fromEntries(files))
   const sink = await startIngressSink()
-  const env = { ...promScraperEnv(sink.address, `${folder}/*/prom_scraper_config.yml`), DEFAULT_SOURCE_ID: 'default-id' }
+  const env = {
+    ...promScraperEnv(sink.address, `${folder}/*/prom_scraper_config.yml`),
+    DEFAULT_SOURCE_ID: 'default-id',
+  }
   await startRole('prom-scraper', env)
   const got = rows.map((): string[] => [])
   let read = 0
@@ -94,7 +99,9 @@ test('P14: names target files without a valid port, and scrapes the others; head
   const role = await startRole('prom-scraper', env)
   for (const job of ['a', 'b', 'c']) {
     const file = `${folder}/${job}/prom_scraper_config.yml`
-    await role.line(new RegExp(`^Prom scraper config at ${file} does not have a valid port - skipping this config file$`))
+    await role.line(
+      new RegExp(`^Prom scraper config at ${file} does not have a valid port - skipping this config file$`),
+    )
   }
   await sink.until('a scrape', () => sink.count() > 0)
   expect(sink.envelopes()[0]).toMatchObject({ source_id: 'job', instance_id: '7', tags: { origin: 'o' } })
@@ -108,7 +115,9 @@ test('P11, P16: a target that fails is counted and named once, and spoken of aga
   const { port } = await startTargets((_, count) =>
     count <= 2 ? { status: 504, body: 'busy' } : { body: '# TYPE up gauge\nup 1\n' },
   )
-  const folder = newFolder({ 'a.yml': `port: ${port}\nsource_id: some-id\ninstance_id: some-instance-id\nscrape_interval: 100ms\n` })
+  const folder = newFolder({
+    'a.yml': `port: ${port}\nsource_id: some-id\ninstance_id: some-instance-id\nscrape_interval: 100ms\n`,
+  })
   const sink = await startIngressSink()
   const role = await startRole('prom-scraper', promScraperEnv(sink.address, `${folder}/*.yml`))
   await role.line(/^failed to scrape: scrape errors:/)

@@ -13,7 +13,11 @@ const environments = [...new Set(rows.map(({ settings }) => JSON.stringify(setti
 /** A valid datagram that tells where a recorded one ends: its name is the number of the row. */
 const marker = (i: number) => {
   const name = Buffer.from(`row-${i}`)
-  const metric = Buffer.concat([Buffer.from([0x0a, name.length]), name, Buffer.from([0x11, ...Array(8).fill(0), 0x1a, 1, 0x78])])
+  const metric = Buffer.concat([
+    Buffer.from([0x0a, name.length]),
+    name,
+    Buffer.from([0x11, ...Array(8).fill(0), 0x1a, 1, 0x78]),
+  ])
   return Buffer.concat([Buffer.from([0x0a, 1, 0x6d, 0x10, 6, 0x4a, metric.length]), metric])
 }
 

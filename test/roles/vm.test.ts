@@ -53,7 +53,11 @@ async function inOneProcess() {
   const all = await ends()
   const env = vmEnv({ downstreams: all.downstreams, router: all.doppler.address, globs: await target() })
   const role = await startRole('vm', { ...env, ...tags, ...fields, ...otel })
-  return { ...all, role, doors: { grpc: await role.grpc(), udp: await role.udp(), statsd: await role.address(statsdAt) } }
+  return {
+    ...all,
+    role,
+    doors: { grpc: await role.grpc(), udp: await role.udp(), statsd: await role.address(statsdAt) },
+  }
 }
 
 async function inFiveProcesses() {
@@ -86,7 +90,12 @@ async function traffic({ grpc, udp, statsd }: Doors): Promise<void> {
     log('one', { tags: { k: 'v' } }),
     counter('hits', { delta: 3n }),
     counter('hits', { delta: 4n }),
-    { timestamp: 1n, source_id: '', gauge: { metrics: { cpu: { unit: 'percentage', value: 0.5 } } }, tags: { origin: 'o' } },
+    {
+      timestamp: 1n,
+      source_id: '',
+      gauge: { metrics: { cpu: { unit: 'percentage', value: 0.5 } } },
+      tags: { origin: 'o' },
+    },
     { timestamp: 1n, source_id: 'app', event: { title: 't', body: 'b' } },
   ])
   await sendDatagrams(
@@ -100,7 +109,10 @@ async function traffic({ grpc, udp, statsd }: Doors): Promise<void> {
 const shapes = (envelopes: readonly Message[]) => [
   ...new Set(
     envelopes
-      .map(({ timestamp, ...rest }) => ({ ...rest, ...(['uaa', 'scraped'].includes(rest.source_id) ? {} : { timestamp }) }))
+      .map(({ timestamp, ...rest }) => ({
+        ...rest,
+        ...(['uaa', 'scraped'].includes(rest.source_id) ? {} : { timestamp }),
+      }))
       .map(canonical),
   ),
 ]

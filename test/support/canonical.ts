@@ -11,12 +11,26 @@ function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return `hex:${value.toString('hex')}`
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([key, inner]) => !isZero(inner) && !(inner === '' && plainTexts.has(key)))
-  return Object.fromEntries(entries.map(([key, inner]) => [key, plain(inner)] as const).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const entries = Object.entries(value).filter(
+    ([key, inner]) => !isZero(inner) && !(inner === '' && plainTexts.has(key)),
+  )
+  return Object.fromEntries(
+    entries.map(([key, inner]) => [key, plain(inner)] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  )
 }
 
 /** Fields of text whose empty value is the same as none; elsewhere (tags, values) it is not. */
-const plainTexts = new Set(['name', 'key', 'unit', 'description', 'severityText', 'source_id', 'instance_id', 'body', 'title'])
+const plainTexts = new Set([
+  'name',
+  'key',
+  'unit',
+  'description',
+  'severityText',
+  'source_id',
+  'instance_id',
+  'body',
+  'title',
+])
 
 const isZero = (value: unknown) =>
   value === 0n || Object.is(value, 0) || value === false || (Buffer.isBuffer(value) && value.length === 0)

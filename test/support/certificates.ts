@@ -32,7 +32,9 @@ export function certificateFolder(): string {
 }
 
 const isFresh = (folder: string) =>
-  existsSync(join(folder, 'ca.crt')) && Date.now() - statSync(folder).mtimeMs < freshMs && existsSync(join(folder, 'client.key'))
+  existsSync(join(folder, 'ca.crt')) &&
+  Date.now() - statSync(folder).mtimeMs < freshMs &&
+  existsSync(join(folder, 'client.key'))
 
 /** Files of one certificate of that folder: `metron`, `doppler`, `otel-collector`, `client`, ... */
 export function certificate(name: string): CertificateFiles {

@@ -4,7 +4,7 @@ import { request } from 'node:https'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { certificate, pemOf } from './certificates.ts'
-import { parsePage, type Page } from './page.ts'
+import { type Page, parsePage } from './page.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -153,7 +153,11 @@ export async function until(what: string, ask: () => boolean | Promise<boolean>,
 }
 
 /** The text of a metrics page by HTTPS with a client certificate. */
-export function fetchMetrics(address: string, client = pemOf(certificate('client')), path = '/metrics'): Promise<string> {
+export function fetchMetrics(
+  address: string,
+  client = pemOf(certificate('client')),
+  path = '/metrics',
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { ...client, servername: 'localhost', agent: false }
     const asked = request(`https://${address}${path}`, options, (response) => {

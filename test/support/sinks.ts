@@ -1,10 +1,18 @@
 import { onTestFinished } from 'vitest'
 import { type GrpcServer, newGrpcServer } from '../../src/net/grpc-server.ts'
 import { type Call, clientStream, type Handler, unary } from '../../src/net/grpc-types.ts'
-import { GrpcError } from '../../src/net/status.ts'
+import type { GrpcError } from '../../src/net/status.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { certificate, serverTlsOf } from './certificates.ts'
-import { decodeEnvelopeBatch, decodeOtlpLogs, decodeOtlpMetrics, decodeOtlpTraces, decodeEnvelope, decodeV1, type Message } from './decode.ts'
+import {
+  decodeEnvelope,
+  decodeEnvelopeBatch,
+  decodeOtlpLogs,
+  decodeOtlpMetrics,
+  decodeOtlpTraces,
+  decodeV1,
+  type Message,
+} from './decode.ts'
 
 /** One message that a peer sent us. */
 export interface Received {
@@ -184,7 +192,9 @@ export async function startIngressSink(options: Partial<SinkOptions> = {}): Prom
   let envelopes = 0
   return Object.assign(Object.create(sink) as Sink, {
     envelopes: () =>
-      sink.received.flatMap(({ path, bytes }) => (path === sender ? [decodeEnvelope(bytes)] : decodeEnvelopeBatch(bytes))),
+      sink.received.flatMap(({ path, bytes }) =>
+        path === sender ? [decodeEnvelope(bytes)] : decodeEnvelopeBatch(bytes),
+      ),
     count() {
       for (; counted < sink.received.length; counted++) {
         const { path, bytes } = sink.received[counted]!
@@ -194,7 +204,6 @@ export async function startIngressSink(options: Partial<SinkOptions> = {}): Prom
     },
   }) as IngressSink
 }
-
 
 /** How many records a container holds: messages of field 1. */
 export function framesIn(bytes: Buffer): number {
@@ -229,7 +238,13 @@ export interface CollectorSink extends Sink {
 export async function startCollectorSink(options: Partial<SinkOptions> = {}): Promise<CollectorSink> {
   const sink = await startSink({ name: 'otel-collector', unaries: Object.values(otlpPaths), ...options })
   const of = (path: string) => sink.received.filter((message) => message.path === path)
-  const inner = (decode: (bytes: Buffer) => Message, path: string, resources: string, scopes: string, records: string) =>
+  const inner = (
+    decode: (bytes: Buffer) => Message,
+    path: string,
+    resources: string,
+    scopes: string,
+    records: string,
+  ) =>
     of(path).flatMap(({ bytes }) =>
       (decode(bytes)[resources] ?? []).flatMap((resource: Message) =>
         (resource[scopes] ?? []).flatMap((scope: Message) => scope[records] ?? []),

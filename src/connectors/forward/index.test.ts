@@ -14,7 +14,8 @@ test('hands on what comes, as it came', () => {
 })
 
 test('takes and makes the format it was told', () => {
-  const formatsOf = (formats: typeof forward.takes) => (typeof formats === 'function' ? formats({ format: 'logs' }) : formats)
+  const formatsOf = (formats: typeof forward.takes) =>
+    typeof formats === 'function' ? formats({ format: 'logs' }) : formats
   expect(formatsOf(forward.takes)).toEqual(['logs'])
   expect(formatsOf(forward.makes)).toEqual(['logs'])
 })
