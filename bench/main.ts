@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME...] [-- --quick] [-- --realtime] [-- --list] [-- --save FILE] [-- --base FILE]`: what each role costs, as a
+ * `npm run bench [-- NAME...] [-- --quick] [-- --realtime] [-- --list] [-- --save FILE] [-- --base FILE] [-- --docs FILE]`: what each role costs, as a
  * real process with real certificates under load from another process. NAME picks rows by a part of their name;
  * `idle` and `micro` pick those parts. How to read it: docs/performance.md.
  */
@@ -12,6 +12,7 @@ import { pinned, pinning } from './pinned.ts'
 import { type Baseline, idleLine, idleTitle, rowLine, rowTitle } from './report.ts'
 import { type RoleName, roles } from './roles.ts'
 import { rows } from './rows.ts'
+import { withTables } from './tables.ts'
 
 const { values: options, positionals: picks } = parseArgs({
   allowPositionals: true,
@@ -20,6 +21,7 @@ const { values: options, positionals: picks } = parseArgs({
     realtime: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     save: { type: 'string' },
+    docs: { type: 'string' },
     base: { type: 'string', default: 'bench/baseline.json' },
   },
 })
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     bench.end()
   }
   for (const file of micro) if (picks.length === 0 ? !options.quick : picked(`micro/${file}`)) runMicro(file)
-  if (options.save) writeFileSync(options.save, `${JSON.stringify(merged(options.save, result), undefined, 2)}\n`)
+  save(result)
 }
 
 async function measureRows(bench: ReturnType<typeof newBench>, base: Baseline | undefined, result: Baseline) {
@@ -79,6 +81,13 @@ function runMicro(file: string): void {
   const path = new URL(`./micro/${file}`, import.meta.url).pathname
   const [command, args] = pinned(0, process.execPath, ['--conditions=tailrace-source', path])
   spawnSync(command, args, { stdio: 'inherit' })
+}
+
+/** `--docs` rewrites the tables of docs/performance.md from everything that was saved. */
+function save(result: Baseline): void {
+  const all = merged(options.save ?? options.base, result)
+  if (options.save) writeFileSync(options.save, `${JSON.stringify(all, undefined, 2)}\n`)
+  if (options.docs) writeFileSync(options.docs, withTables(readFileSync(options.docs, 'utf8'), all))
 }
 
 function readBase(file: string): Baseline | undefined {
