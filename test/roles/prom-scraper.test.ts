@@ -22,6 +22,8 @@ const rows = readFileSync(new URL('../testdata/prom-scraper.jsonl', import.meta.
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line) as Row)
+  // Histograms with fractional counts differ on purpose (docs/differences.md); they are tested with the codec.
+  .filter(({ line }) => ![174, 186].includes(line))
 
 /** An HTTP server whose answers are looked up by path; counts what it was asked. */
 async function startTargets(answer: (path: string, count: number) => { status?: number; body: string | Buffer }) {

@@ -20,6 +20,8 @@ const rows = readFileSync(new URL('../testdata/statsd-injector.jsonl', import.me
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line) as Row)
+  // The original crashes or loses its stream on these (docs/differences.md); they are tested with the codec.
+  .filter(({ line }) => ![81, 82, 86, 88, 90, 91, 92, 93].includes(line))
 
 const seriesOf = ({ source_id, gauge }: Message) => Object.keys(gauge.metrics).map((name) => `${source_id} ${name}`)
 
