@@ -16,10 +16,12 @@ import {
   defineReceiver,
   type Format,
   type Intakes,
+  Receipt,
 } from './plugin.ts'
 import { ManualClock } from './runtime/clock.ts'
 import { newLog } from './runtime/log.ts'
 import { Metrics } from './runtime/metrics.ts'
+import type { Outcome } from './telemetry/receipt.ts'
 
 const about = { stability: 'experimental', summary: 'For a test.', config: object({}) } as const
 
@@ -141,7 +143,7 @@ describe('the life cycle', () => {
       ...exporter(['envelopes']),
       create: () => ({
         start: async () => {},
-        stop: () => new Promise(() => {}),
+        stop: () => new Promise<void>(() => {}),
         admissions: () => [],
         consume: () => {},
       }),
@@ -210,6 +212,36 @@ describe('the way of a batch', () => {
     const books = ledger.open('processor', 'p', { pipeline: 'envelopes' })
     expect(books.dropped('fault')).toBe(2)
     expect(books.imbalance()).toBe(0)
+  })
+
+  test('a processor that throws half way keeps its books, and its receipts tell of the loss', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const faulty = defineProcessor({
+      ...about,
+      type: 'p',
+      takes: ['envelopes'],
+      create:
+        ({ host }) =>
+        (batch) => {
+          host.consumed(1)
+          host.made(5)
+          if (batch.count === 2) throw new Error('bug')
+          return envelopes(['1', '2', '3', '4', '5'])
+        },
+    })
+    const { ledger } = build(
+      [of('r', receiver(['envelopes'])), of('p', faulty), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], ['p'], ['x'])],
+    )
+    const outcomes: Outcome[] = []
+    const receipts = [new Receipt((outcome) => void outcomes.push(outcome))]
+    intakes.get('r')!.envelopes!.offer(envelopes(['a', 'b'], 'app', { receipts }))
+    intakes.get('r')!.envelopes!.offer(envelopes(['c']))
+    expect(got.get('x')!.map(({ count }) => count)).toEqual([5])
+    expect(outcomes).toEqual([{ dropped: 'fault' }])
+    const books = ledger.open('processor', 'p', { pipeline: 'envelopes' })
+    expect(books).toMatchObject({ received: 3, consumed: 2, made: 5, passed: 0 })
+    expect([books.dropped('fault'), books.imbalance()]).toEqual([1, 0])
   })
 
   test('where formats do not fit one converter serves all takers', () => {

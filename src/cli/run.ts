@@ -1,6 +1,7 @@
 import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
+import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import type { Shared } from '../engine/host.ts'
 import { type Plan, prepared } from '../engine/plan.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
@@ -58,7 +59,10 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
   const metrics = new Metrics()
   const ledger = new Ledger()
   const telemetry = wantsOtlp(service)
-    ? await (await import('../runtime/otel.ts')).newOtel(service, metrics, ledger)
+    ? await (await import('../runtime/otel.ts')).newOtel(service, () => [
+        ...metrics.families(),
+        ...ledgerFamilies(ledger),
+      ])
     : undefined
   const log = newLog({
     level: logs.level.toLowerCase() as Level,

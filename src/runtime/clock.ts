@@ -62,7 +62,11 @@ export class ManualClock implements Clock {
   after(ms: number, fn: () => void): Timer {
     const timer = { due: this.time + ms, fn }
     this.timers.push(timer)
-    return { cancel: () => void (this.timers = this.timers.filter((other) => other !== timer)) }
+    return {
+      cancel: () => {
+        this.timers = this.timers.filter((other) => other !== timer)
+      },
+    }
   }
 
   advance(ms: number): void {

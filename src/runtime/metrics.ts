@@ -82,8 +82,8 @@ export class Metrics {
   }
 
   private family(name: string, help: string, type: 'counter' | 'gauge'): Family {
-    let family = this.byName.get(name)
-    if (!family) this.byName.set(name, (family = { name, help, type, series: [] }))
+    const family = this.byName.get(name) ?? { name, help, type, series: [] }
+    this.byName.set(name, family)
     return family
   }
 }

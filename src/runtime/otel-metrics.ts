@@ -8,8 +8,7 @@ import {
   type MetricProducer,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
-import type { Metrics } from './metrics.ts'
-import { type Books, type FamilyNow, familiesNow } from './otel-families.ts'
+import type { Family } from './metrics.ts'
 import type { GrpcTarget } from './otel-target.ts'
 
 export interface MetricsTarget {
@@ -22,10 +21,9 @@ export interface MetricsTarget {
 export function newMetricsOut(
   targets: readonly MetricsTarget[],
   resource: Resource,
-  metrics: Metrics,
-  books: Books,
+  families: () => Iterable<Family>,
 ): { close(): Promise<void> } {
-  const producer = newProducer(resource, metrics, books)
+  const producer = newProducer(resource, families)
   const readers = targets.map(
     ({ interval, target }) =>
       new PeriodicExportingMetricReader({
@@ -41,18 +39,18 @@ export function newMetricsOut(
 
 const scope = { name: 'tailrace' }
 
-function newProducer(resource: Resource, metrics: Metrics, books: Books): MetricProducer {
+function newProducer(resource: Resource, families: () => Iterable<Family>): MetricProducer {
   const started = hrTime(Date.now())
   return {
     async collect() {
       const now = hrTime(Date.now())
-      const data = familiesNow(metrics, books).map((family) => metricData(family, started, now))
+      const data = Array.from(families(), (family) => metricData(family, started, now))
       return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: data }] }, errors: [] }
     },
   }
 }
 
-function metricData(family: FamilyNow, startTime: [number, number], endTime: [number, number]): MetricData {
+function metricData(family: Family, startTime: [number, number], endTime: [number, number]): MetricData {
   const { name, help, type, series } = family
   const dataPoints = series.map(({ labels, value }) => ({ startTime, endTime, attributes: { ...labels }, value }))
   const common = {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { Ledger } from '../delivery/ledger.ts'
+import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import { newGrpcServer } from '../net/grpc-server.ts'
 import { unary } from '../net/grpc-types.ts'
 import { serverTls } from '../net/tls.ts'
@@ -49,19 +50,19 @@ function newBooks() {
   const account = ledger.open('queue', 'otlp', { destination: 'a:1' })
   account.received = 12
   account.drop('queue_full', 3)
-  return { metrics, ledger }
+  return () => [...metrics.families(), ...ledgerFamilies(ledger)]
 }
 
 test('metrics and the ledger are read when an export is due, and carry the resource', async () => {
   const receiver = await newReceiver()
-  const { metrics, ledger } = newBooks()
+  const families = newBooks()
   const got = receiver.next(metricsPath)
   const otlp = { protocol: 'grpc', endpoint: `http://127.0.0.1:${receiver.port}`, headers: { 'x-key': 'k1' } }
   const service = settings({
     metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] },
     resource: { 'service.name': 'edge', 'host.name': null },
   })
-  const otel = await newOtel(service, metrics, ledger, { log: silentLog })
+  const otel = await newOtel(service, families, { log: silentLog })
   cleanup.push(() => otel.close())
   const body = await got
   for (const text of ['tailrace_statsd_lines_total', 'tailrace_queue_records_total', 'tailrace_dropped_records_total'])
@@ -77,7 +78,7 @@ test('log records arrive with their severity, component and fields', async () =>
   const got = receiver.next(logsPath)
   const otlp = { endpoint: `127.0.0.1:${receiver.port}`, insecure: true }
   const processors = [{ batch: { schedule_delay: 5, exporter: { otlp } } }]
-  const otel = await newOtel(settings({ logs: { processors } }), new Metrics(), new Ledger(), { log: silentLog })
+  const otel = await newOtel(settings({ logs: { processors } }), () => [], { log: silentLog })
   cleanup.push(() => otel.close())
   const log = newLog({ write: () => {}, tee: otel.log })
   log.named('statsd').warn('3 records lost', { reason: 'queue_full' })
@@ -87,10 +88,10 @@ test('log records arrive with their severity, component and fields', async () =>
 
 test('the last metrics leave when it closes', async () => {
   const receiver = await newReceiver()
-  const { metrics, ledger } = newBooks()
+  const families = newBooks()
   const otlp = { endpoint: `http://127.0.0.1:${receiver.port}` }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 60_000, exporter: { otlp } } }] } })
-  const otel = await newOtel(service, metrics, ledger, { log: silentLog })
+  const otel = await newOtel(service, families, { log: silentLog })
   const got = receiver.next(metricsPath)
   await otel.close()
   expect(await got).toContain('tailrace_statsd_lines_total')
@@ -108,8 +109,8 @@ test('speaks TLS and checks the receiver against the given authority', async () 
   const got = receiver.next(metricsPath)
   const otlp = { endpoint: `https://localhost:${receiver.port}`, certificate: files.ca }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] } })
-  const { metrics, ledger } = newBooks()
-  const otel = await newOtel(service, metrics, ledger, { log: silentLog })
+  const families = newBooks()
+  const otel = await newOtel(service, families, { log: silentLog })
   cleanup.push(() => otel.close())
   expect(await got).toContain('tailrace_statsd_lines_total')
 })
@@ -126,8 +127,8 @@ test('a receiver that is not there costs a line of the log, and closing does not
   })
   const otlp = { endpoint: 'http://127.0.0.1:1', timeout: 300 }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 300, exporter: { otlp } } }] } })
-  const { metrics, ledger } = newBooks()
-  const otel = await newOtel(service, metrics, ledger, { log, closeWithinMs: 50 })
+  const families = newBooks()
+  const otel = await newOtel(service, families, { log, closeWithinMs: 50 })
   await first
   await otel.close()
   expect(lines).toHaveLength(1)
@@ -140,5 +141,5 @@ test.each([
   [{ endpoint: 'https://a:1', certificate: '/does/not/exist' }, 'certificate cannot be read'],
 ])('says what to write when %j cannot be carried out', async (otlp, message) => {
   const service = settings({ metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] } })
-  await expect(newOtel(service, new Metrics(), new Ledger())).rejects.toThrow(message)
+  await expect(newOtel(service, () => [])).rejects.toThrow(message)
 })

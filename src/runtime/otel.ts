@@ -1,6 +1,5 @@
 import { type Log, type LogRecord, newLog } from './log.ts'
-import type { Metrics } from './metrics.ts'
-import type { Books } from './otel-families.ts'
+import type { Family } from './metrics.ts'
 import { type OtlpTarget, targetOf } from './otel-target.ts'
 
 /** What `service.telemetry` says about sending by OTLP. */
@@ -39,8 +38,7 @@ export interface OtelOptions {
  */
 export async function newOtel(
   service: OtelSettings,
-  metrics: Metrics,
-  books: Books,
+  families: () => Iterable<Family>,
   options: OtelOptions = {},
 ): Promise<Otel> {
   const { telemetry } = service
@@ -55,7 +53,7 @@ export async function newOtel(
   await reportFailures(options.log ?? newLog({ level: 'warn' }).named('telemetry'))
   const metricsOut = readers.length > 0 ? (await import('./otel-metrics.ts')).newMetricsOut : undefined
   const logsOut = processors.length > 0 ? (await import('./otel-logs.ts')).newLogsOut : undefined
-  const metricsSent = metricsOut?.(readers, resource, metrics, books)
+  const metricsSent = metricsOut?.(readers, resource, families)
   const logsSent = logsOut?.(processors, resource)
   return {
     log: (record) => logsSent?.log(record),

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import type { AccountKind, fates, Ledger } from '../../delivery/ledger.ts'
+import { ledgerFamilies } from '../../delivery/ledger-families.ts'
 import type { Host } from '../../plugin.ts'
-import type { Labels } from '../../runtime/metrics.ts'
+import type { Family as Counted, Labels } from '../../runtime/metrics.ts'
 import { type Family, TEXT_CONTENT_TYPE, writeFamilies } from '../../wire/prometheus/write.ts'
 import { runtimeFamilies } from './runtime-families.ts'
 import type { Reading, Selector } from './selector.ts'
@@ -20,7 +20,8 @@ export interface ChosenFamily {
 /** Answers requests with the page. Text format 0.0.4 only, gzip when asked for. */
 export function exposition(chosen: readonly ChosenFamily[], host: Host, options: { runtime: boolean }) {
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const families = [...merged(chosen, host), ...ownFamilies(host), ...ledgerFamilies(host.ledger), handlerErrors]
+    const counted = [...host.metrics.families(), ...ledgerFamilies(host.ledger)]
+    const families = [...merged(chosen, host), ...counted.map(printed), handlerErrors]
     if (options.runtime) families.push(...runtimeFamilies())
     const text = Buffer.from(writeFamilies(families))
     const gzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
@@ -69,62 +70,13 @@ function grouped(readings: readonly Reading[], by: readonly string[]): { labels:
   return [...groups.values()]
 }
 
-/** What components count for themselves. */
-function ownFamilies({ metrics }: Host): Family[] {
-  return [...metrics.families()].map(({ name, help, type, series }) => ({
-    name,
-    help,
-    type,
-    samples: series.map(({ labels, value }) => ({ labels: pairs(labels), value })),
-  }))
-}
-
-const meanings: Record<AccountKind, string> = {
-  receiver: 'Records at the receivers, by what became of them.',
-  processor: 'Records at processors and converters, by what became of them.',
-  queue: 'Records at the queues of exporters, by what became of them.',
-}
-const countsOf: Record<AccountKind, readonly (typeof fates)[number][]> = {
-  receiver: ['offered', 'taken', 'refused'],
-  processor: ['received', 'passed', 'consumed', 'made'],
-  queue: ['received', 'sent', 'attempts', 'maybe_duplicate'],
-}
-
-/** The books: one family per kind of account, one for all drops, one for what is held. */
-function ledgerFamilies(ledger: Ledger): Family[] {
-  const drops: Family['samples'][number][] = []
-  const held: Family['samples'][number][] = []
-  const families = (Object.keys(meanings) as AccountKind[]).map((kind): Family => {
-    const accounts = ledger.accounts.filter((account) => account.kind === kind)
-    for (const account of accounts) {
-      const labels: [string, string][] = [['kind', kind], ['id', account.id], ...pairs(account.labels)]
-      for (const [reason, value] of account.losses()) drops.push({ labels: [...labels, ['reason', reason]], value })
-      if (kind !== 'processor') held.push({ labels, value: account.held() })
-    }
-    const samples = accounts.flatMap((account) =>
-      countsOf[kind].map((fate) => ({
-        labels: [['id', account.id], ...pairs(account.labels), ['fate', fate]] as [string, string][],
-        value: account[fate],
-      })),
-    )
-    return { name: `tailrace_${kind}_records_total`, help: meanings[kind], type: 'counter', samples }
-  })
-  return [
-    ...families,
-    {
-      name: 'tailrace_dropped_records_total',
-      help: 'Records lost, by where and why.',
-      type: 'counter',
-      samples: drops,
-    },
-    {
-      name: 'tailrace_held_records',
-      help: 'Records that wait in receivers, queues and on the wire.',
-      type: 'gauge',
-      samples: held,
-    },
-  ]
-}
+/** A family of the books or of a component as it prints. */
+const printed = ({ name, help, type, series }: Counted): Family => ({
+  name,
+  help,
+  type,
+  samples: series.map(({ labels, value }) => ({ labels: pairs(labels), value })),
+})
 
 /** Every page of the original agents carries it; here gathering cannot fail. */
 const handlerErrors: Family = {
