@@ -18,7 +18,7 @@ export type Verdict = undefined | Refused | 'wait'
 export interface Admission {
   /**
    * Whether the queue takes what comes until `settle()`: a yes holds for the whole run even if the run fills the queue
-   * past its bound. A queue that drops always says yes.
+   * past its bound, and whoever asks meanwhile waits. A queue that drops always says yes.
    */
   admit(): Verdict
   /** Ends what `admit` allowed. Legal without it. */

@@ -51,6 +51,8 @@ export class Queue implements Admission {
   private wireRequests = 0
   private wireBytes = 0
   private admitted = false
+  /** Somebody asked while a run was under way. */
+  private askedMeanwhile = false
   private closed = false
   private readonly waiting: (() => void)[] = []
   private readonly gate: FairGate
@@ -96,6 +98,11 @@ export class Queue implements Admission {
 
   admit(): Verdict {
     if (this.drops) return undefined
+    if (this.admitted) {
+      // A run is on its way here: what room there is may be its own.
+      this.askedMeanwhile = true
+      return 'wait'
+    }
     const obstacle = this.closed ? stopping : this.obstacle()
     if (!obstacle) this.admitted = true
     else if (!this.closed && this.options.whenFull === 'wait') return 'wait'
@@ -104,6 +111,9 @@ export class Queue implements Admission {
 
   settle(): void {
     this.admitted = false
+    if (!this.askedMeanwhile) return
+    this.askedMeanwhile = false
+    this.roomMade()
   }
 
   onRoom(fn: () => void): void {

@@ -1,8 +1,11 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { envelopes } from '../../test/support/delivery.ts'
+import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/support/delivery.ts'
 import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Account } from '../delivery/ledger.ts'
+import { queued } from '../delivery/queued.ts'
+import { type Sender, sent } from '../delivery/sender.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { ReceiverIntake } from './intake.ts'
 
@@ -124,4 +127,54 @@ test('a receiver that may not push back is always taken and asks nobody', () => 
   expect(taken).toHaveLength(1)
   expect(gates[0]!.settled).toBe(0)
   expect(account).toMatchObject({ offered: 1, taken: 1 })
+})
+
+test('room that is made while a batch runs through the graph is not given to another receiver', async () => {
+  const got: string[] = []
+  const quick: Sender = { send: (batch) => sent(batch.count), close() {} }
+  let release = () => {}
+  const slow: Sender = {
+    async send(batch) {
+      await new Promise<void>((resolve) => (release = resolve))
+      got.push(...textsOf(batch))
+      return sent(batch.count)
+    },
+    close() {},
+  }
+  const config = deliveryConfig({ when_full: 'wait', queue_size: 2, linger: '0s', timeout: '0s' })
+  const hosts = [deliveryHost(), deliveryHost()]
+  const queues = [queued(config, hosts[0]!, quick), queued(config, hosts[1]!, slow)]
+  for (const queue of queues) await queue.start()
+  const intakes = [1, 2].map(
+    (n) =>
+      new ReceiverIntake({
+        next: { consume: (batch) => queues.forEach((queue) => void queue.consume(batch)) },
+        account: new Account('receiver', `r${n}`, {}),
+        budget: new Budget('test'),
+        admissions: () => queues.flatMap((queue) => queue.admissions()),
+        pushesBack: true,
+      }),
+  )
+  const [first, second] = intakes as [ReceiverIntake, ReceiverIntake]
+  void first.offer(envelopes(['a', 'b']))
+  const later = [first.offer(envelopes(['c', 'd', 'D'])), second.offer(envelopes(['e', 'f']))]
+  expect(later.every((each) => each instanceof Promise)).toBe(true)
+  for (let sends = 0; sends < 3; sends++) {
+    release()
+    await new Promise(setImmediate)
+  }
+  await Promise.all(later)
+  expect(got).toEqual(['a', 'b', 'c', 'd', 'D', 'e', 'f'])
+  for (const { only } of hosts) expect([only.sent, only.droppedTotal, only.imbalance()]).toEqual([7, 0, 0])
+})
+
+test('what is refused after a wait leaves nothing on its signal', async () => {
+  const { intake, gates } = newIntake()
+  gates[0]!.verdict = 'wait'
+  const { signal } = new AbortController()
+  const offer = Promise.resolve(intake.offer(envelopes(['1']), signal))
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  intake.close()
+  await expect(offer).rejects.toThrow('shutting down')
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })

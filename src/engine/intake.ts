@@ -18,6 +18,8 @@ export interface IntakeOptions {
 interface Waiting {
   batch: Batch
   cost: number
+  /** Its signal is listened to no longer. */
+  over(): void
   resolve(): void
   reject(error: Error): void
 }
@@ -72,15 +74,19 @@ export class ReceiverIntake implements Intake {
     const { budget, admissions } = this.options
     if (!budget.fits(entryCost(batch.size, batch.count)))
       return new Refused('data refused due to high memory usage', 1000)
-    const queues = admissions()
+    const willing: Admission[] = []
     let verdict: Verdict
-    for (const queue of queues) {
+    for (const queue of admissions()) {
       const answer = queue.admit()
-      if (answer === 'wait') verdict ??= answer
-      else if (answer) verdict = answer
-      if (answer instanceof Refused) break
+      if (answer === undefined) willing.push(queue)
+      else if (answer === 'wait') verdict ??= answer
+      else {
+        verdict = answer
+        break
+      }
     }
-    if (verdict !== undefined) for (const queue of queues) queue.settle()
+    // Those alone: another may have said yes to a run that is still under way.
+    if (verdict !== undefined) for (const queue of willing) queue.settle()
     return verdict
   }
 
@@ -89,20 +95,11 @@ export class ReceiverIntake implements Intake {
     const cost = entryCost(batch.size, batch.count)
     return new Promise((resolve, reject) => {
       const withdraw = () => {
-        const at = this.waiting.indexOf(entry)
-        if (at < 0) return
-        this.waiting.splice(at, 1)
+        this.waiting.splice(this.waiting.indexOf(entry), 1)
         this.refuse(entry, new Refused('withdrawn'))
       }
-      const entry: Waiting = {
-        batch,
-        cost,
-        resolve: () => {
-          signal?.removeEventListener('abort', withdraw)
-          resolve()
-        },
-        reject,
-      }
+      const over = () => signal?.removeEventListener('abort', withdraw)
+      const entry: Waiting = { batch, cost, over, resolve, reject }
       signal?.addEventListener('abort', withdraw, { once: true })
       this.waiting.push(entry)
       this.waitingRecords += batch.count
@@ -123,6 +120,7 @@ export class ReceiverIntake implements Intake {
   }
 
   private release(entry: Waiting): void {
+    entry.over()
     this.waitingRecords -= entry.batch.count
     this.options.budget.give(entry.cost)
   }
