@@ -1,3 +1,4 @@
+import { settleAll } from '../delivery/backlog.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Process } from '../plugin.ts'
 import type { Log } from '../runtime/log.ts'
@@ -50,19 +51,28 @@ export class ProcessorNode implements Consumer {
   consume(batch: Batch): void {
     const { account } = this
     account.received += batch.count
-    const before = account.made + account.consumed + account.droppedTotal
+    const endedBefore = account.consumed + account.droppedTotal
     const madeBefore = account.made
     let out: Batch | undefined
     try {
       out = this.process(batch)
     } catch (error) {
-      if (account.dropped('fault') === 0) this.log.error('failed on a batch, which is lost', { error: String(error) })
-      account.drop('fault', batch.count - (account.made + account.consumed + account.droppedTotal - before))
+      this.lose(batch, batch.count - (account.consumed + account.droppedTotal - endedBefore), error)
+      // What it made is lost too: nobody gets it.
+      account.made = madeBefore
+      return
     }
     const count = out?.count ?? 0
     account.passed += count - (account.made - madeBefore)
     if (out && count > 0) this.next.consume(out)
-    else for (const receipt of batch.receipts) receipt.settle('delivered')
+    else settleAll(batch.receipts, 'delivered')
+  }
+
+  private lose(batch: Batch, records: number, error: unknown): void {
+    const { account, log } = this
+    if (account.dropped('fault') === 0) log.error('failed on a batch, which is lost', { error: String(error) })
+    account.drop('fault', records)
+    settleAll(batch.receipts, { dropped: 'fault' })
   }
 }
 
