@@ -16,3 +16,16 @@ test('losses are told at once, then at most every ten seconds with what was lost
     'warn: 102 records lost reason=rejected detail="no such app"\n',
   ])
 })
+
+test('what was lost last is told at the end, once', () => {
+  const lines: string[] = []
+  const losses = new LossLog(new ManualClock(), newLog({ write: (line) => lines.push(line.replace(/^\S+ \S+ /, '')) }))
+  losses.add('displaced', 1)
+  losses.add('shutdown', 7, 'the process is stopping')
+  losses.close()
+  losses.close()
+  expect(lines).toEqual([
+    'warn: 1 record lost reason=displaced\n',
+    'warn: 7 records lost reason=shutdown detail="the process is stopping"\n',
+  ])
+})

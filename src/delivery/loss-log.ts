@@ -4,12 +4,14 @@ import type { DropReason } from './reasons.ts'
 
 const everyMs = 10_000
 
-/** Says that a queue loses records: at the first loss, then at most every ten seconds with what was lost since. */
+/** Says that a queue loses records: at the first loss, then at most every ten seconds, and at the end, with what was lost since. */
 export class LossLog {
   private readonly clock: Clock
   private readonly log: Log
   private next = Number.NEGATIVE_INFINITY
   private since = 0
+  private reason: DropReason | undefined
+  private detail: string | undefined
 
   constructor(clock: Clock, log: Log) {
     this.clock = clock
@@ -18,10 +20,22 @@ export class LossLog {
 
   add(reason: DropReason, records: number, detail?: string): void {
     this.since += records
+    this.reason = reason
+    this.detail = detail
     const now = this.clock.monotonic()
     if (now < this.next) return
     this.next = now + everyMs
-    this.log.warn(`${this.since} records lost`, { reason, detail })
+    this.tell()
+  }
+
+  /** Says what has not been said yet. */
+  close(): void {
+    if (this.since > 0) this.tell()
+  }
+
+  private tell(): void {
+    const { since, reason, detail } = this
+    this.log.warn(`${since} ${since === 1 ? 'record' : 'records'} lost`, { reason, detail })
     this.since = 0
   }
 }

@@ -91,6 +91,7 @@ export function queued(
     // What came between the last send and now.
     queue.drain('shutdown')
     queue.close()
+    losses.close()
     await closing(sender, deadline, log)
   }
   return {
