@@ -139,7 +139,7 @@ describe('the life cycle', () => {
 
   test('a component that never stops is left behind after the deadline', async () => {
     const { exporter, receiver } = newWorld()
-    const hanging: AnySpec = {
+    const hanging = defineExporter({
       ...exporter(['envelopes']),
       create: () => ({
         start: async () => {},
@@ -147,7 +147,7 @@ describe('the life cycle', () => {
         admissions: () => [],
         consume: () => {},
       }),
-    }
+    })
     const { graph, lines } = build(
       [of('r', receiver(['envelopes'])), of('x', hanging)],
       [pipe('envelopes', ['r'], [], ['x'])],
