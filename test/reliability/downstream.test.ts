@@ -95,7 +95,7 @@ describe('a destination that', () => {
 
   test('refuses streams disturbs nobody, and the page tells every record it misses', async () => {
     const all = await hub()
-    const { role, good, bad } = all
+    const { good, bad } = all
     bad.refuse(new GrpcError(GrpcCode.resourceExhausted, 'go away'))
     await flood(all, 0, 15_000)
     await good.until('everything at the good one', () => good.count() === 15_000)

@@ -155,9 +155,9 @@ class World {
         ],
       }
     })
-    const unfed = connectors.length > 0 && !pipelines.some(({ exporters }) => exporters.includes('c0'))
-    if (unfed)
-      pipelines.at(-1)!.receivers.includes('c0') && (pipelines[pipelines.length - 1] = without(pipelines.at(-1)!))
+    // A connector that nobody feeds is no receiver.
+    const fed = pipelines.some(({ exporters }) => exporters.includes('c0'))
+    if (!fed) pipelines.push(without(pipelines.pop()!))
     return { instances, pipelines, extensions: [], memoryLimit: shape.memory, shutdownTimeoutMs: 0 }
   }
 
@@ -215,7 +215,7 @@ class World {
     this.settled[number] = 0
     const texts = Array.from({ length: records }, (_, i) => `${this.records + i}`.padStart(6, '0'))
     this.records += records
-    const batch = envelopes(texts, `source ${by}`, { receipts: [new Receipt(() => void this.settled[number]!++)] })
+    const batch = envelopes(texts, `source ${by}`, { receipts: [new Receipt(() => this.settle(number))] })
     const before = this.fingerprint()
     try {
       const result = this.intakes[by % this.intakes.length]!.offer(batch, this.abort.signal)
@@ -223,7 +223,10 @@ class World {
       this.waiting++
       expect(this.fingerprint()).toEqual(before)
       result.then(
-        () => void (this.waiting--, this.accepted.add(number)),
+        () => {
+          this.waiting--
+          this.accepted.add(number)
+        },
         (error) => {
           expect(error).toBeInstanceOf(Refused)
           this.waiting--
@@ -234,6 +237,10 @@ class World {
       // Nobody got it.
       expect(this.fingerprint()).toEqual(before)
     }
+  }
+
+  private settle(number: number): void {
+    this.settled[number]!++
   }
 
   /** What an offer that was not taken must leave alone: everything but the receiver's own books. */

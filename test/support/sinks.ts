@@ -63,7 +63,7 @@ const nothing = Buffer.alloc(0)
 /** Starts a server that is stopped at the end of the test. */
 export async function startSink(options: SinkOptions): Promise<Sink> {
   const received: Received[] = []
-  const open = new Set<{ call: Call; fail(error: GrpcError): void }>()
+  const open = new Set<{ call: Call }>()
   const waiting = new Set<() => void>()
   const told = () => {
     for (const look of [...waiting]) look()
@@ -81,14 +81,13 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
     clientStream((call) => {
       if (refusal) throw refusal
       const number = streams++
-      let failure: GrpcError | undefined
-      const entry = { call, fail: (error: GrpcError) => void (failure = error) }
+      const entry = { call }
       open.add(entry)
       if (stalled) call.pause()
       told()
       return {
         message(bytes, start, end) {
-          if (failure ?? refusal) throw failure ?? refusal
+          if (refusal) throw refusal
           record(path, number, bytes, start, end)
         },
         end: () => nothing,
