@@ -81,6 +81,15 @@ function newWorld() {
   return { events, got, intakes, receiver, exporter, processor, connector, extension }
 }
 
+const exporterThatStops = (stop: Component['stop']) =>
+  defineExporter({
+    ...about,
+    type: 'x',
+    takes: ['envelopes'],
+    delivery: { semantics: 'none', order: 'kept', on_kill: 'everything' },
+    create: () => ({ start: async () => {}, stop, admissions: () => [], consume: () => {} }),
+  })
+
 const of = (id: string, spec: AnySpec, required = true): Instance => ({ id, spec, config: {}, required })
 
 const pipe = (
@@ -155,6 +164,27 @@ describe('the life cycle', () => {
     await graph.start()
     await graph.stop(AbortSignal.abort())
     expect(lines.join('')).toContain('it did not come back in time')
+  })
+
+  test('a receiver that never comes to an end leaves the exporters time to drain', async () => {
+    const lasting = defineReceiver({
+      ...about,
+      type: 'r',
+      makes: ['envelopes'],
+      pushesBack: true,
+      create: () => ({
+        start: async () => {},
+        stop: (deadline) => new Promise((resolve) => deadline.addEventListener('abort', () => resolve())),
+      }),
+    })
+    let late: boolean | undefined
+    const draining = exporterThatStops(async (deadline) => {
+      late = deadline.aborted
+    })
+    const { graph } = build([of('r', lasting), of('x', draining)], [pipe('envelopes', ['r'], [], ['x'])])
+    await graph.start()
+    await graph.stop(AbortSignal.timeout(1000))
+    expect(late).toBe(false)
   })
 
   test('one that is not required is left out', async () => {

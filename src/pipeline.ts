@@ -54,7 +54,7 @@ class GraphBuilder {
   constructor(plan: Plan, shared: Shared) {
     this.plan = plan
     this.shared = shared
-    this.life = new Lifecycle(shared.log)
+    this.life = new Lifecycle(shared.log, plan.shutdownTimeoutMs)
     this.readsOrigins = plan.instances.some(({ spec }) => 'readsOrigins' in spec && spec.readsOrigins === true)
   }
 

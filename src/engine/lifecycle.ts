@@ -16,6 +16,9 @@ const startOrder: readonly ComponentKind[] = ['extension', 'exporter', 'processo
 /** What a component gets beyond the deadline for closing what is left. */
 const graceMs = 200
 
+/** What receivers may take of the time to stop: peers with open streams would take all of it, and nothing be drained. */
+const receiversPart = 1 / 4
+
 /** Rejects a while after the deadline: a component that does not come back must not hold up the end of the process. */
 function overdue(deadline: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -30,9 +33,12 @@ export class Lifecycle {
   private readonly members: Member[] = []
   private readonly between: (() => void)[] = []
   private readonly log: Log
+  private readonly stopMs: number
 
-  constructor(log: Log) {
+  /** `stopMs` is how long a stop may take in all. */
+  constructor(log: Log, stopMs: number) {
     this.log = log
+    this.stopMs = stopMs
   }
 
   add(instance: Instance, component: Component): void {
@@ -55,10 +61,12 @@ export class Lifecycle {
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
+    const early = AbortSignal.any([deadline, AbortSignal.timeout(Math.ceil(this.stopMs * receiversPart))])
     for (const kind of startOrder.toReversed()) {
       const members = this.of(kind).toReversed()
-      if (kind === 'extension') for (const member of members) await this.stopOne(member, deadline)
-      else await Promise.all(members.map((member) => this.stopOne(member, deadline)))
+      const until = kind === 'receiver' ? early : deadline
+      if (kind === 'extension') for (const member of members) await this.stopOne(member, until)
+      else await Promise.all(members.map((member) => this.stopOne(member, until)))
       if (kind === 'receiver') for (const fn of this.between) fn()
     }
   }
