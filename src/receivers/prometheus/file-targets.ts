@@ -16,7 +16,7 @@ export function fileTargets(config: PrometheusConfig, host: Host): FileTargets {
   const files = readTargetFiles(config.target_globs, config.scrape_interval, host.log)
   const active = files.flatMap((file) => {
     if (file.intervalMs <= 0) return []
-    if (config.tls.cert_file && file.scheme === 'https' && file.serverName === '') {
+    if ((config.tls.cert_file ?? config.tls.cert_pem) && file.scheme === 'https' && file.serverName === '') {
       const missing = `server_name is missing from mTLS scrape config (${file.sourceId})`
       host.log.error(`${missing}: this target is not scraped; add server_name to ${file.file}`)
       return []
@@ -55,9 +55,15 @@ function tlsOf(file: TargetFile, { tls }: PrometheusConfig, host: Host) {
     ca: file.caPath || tls.ca_file,
     cert: own ? file.clientCertPath : tls.cert_file,
     key: own ? file.clientKeyPath : tls.key_file,
+    inline: {
+      ca: file.caPath ? undefined : tls.ca_pem,
+      cert: own ? undefined : tls.cert_pem,
+      key: own ? undefined : tls.key_pem?.reveal(),
+    },
   }
   const options: ClientTlsOptions = {
     insecureSkipVerify: tls.insecure_skip_verify,
+    systemAuthorities: tls.include_system_ca_certs_pool,
     minVersion: tls.min_version === '1.3' ? '1.3' : '1.2',
     maxVersion: tls.max_version === '1.2' ? '1.2' : '1.3',
     cipherSuites: tls.cipher_suites.length > 0 ? tls.cipher_suites : undefined,

@@ -434,6 +434,14 @@ describe('TLS', () => {
     await receiver.records(1)
   })
 
+  test('takes certificates that stand in the configuration itself', async () => {
+    const { port } = await serve('a 1\n', { ...server, ca: authority.cert })
+    const tls = { ca_pem: authority.cert, cert_pem: client.cert, key_pem: client.key }
+    const receiver = await withFiles([targetFile(port, 'server_name: app_metrics\n')], { tls })
+    interval(receiver)
+    await receiver.records(1)
+  })
+
   test('refuses another name, a certificate without alternative names, and an unknown authority', async () => {
     const { folder, scraping } = newCertificates()
     const named = await serve('a 1\n', server)
