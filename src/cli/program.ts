@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { ExitCode } from './exit-codes.ts'
 import { version } from './version.ts'
 
@@ -39,7 +39,9 @@ function newProgram(): Command {
       [],
     )
     .option('--feature-gates <gates>', 'accepted for the sake of Collector command lines; ours has none')
-    .option('--log-format <format>', 'text or json', 'text')
+    .addOption(
+      new Option('--log-format <format>', 'how the agent writes its own log').choices(['text', 'json']).default('text'),
+    )
     .action(async (files: string[], options: RunFlags) => {
       const { run } = await import('./run.ts')
       process.exitCode = await run([...files, ...options.config], options)

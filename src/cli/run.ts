@@ -6,7 +6,7 @@ import type { Shared } from '../engine/host.ts'
 import { type Plan, prepared } from '../engine/plan.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Level, type Log, newLog } from '../runtime/log.ts'
+import { type Fields, type Level, type Log, newLog } from '../runtime/log.ts'
 import { Metrics } from '../runtime/metrics.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
@@ -26,8 +26,9 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   if (!plan || !service) return ExitCode.config
   const { shared, log, closeTelemetry } = await newShared(plan, service, options)
   if (options.featureGates) log.warn('feature gates are ignored: there are none here', { gates: options.featureGates })
+  warnOfUnserved(service, log)
   const { starting, stopping } = service.telemetry.logs
-  if (starting) log.line(starting)
+  for (const line of starting) log.line(line)
   const stopped = whenAskedToStop()
   const unwatch = watchProcess(log, shared)
   // Timers of components keep nothing alive, and neither does a handler of signals: something must, to the very end.
@@ -68,10 +69,23 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
     level: logs.level.toLowerCase() as Level,
     format: logFormat === 'json' || logs.encoding === 'json' ? 'json' : 'text',
     stamp: logs.rfc3339 ? 'rfc3339' : 'local',
+    fields: initialFields(logs.initial_fields),
     ...(telemetry && { tee: telemetry.log }),
   })
   const shared: Shared = { log, clock: systemClock, metrics, ledger, budget: new Budget('service', plan.memoryLimit) }
   return { shared, log, closeTelemetry: async () => telemetry?.close() }
+}
+
+/** What is no scalar is written as JSON. */
+const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
+  Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  )
+
+/** Says what a Collector would do with these settings and tailrace does not. */
+function warnOfUnserved({ telemetry: { metrics } }: ServiceSettings, log: Log): void {
+  if (!metrics.address && !metrics.readers.some((reader) => reader.pull)) return
+  log.warn('service.telemetry.metrics: nothing is served there for scraping; use the extension metrics_endpoint')
 }
 
 const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>

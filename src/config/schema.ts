@@ -119,7 +119,7 @@ const reader = () =>
       }),
     })
       .optional()
-      .describe('Serve them for scraping.'),
+      .describe('Accepted for the sake of Collector files; pages to scrape are the extension metrics_endpoint.'),
     periodic: object({
       interval: either(int({ min: 1 }), duration())
         .default(60_000)
@@ -146,22 +146,26 @@ const telemetry = object({
       .describe('Accepted for the sake of Collector files; tailrace never logs per record.'),
     disable_caller: bool().default(false).describe('Accepted for the sake of Collector files.'),
     rfc3339: bool().default(false).describe('Stamp lines in UTC with nanoseconds instead of local time.'),
-    starting: text().optional().describe('A line to print first, for tooling that looks for it.'),
+    starting: list().default([]).describe('Lines to print first, for tooling that looks for them.'),
     stopping: text().optional().describe('A line to print last.'),
     disable_stacktrace: bool().default(false).describe('Accepted for the sake of Collector files.'),
   }).default({}),
   metrics: object({
-    level: oneOf(['none', 'basic', 'normal', 'detailed']).default('normal').describe('How much is counted.'),
-    address: endpoint().optional().describe('Older spelling of a pull reader.'),
+    level: oneOf(['none', 'basic', 'normal', 'detailed'])
+      .default('normal')
+      .describe('Accepted for the sake of Collector files; everything is counted.'),
+    address: endpoint().optional().describe('Older spelling of a pull reader; accepted like it.'),
     readers: list(reader()).default([]).describe('Where the metrics go.'),
     views: anything().optional().describe('Accepted for the sake of Collector files.'),
   }).default({}),
   traces: object({
-    level: oneOf(['none', 'basic', 'normal', 'detailed']).default('none').describe('Whether tailrace traces itself.'),
-    propagators: list().default([]).describe('How trace contexts travel.'),
-    processors: anything().optional().describe("The Collector's list of OTLP span exports."),
+    level: oneOf(['none', 'basic', 'normal', 'detailed'])
+      .default('none')
+      .describe('Accepted for the sake of Collector files; tailrace has no traces of its own.'),
+    propagators: list().default([]).describe('Accepted for the sake of Collector files.'),
+    processors: anything().optional().describe('Refused: there are no spans to send.'),
   }).default({}),
-  resource: map(anything()).default({}).describe('Attributes of all of it; null removes one.'),
+  resource: map(anything()).default({}).describe('Attributes of what leaves by OTLP; null removes one.'),
 })
 
 /** `service` but for its pipelines, which name components and are checked with them. */

@@ -26,6 +26,8 @@ export interface LogOptions {
   format?: 'text' | 'json'
   /** Stamp of text lines: local time to the second, or UTC with nanoseconds (RFC 3339). */
   stamp?: 'local' | 'rfc3339'
+  /** Fields of every line; text lines that tooling reads stay as they are. */
+  fields?: Fields
   write?: (line: string) => void
   /** Also handed every record that is written (for OTLP). */
   tee?: (record: LogRecord) => void
@@ -37,6 +39,7 @@ export function newLog(options: LogOptions = {}): Log {
   const least = order[options.level ?? 'info']
   const write = options.write ?? ((line) => void process.stderr.write(line))
   const format = options.format === 'json' ? jsonLine : textLine(options.stamp ?? 'local')
+  const common = options.fields ?? {}
   const emit = (level: Level, name: string, message: string, fields: Fields) => {
     if (order[level] < least) return
     const record = { time: Date.now(), level, name, message, fields }
@@ -44,11 +47,11 @@ export function newLog(options: LogOptions = {}): Log {
     options.tee?.(record)
   }
   const named = (name: string): Log => ({
-    debug: (message, fields = {}) => emit('debug', name, message, fields),
-    info: (message, fields = {}) => emit('info', name, message, fields),
-    warn: (message, fields = {}) => emit('warn', name, message, fields),
-    error: (message, fields = {}) => emit('error', name, message, fields),
-    line: (text) => emit('info', '', text, {}),
+    debug: (message, fields) => emit('debug', name, message, { ...common, ...fields }),
+    info: (message, fields) => emit('info', name, message, { ...common, ...fields }),
+    warn: (message, fields) => emit('warn', name, message, { ...common, ...fields }),
+    error: (message, fields) => emit('error', name, message, { ...common, ...fields }),
+    line: (text) => emit('info', '', text, options.format === 'json' ? common : {}),
     named: (inner) => named(name ? `${name} ${inner}` : inner),
   })
   return named('')
