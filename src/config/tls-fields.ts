@@ -38,6 +38,10 @@ export function tlsClient() {
 export function tlsServer() {
   return object({
     ...common(),
+    ca_file: path()
+      .optional()
+      .describe('Accepted for the sake of Collector files; clients are checked against client_ca_file alone.'),
+    ca_pem: text().optional().describe('The same, inline.'),
     client_ca_file: path()
       .optional()
       .describe('PEM file of the authorities that sign client certificates; set: clients must have one.'),
