@@ -129,6 +129,8 @@ describe('selectors', () => {
     ['queue firehose dropped', 3],
     ['queue firehose dropped(displaced)', 2],
     ['queue firehose dropped(!displaced) protocol=v2', 1],
+    ['queue firehose dropped(displaced, connection) protocol=v2', 3],
+    ['queue firehose dropped(!displaced, connection)', 0],
     ['queue firehose held', 0],
     ['metric tailrace_x_total', 9],
     ['metric tailrace_x_total id=y', 0],
