@@ -12,11 +12,14 @@ export interface Timer {
   cancel(): void
 }
 
+/** Timers of the runtime hold 24 days; what asks for more would ring at once, and repeat without a pause. */
+const longestMs = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, fn) {
-    const timer = setTimeout(fn, ms)
+    const timer = setTimeout(fn, Math.min(ms, longestMs))
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
