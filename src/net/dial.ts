@@ -41,7 +41,6 @@ export function dial(
       socket?.destroy()
       return onError(error)
     }
-    socket!.off('error', finish)
     onSocket(socket!)
   }
   const timer = options.clock.after(options.timeoutMs, () =>

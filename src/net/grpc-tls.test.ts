@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { issue, newAuthority } from '../runtime/certs.ts'
@@ -189,6 +189,23 @@ describe('certificates that change while running', () => {
     clock.advance(10_000)
     expect(await servedName(pair.port)).toBe('second')
     expect((await ask(pair)).toString()).toBe('metron')
+  })
+
+  test('files that cannot even be looked at for a while stop nothing', async () => {
+    const { log, lines } = recordingLog()
+    const clock = new ManualClock(Date.now())
+    const files = vault.files('lost', { commonName: 'first', names: ['metron'] })
+    const tls = serverTls(files, { clock, log })
+    const pair = await pairOf({ methods, tls }, { tls: clientTls(good), serverName: 'metron' })
+    rmSync(files.cert)
+    symlinkSync(files.cert, files.cert)
+    clock.advance(10_000)
+    expect(lines.filter((line) => line.includes('new TLS files are not usable'))).toHaveLength(1)
+    expect(await servedName(pair.port)).toBe('first')
+    rmSync(files.cert)
+    vault.files('lost', { commonName: 'second', names: ['metron'] })
+    clock.advance(10_000)
+    expect(await servedName(pair.port)).toBe('second')
   })
 
   test('the client dials with the new pair', async () => {

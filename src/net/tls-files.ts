@@ -50,8 +50,13 @@ export function filesVersion(files: TlsFiles): string {
 }
 
 function fileVersion(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat ? `${stat.ino}:${stat.size}:${stat.mtimeMs}` : 'missing'
+  try {
+    const stat = statSync(path)
+    return `${stat.ino}:${stat.size}:${stat.mtimeMs}`
+  } catch (error) {
+    // Reading it will say so. Later it may be there again.
+    return String((error as NodeJS.ErrnoException).code)
+  }
 }
 
 const BLOCK = /-----BEGIN ([^-\r\n]+)-----\r?\n([\s\S]*?)-----END \1-----/g
