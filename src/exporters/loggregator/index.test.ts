@@ -8,7 +8,7 @@ import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
 import { type GrpcServer, newGrpcServer } from '../../net/grpc-server.ts'
-import { clientStream } from '../../net/grpc-types.ts'
+import { clientStream, type Handler } from '../../net/grpc-types.ts'
 import { until } from '../../net/test-kit.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { newLog } from '../../runtime/log.ts'
@@ -33,11 +33,18 @@ async function agent(port = 0): Promise<Agent> {
   const stream = clientStream(({ path }) => ({
     message: (bytes, start, end) => void messages.push({ path, bytes: Buffer.from(bytes.subarray(start, end)) }),
   }))
-  const methods = { '/loggregator.v2.Ingress/BatchSender': stream, '/loggregator.v2.Ingress/Sender': stream }
+  const { server, address } = await serving(
+    { '/loggregator.v2.Ingress/BatchSender': stream, '/loggregator.v2.Ingress/Sender': stream },
+    port,
+  )
+  return { server, address, messages }
+}
+
+async function serving(methods: Record<string, Handler>, port = 0): Promise<Omit<Agent, 'messages'>> {
   const server = newGrpcServer({ endpoint: { host: '127.0.0.1', port }, methods, log: newLog({ write: () => {} }) })
   const address = await server.start()
   cleanups.push(() => server.stop(AbortSignal.abort()))
-  return { server, address: `127.0.0.1:${address.port}`, messages }
+  return { server, address: `127.0.0.1:${address.port}` }
 }
 
 function exporter(settings: object) {
@@ -170,3 +177,29 @@ test('a peer that ends the stream while it is written to costs what was on its w
   expect(books.sent + books.droppedTotal).toBe(21)
   expect(books.imbalance()).toBe(0)
 }, 30_000)
+
+test('a peer that ends every stream is named, in few lines', async () => {
+  const peer = await serving({})
+  const { made, account, lines } = exporter({ endpoint: peer.address })
+  await made.start()
+  const books = account(peer.address)
+  for (let ended = 1; ended <= 3; ended++) {
+    made.consume(envelopes(['x']))
+    await until(() => books.sent + books.droppedTotal === ended)
+    await until(() => lines.some((line) => line.includes('unknown method BatchSender')))
+  }
+  expect(lines.filter((line) => line.includes('unknown method BatchSender'))).toHaveLength(1)
+})
+
+test('a peer that never answers the end of the stream does not hold up a stop to the last', async () => {
+  const never = clientStream(() => ({ message: () => {}, end: () => new Promise<Buffer>(() => {}) }))
+  const peer = await serving({ '/loggregator.v2.Ingress/BatchSender': never })
+  const { made, account } = exporter({ endpoint: peer.address })
+  await made.start()
+  made.consume(envelopes(['x']))
+  await until(() => account(peer.address).sent === 1 && peer.server.stats.messagesIn === 1)
+  const deadline = AbortSignal.timeout(10_000)
+  await made.stop(deadline)
+  expect(deadline.aborted).toBe(false)
+  await until(() => peer.server.stats.connectionsOpen === 0)
+})

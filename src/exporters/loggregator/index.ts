@@ -2,6 +2,7 @@ import { fanOut } from '../../delivery/fan-out.ts'
 import { deliveryFields } from '../../delivery/fields.ts'
 import { deliveryBudget, type Queued, queued } from '../../delivery/queued.ts'
 import { newGrpcClient } from '../../net/grpc-client.ts'
+import { newLogSeries } from '../../net/log-series.ts'
 import { clientTlsFrom } from '../../net/tls-settings.ts'
 import {
   type ConfigOf,
@@ -84,6 +85,7 @@ function addresses({ endpoint, endpoints, ingress_port_glob }: ConfigOf<typeof f
 }
 
 function newDestination(address: string, config: ConfigOf<typeof fields>, host: Host, budget: Host['budget']): Queued {
+  const { clock } = host
   const log = host.log.named(`-> ${address}`)
   const client = newGrpcClient({
     address,
@@ -92,9 +94,9 @@ function newDestination(address: string, config: ConfigOf<typeof fields>, host: 
     // Agents on one machine restart within seconds: look again soon.
     backoff: { maxMs: 5000 },
     log,
-    clock: host.clock,
+    clock,
   })
-  const sender = newIngressSender({ client, method: config.method, log })
+  const sender = newIngressSender({ client, method: config.method, log, trouble: newLogSeries(log, clock), clock })
   const labels = { protocol: 'loggregator', destination: address }
   // A message has a few bytes around its one record.
   return queued(config, host, sender, { labels, budget, maxRecordBytes: config.max_message_size - 16 })

@@ -1,7 +1,7 @@
 import { Dropped, Retryable, type Sender, type SendResult, sent } from '../../delivery/sender.ts'
 import type { ClientStream, GrpcClient } from '../../net/grpc-client.ts'
 import type { GrpcError } from '../../net/status.ts'
-import type { Log } from '../../plugin.ts'
+import type { Clock, Log, LogSeries } from '../../plugin.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { envelopeMessages } from './envelope-messages.ts'
 
@@ -17,14 +17,20 @@ export interface IngressSenderOptions {
   client: GrpcClient
   method: Method
   log: Log
+  /** For what a peer may do again and again. */
+  trouble: LogSeries
+  clock: Clock
 }
+
+/** How long a peer may take to answer the end of the stream. */
+const farewellMs = 1000
 
 /**
  * One long-lived client stream to one destination. The peer never answers, so "sent" means that the bytes were handed
  * to the connection; one write is outstanding at a time. What the peer cannot have got is offered again, what was on
  * its way when the stream broke is lost and counted.
  */
-export function newIngressSender({ client, method, log }: IngressSenderOptions): Sender {
+export function newIngressSender({ client, method, log, trouble, clock }: IngressSenderOptions): Sender {
   let stream: ClientStream | undefined
   let wasOpen = false
   let failing = false
@@ -37,8 +43,11 @@ export function newIngressSender({ client, method, log }: IngressSenderOptions):
       wasOpen = true
       failing = false
     })
-    void opened.closed.then(() => {
-      if (stream === opened) stream = undefined
+    void opened.closed.then((error) => {
+      if (stream !== opened) return
+      stream = undefined
+      // Nothing was being written just then: what the peer has not read is lost, and only this line tells.
+      trouble.note('ended', `the peer ended the stream: ${error?.message ?? 'without an error'}`)
     })
     stream = opened
     return opened
@@ -47,7 +56,8 @@ export function newIngressSender({ client, method, log }: IngressSenderOptions):
     if (stream === written) stream = undefined
     if (!failing) log.warn(`Error while flushing: ${error.message}`)
     failing = true
-    return wasOpen ? new Dropped('connection', error.message) : new Retryable(error.message, { cause: error })
+    const mayHaveIt = wasOpen && !error.unsent
+    return mayHaveIt ? new Dropped('connection', error.message) : new Retryable(error.message, { cause: error })
   }
   return {
     connect: () => client.connect(),
@@ -59,7 +69,12 @@ export function newIngressSender({ client, method, log }: IngressSenderOptions):
       })
     },
     async close() {
-      await stream?.end()
+      const last = stream
+      stream = undefined
+      const timer = clock.after(farewellMs, () => last?.cancel())
+      await last?.end()
+      timer.cancel()
+      trouble.close()
       await client.close()
     },
   }
