@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
@@ -370,6 +371,22 @@ test('stop before start and twice, start again', async () => {
   const again = await server.start()
   expect(again.port).toBeGreaterThan(0)
   await server.stop()
+})
+
+test('the deadline of a stop that is over does nothing to a server that was started again', async () => {
+  const methods = { '/s/Echo': echo }
+  const { client, server } = await pairOf({ methods })
+  await client.unary('/s/Echo', Buffer.from('1'))
+  const deadline = new AbortController()
+  await server.stop(deadline.signal)
+  const again = await server.start()
+  const other = newGrpcClient({ address: `127.0.0.1:${again.port}`, log: silentLog })
+  running.push({ stop: () => other.close() })
+  await other.unary('/s/Echo', Buffer.from('2'))
+  expect(getEventListeners(deadline.signal, 'abort')).toHaveLength(0)
+  deadline.abort()
+  await other.unary('/s/Echo', Buffer.from('3'))
+  expect([other.state, server.stats.connectionsAccepted]).toEqual(['ready', 2])
 })
 
 test('too many pings end the connection as in grpc-go; pings within the rules do not', async () => {

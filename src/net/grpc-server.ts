@@ -147,9 +147,6 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   }
   const closeSessions = (signal: AbortSignal | undefined) =>
     new Promise<void>((resolve) => {
-      allClosed = resolve
-      if (sessions.size === 0) resolve()
-      for (const session of sessions.values()) session.close()
       const abort = () => {
         const status = new GrpcError(GrpcCode.unavailable, 'the server is stopping')
         for (const session of sessions.values()) session.failAll(status)
@@ -157,8 +154,14 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
         // closed before would only half-close its own and wait for the peer.
         setImmediate(() => setImmediate(destroyAll))
       }
+      allClosed = () => {
+        signal?.removeEventListener('abort', abort)
+        resolve()
+      }
+      for (const session of sessions.values()) session.close()
       if (signal?.aborted) abort()
       else signal?.addEventListener('abort', abort, { once: true })
+      if (sessions.size === 0) allClosed()
     })
 
   return {

@@ -94,10 +94,15 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
 function emptied(sockets: Set<Socket>, signal: AbortSignal | undefined): Promise<void> {
   if (sockets.size === 0) return Promise.resolve()
   return new Promise((resolve) => {
-    for (const socket of sockets) socket.on('close', () => sockets.size === 0 && resolve())
     const cut = () => {
       for (const socket of sockets) socket.destroy()
     }
+    const closed = () => {
+      if (sockets.size > 0) return
+      signal?.removeEventListener('abort', cut)
+      resolve()
+    }
+    for (const socket of sockets) socket.on('close', closed)
     if (!signal || signal.aborted) cut()
     else signal.addEventListener('abort', cut, { once: true })
   })
