@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { envelopes, otlpLogs, textsOf } from '../../test/support/delivery.ts'
 import { ManualClock } from '../runtime/clock.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import { Receipt } from '../telemetry/receipt.ts'
 import { Refused } from './admission.ts'
 import { Budget, entryCost } from './budget.ts'
 import { Queue, type QueueOptions } from './queue.ts'
@@ -75,6 +76,16 @@ describe('drop_oldest', () => {
     expect(lost).toEqual({ displaced: 2 })
     expect(texts()).toEqual(['c', 'd', 'e'])
     expect(budget.used).toBe(0)
+  })
+
+  test('removes no more when whoever hears of the loss puts in the next batch at once', () => {
+    const one = entryCost(envelopes(['a']).size, 1)
+    const { put, texts, lost } = newQueue({ maxBytes: 3 * one })
+    const next = new Receipt(() => put(envelopes(['e'])))
+    put(envelopes(['a'], 'app', { receipts: [next] }))
+    for (const text of ['b', 'c', 'd']) put(envelopes([text]))
+    expect(lost).toEqual({ displaced: 2 })
+    expect(texts()).toEqual(['c', 'd', 'e'])
   })
 
   test('when the memory of all is used up, gives as much as it takes, and calls it memory', () => {

@@ -244,9 +244,10 @@ export class Queue implements Admission {
     if (rows < entry.count) forkAll(receipts)
     const cost = this.backlog.remove(entry, rows, fromEnd)
     this.options.onDrop(reason, rows)
-    settleAll(receipts, { dropped: reason })
     this.budget.give(cost)
     if (this.backlog.records === 0) this.shelter.reset()
+    // Last: whoever hears of it may put in the next batch at once.
+    settleAll(receipts, { dropped: reason })
     return cost
   }
 
