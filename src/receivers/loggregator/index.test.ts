@@ -106,3 +106,13 @@ test('an empty batch is no batch', async () => {
   await run.records(1)
   expect(run.batches).toHaveLength(1)
 })
+
+test('compressed messages are answered as by the original agents, which know no gzip', async () => {
+  const { run, client } = await started()
+  const send = client.unary('/loggregator.v2.Ingress/Send', encodeEnvelopeBatch([log('a', '1')]), { gzip: true })
+  await expect(send).rejects.toMatchObject({
+    code: GrpcCode.unimplemented,
+    message: 'grpc: Decompressor is not installed for grpc-encoding "gzip"',
+  })
+  expect(run.account.offered).toBe(0)
+})

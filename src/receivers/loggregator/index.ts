@@ -48,6 +48,7 @@ export default defineReceiver({
         permitWithoutStream: config.keepalive.permit_without_stream,
       },
       limits: { maxConnections: config.max_connections },
+      gzip: false,
       methods: {
         '/loggregator.v2.Ingress/Sender': stream(ingress.envelope),
         '/loggregator.v2.Ingress/BatchSender': stream(ingress.batch),
