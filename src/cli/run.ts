@@ -123,6 +123,8 @@ function watchProcess(log: Log, shared: Shared): () => void {
   }
   const handlers = { SIGUSR1: report, SIGHUP: hangUp, uncaughtException: fault, unhandledRejection: fault }
   for (const [name, handler] of Object.entries(handlers)) process.on(name, handler)
+  // Whoever read our log may go away. Without a listener that is a fault, which is logged, which is a fault.
+  process.stderr.on('error', () => {})
   return () => {
     for (const [name, handler] of Object.entries(handlers)) process.off(name, handler)
   }
