@@ -32,20 +32,32 @@ export async function send(kind: string, args: readonly string[], flags: SendFla
     instanceId: flags.instanceId,
     tags: tagsOf(flags.tag),
   }
-  const log = newLog({ level: 'error' })
   try {
-    const client = newGrpcClient({ address: flags.to, tls: tlsOf(flags), serverName: flags.serverName, log })
-    try {
-      await client.unary('/loggregator.v2.Ingress/Send', writeEnvelopes([{ head, message }]), { timeoutMs: 5000 })
-    } finally {
-      await client.close()
-    }
+    const deliver = delivery(flags, writeEnvelopes([{ head, message }]))
+    // A short key is taken from the second attempt on.
+    await deliver().catch((error: GrpcError) => (weakKey.test(error.message) ? deliver() : Promise.reject(error)))
   } catch (error) {
     process.stderr.write(`tailrace: could not send to ${flags.to}: ${(error as GrpcError).message}\n`)
     return ExitCode.failed
   }
   process.stdout.write(`sent 1 ${kind} from ${flags.sourceId} to ${flags.to}\n`)
   return ExitCode.ok
+}
+
+const weakKey = /the next attempt accepts it/
+
+/** One attempt per call, all with the same TLS settings. Throws when the files cannot be used. */
+function delivery(flags: SendFlags, bytes: Buffer): () => Promise<void> {
+  const tls = tlsOf(flags)
+  const log = newLog({ level: 'error' })
+  return async () => {
+    const client = newGrpcClient({ address: flags.to, tls, serverName: flags.serverName, log })
+    try {
+      await client.unary('/loggregator.v2.Ingress/Send', bytes, { timeoutMs: 5000 })
+    } finally {
+      await client.close()
+    }
+  }
 }
 
 /** The envelope that the words of the command line ask for, or what is wrong with them. */
