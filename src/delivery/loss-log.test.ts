@@ -13,7 +13,8 @@ test('losses are told at once, then at most every ten seconds with what was lost
   losses.add('rejected', 2, 'no such app')
   expect(lines).toEqual([
     'warn: 5 records lost reason=displaced\n',
-    'warn: 102 records lost reason=rejected detail="no such app"\n',
+    'warn: 100 records lost reason=displaced\n',
+    'warn: 2 records lost reason=rejected detail="no such app"\n',
   ])
 })
 

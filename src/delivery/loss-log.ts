@@ -4,14 +4,13 @@ import type { DropReason } from './reasons.ts'
 
 const everyMs = 10_000
 
-/** Says that a queue loses records: at the first loss, then at most every ten seconds, and at the end, with what was lost since. */
+/** Says that a queue loses records: at the first loss, then at most every ten seconds, and at the end, with what was lost since, a line for each reason. */
 export class LossLog {
   private readonly clock: Clock
   private readonly log: Log
   private next = Number.NEGATIVE_INFINITY
-  private since = 0
-  private reason: DropReason | undefined
-  private detail: string | undefined
+  /** What has not been said yet. */
+  private readonly since = new Map<DropReason, { records: number; detail: string | undefined }>()
 
   constructor(clock: Clock, log: Log) {
     this.clock = clock
@@ -19,23 +18,17 @@ export class LossLog {
   }
 
   add(reason: DropReason, records: number, detail?: string): void {
-    this.since += records
-    this.reason = reason
-    this.detail = detail
+    this.since.set(reason, { records: records + (this.since.get(reason)?.records ?? 0), detail })
     const now = this.clock.monotonic()
     if (now < this.next) return
     this.next = now + everyMs
-    this.tell()
+    this.close()
   }
 
   /** Says what has not been said yet. */
   close(): void {
-    if (this.since > 0) this.tell()
-  }
-
-  private tell(): void {
-    const { since, reason, detail } = this
-    this.log.warn(`${since} ${since === 1 ? 'record' : 'records'} lost`, { reason, detail })
-    this.since = 0
+    for (const [reason, { records, detail }] of this.since)
+      this.log.warn(`${records} ${records === 1 ? 'record' : 'records'} lost`, { reason, detail })
+    this.since.clear()
   }
 }
