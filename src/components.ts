@@ -36,6 +36,14 @@ const aliases: Partial<Record<ComponentKind, Record<string, string>>> = {
   exporter: { otlp_grpc: 'otlp' },
 }
 
+/** What to write instead of well-known components that we do not have. */
+const hints: Partial<Record<ComponentKind, Record<string, string>>> = {
+  processor: {
+    batch: 'batching is a matter of the sending queue: write sending_queue: {batch: {...}} on the exporter',
+    memory_limiter: 'memory is limited for the process: write service: {memory_limit: 256MiB}',
+  },
+}
+
 /** The components a configuration can name: the core's and those of loaded plugins. */
 export class Catalogue {
   private readonly added = new Map<string, AnySpec>()
@@ -55,6 +63,10 @@ export class Catalogue {
     if (added) return added
     const load = core[kind][name]
     return load && (await load()).default
+  }
+
+  hint(kind: ComponentKind, type: string): string | undefined {
+    return hints[kind]?.[type]
   }
 
   /** Every component, by kind and type. Loads them all: for commands that list them. */

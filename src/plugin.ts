@@ -208,6 +208,8 @@ export interface Configured {
 
 export interface ExtensionSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'extension'
+  /** Starts after everything else instead of first: what it shows is there then. */
+  startsLast?: boolean
   /** Called before anything is created, with all that is configured; answers it with other settings where it wants. */
   prepare?<T extends Configured>(use: { config: ConfigOf<S>; all: readonly T[]; log: Log }): Promise<readonly T[]>
   create(use: { config: ConfigOf<S>; host: Host }): Component

@@ -372,3 +372,13 @@ test('a variable that must be set is a problem when it is unset or empty', () =>
   expect(read({ NAME: '' }).problems).toHaveLength(1)
   expect(read({ NAME: 'x' }).problems).toEqual([])
 })
+
+test('a reference with digits beside it may stand for a number', () => {
+  const { value } = loadConfig(['a.yaml'], {
+    set: [],
+    env: { HUNDREDS: '12' },
+    readFile: () => 'size: ${env:HUNDREDS}00\nname: v${env:HUNDREDS}\n',
+  })
+  expect(value.size).toMatchObject({ text: '1200', value: 1200 })
+  expect(value.name).toBe('v12')
+})

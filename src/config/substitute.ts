@@ -50,7 +50,12 @@ export function substitute(node: Node, from: Surroundings, depth = 0): Node {
 function scalar(node: ScalarNode, text: string, from: Surroundings, depth: number): Node {
   const tokens = tokenise(text)
   const only = tokens.length === 1 ? tokens[0]! : ''
-  if (typeof only === 'string') return { ...node, value: inline(text, node.spot, from, depth) }
+  if (typeof only === 'string') {
+    const value = inline(text, node.spot, from, depth)
+    // `${env:HUNDREDS}00` may stand for a number as well as for a text.
+    const isNumber = tokens.length > 1 && /^\d+$/.test(value)
+    return { ...node, value: isNumber ? new Substituted(value, Number(value), 'references') : value }
+  }
   const found = resolve(only.reference, node.spot, from, depth)
   if (!found) return { ...node, value: null }
   const value = new Substituted(found.text, found.value, found.source)

@@ -29,7 +29,9 @@ export function deliveryFields(defaults: DeliveryDefaults = {}) {
   return {
     when_full: oneOf(['drop_oldest', 'drop_newest', 'refuse', 'wait'])
       .default(defaults.when_full ?? 'refuse')
-      .describe('What a full queue does: lose the oldest or the newest records, refuse what comes, or let it wait.'),
+      .describe(
+        'What a full queue does: lose the oldest or the newest records, refuse what comes, or let it wait. For receivers whose protocol cannot refuse, the last two lose the newest.',
+      ),
     queue_size: int({ min: 0 })
       .default(defaults.queue_size ?? 10_000)
       .describe('Bound of the queue in records; 0: none. `sending_queue.queue_size` stands above it.'),

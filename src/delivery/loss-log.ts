@@ -28,7 +28,7 @@ export class LossLog {
   /** Says what has not been said yet. */
   close(): void {
     for (const [reason, { records, detail }] of this.since)
-      this.log.warn(`${records} ${records === 1 ? 'record' : 'records'} lost`, { reason, detail })
+      this.log.warn(records === 1 ? '1 record lost' : `${records} records lost`, { reason, detail })
     this.since.clear()
   }
 }

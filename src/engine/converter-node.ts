@@ -1,8 +1,10 @@
+import { settleAll } from '../delivery/backlog.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import type { Format } from '../telemetry/format.ts'
-import type { Converter } from './converters.ts'
+import type { Outcome } from '../telemetry/receipt.ts'
+import type { Converted, Converter } from './converters.ts'
 
 /** One taker of a converter's output, and what it takes right now. */
 export interface Taker {
@@ -39,12 +41,19 @@ export class ConverterNode implements Consumer {
     const deliveries = batches.flatMap((made) =>
       takers.filter((taker) => taker.takes().includes(made.format)).map((taker) => ({ made, taker })),
     )
-    if (deliveries.length === 0) for (const receipt of batch.receipts) receipt.settle('delivered')
+    if (deliveries.length === 0) settleAll(batch.receipts, outcomeOf(losses))
     else for (const receipt of batch.receipts) receipt.fork(deliveries.length - 1)
     for (const made of batches) account.made += made.count
     for (const { made, taker } of deliveries)
       taker.consumer.consume(batch.receipts.length === 0 ? made : made.withReceipts(batch.receipts))
   }
+}
+
+/** What whoever made the records hears when nothing of them goes on. */
+function outcomeOf({ notRepresentable, tooLarge, malformed }: Converted['losses']): Outcome {
+  if (malformed > 0) return { dropped: 'malformed' }
+  if (tooLarge > 0) return { dropped: 'too_large' }
+  return notRepresentable > 0 ? { dropped: 'not_representable' } : 'delivered'
 }
 
 const nothing = { batches: [], losses: { notRepresentable: 0, tooLarge: 0, malformed: 0 } }

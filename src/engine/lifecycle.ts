@@ -7,6 +7,7 @@ interface Member {
   readonly id: string
   readonly required: boolean
   readonly component: Component
+  readonly last: boolean
   started: boolean
 }
 
@@ -43,7 +44,8 @@ export class Lifecycle {
 
   add(instance: Instance, component: Component): void {
     const { id, required, spec } = instance
-    this.members.push({ kind: spec.kind, id, required, component, started: false })
+    const last = spec.kind === 'extension' && spec.startsLast === true
+    this.members.push({ kind: spec.kind, id, required, component, last, started: false })
   }
 
   /** Runs `fn` when all receivers have stopped. */
@@ -56,7 +58,9 @@ export class Lifecycle {
   }
 
   async start(): Promise<void> {
-    for (const kind of startOrder) for (const member of this.of(kind)) await this.startOne(member)
+    const inOrder = startOrder.flatMap((kind) => this.of(kind))
+    for (const member of inOrder.filter(({ last }) => !last)) await this.startOne(member)
+    for (const member of inOrder.filter(({ last }) => last)) await this.startOne(member)
     for (const { component, started } of this.members) if (started) component.started?.()
   }
 

@@ -61,11 +61,22 @@ export function newIngressSender({ client, method, log, trouble, clock }: Ingres
   }
   return {
     connect: () => client.connect(),
-    send(batch: Batch): Promise<SendResult> {
+    send(batch: Batch, signal: AbortSignal): Promise<SendResult> {
       const current = stream ?? open()
       const message = method === 'sender' ? envelopeMessages(batch) : batch.grpcMessage()
       return new Promise((resolve, reject) => {
-        current.write(message, (error) => (error ? reject(failed(error, current)) : resolve(sent(batch.count))))
+        // A write that took too long may have gone half way: it ends with its stream, or the repeat would double it.
+        const giveUp = () => {
+          if (stream === current) stream = undefined
+          current.cancel()
+          reject(new Dropped('connection', 'the peer did not take it in time'))
+        }
+        signal.addEventListener('abort', giveUp, { once: true })
+        current.write(message, (error) => {
+          signal.removeEventListener('abort', giveUp)
+          if (error) reject(failed(error, current))
+          else resolve(sent(batch.count))
+        })
       })
     },
     async close() {

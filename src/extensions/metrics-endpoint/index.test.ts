@@ -148,3 +148,8 @@ describe('selectors', () => {
     expect(() => parseSelector(text)).toThrow(reason)
   })
 })
+
+test('a selector that cannot be read is a problem of the configuration, not of the start', () => {
+  const { error } = metricsEndpoint.config.safeParse({ families: [{ name: 'x', from: 'queue q lost' }] })
+  expect(error?.issues[0]?.message).toContain('nothing is counted as "lost"')
+})

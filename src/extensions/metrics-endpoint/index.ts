@@ -4,7 +4,7 @@ import { serverTlsFrom } from '../../net/tls-settings.ts'
 import { bool, defineExtension, endpoint, list, map, object, oneOf, port, text, tlsServer } from '../../plugin.ts'
 import { exposition } from './exposition.ts'
 import { newProfiles } from './profiles.ts'
-import { parseSelector } from './selector.ts'
+import { isSelector, parseSelector, selectorFault } from './selector.ts'
 
 /** The metrics page of a role: the names and labels its dashboards know, and the books under `tailrace_`. */
 export default defineExtension({
@@ -23,7 +23,7 @@ export default defineExtension({
         type: oneOf(['counter', 'gauge']).default('counter').describe('Its type.'),
         labels: map().default({}).describe('Labels of the series.'),
         by: list().default([]).describe('Labels of the counted things that the series keep, one series each.'),
-        from: list().describe(
+        from: list(text().refine(isSelector, { error: ({ input }) => selectorFault(String(input)) })).describe(
           'What is summed: "receiver ID offered", "queue ID dropped(reason) label=value", "metric NAME".',
         ),
         unless: bool().default(false).describe('Leave the family out.'),
@@ -32,6 +32,8 @@ export default defineExtension({
       .default([])
       .describe('Metrics under names of your own choice.'),
   }),
+  // Its series stand there with 0 as soon as the port listens: those of a destination are known when it is started.
+  startsLast: true,
   resources: ({ endpoint }) => (endpoint.port === 0 ? [] : [`tcp ${endpoint.text}`]),
   create({ config, host }) {
     const families = config.families

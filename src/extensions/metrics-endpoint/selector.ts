@@ -33,6 +33,18 @@ export function parseSelector(text: string): Selector {
       .map((account) => ({ labels: account.labels, value: read(account) }))
 }
 
+/** What is wrong with a selector; the empty text when nothing is. */
+export function selectorFault(text: string): string {
+  try {
+    parseSelector(text)
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+export const isSelector = (text: string): boolean => selectorFault(text) === ''
+
 function reader(
   text: string,
   count: string | undefined,
@@ -58,5 +70,5 @@ function reasonList(text: string, reasons: string | undefined): DropReason[] {
 }
 
 function fail(text: string, reason: string): never {
-  throw new Error(`metrics_endpoint: cannot read "${text}": ${reason}`)
+  throw new Error(`cannot read "${text}": ${reason}`)
 }
