@@ -18,15 +18,27 @@ export interface Turn {
 /** A turn that brought more than this is delivered in several batches. */
 const mostBytes = 1 << 20
 
+export interface JoinOptions {
+  /** Records of different origins never share a batch: see `Host`. */
+  readsOrigins?: boolean
+  /**
+   * How long to gather instead of one turn. For datagrams of one record each: a turn brings a few of them, and a batch
+   * costs more than a record (measured at 20,000/s).
+   */
+  gatherMs?: number
+}
+
+/** A millisecond gathers twenty datagrams where a turn brings five, at 20,000/s. */
+export const datagramGatherMs = 1
+
 /**
- * Delivers what `gate` collected once per turn of the event loop, after all sockets of the turn were read. With
- * `readsOrigins` (see `Host`) records of different origins never share a batch. `deliver` must not throw: nobody is left
+ * Delivers what `gate` collected once per turn of the event loop, after all sockets of the turn were read. `deliver` must not throw: nobody is left
  * to hear of it.
  */
 export function joinedPerTurn(
   gate: Collector,
   deliver: (batch: Batch) => void,
-  options: { readsOrigins: boolean } = { readsOrigins: false },
+  { readsOrigins = false, gatherMs = 0 }: JoinOptions = {},
 ): Turn {
   let armed = false
   let current: Origin | undefined
@@ -40,11 +52,12 @@ export function joinedPerTurn(
   }
   return {
     arm(origin) {
-      if (gate.count > 0 && (gate.bytes >= mostBytes || (options.readsOrigins && origin !== current))) flush()
+      if (gate.count > 0 && (gate.bytes >= mostBytes || (readsOrigins && origin !== current))) flush()
       current = origin
       if (armed) return
       armed = true
-      setImmediate(endTurn)
+      if (gatherMs > 0) setTimeout(endTurn, gatherMs)
+      else setImmediate(endTurn)
     },
     flush,
   }

@@ -138,10 +138,17 @@ export class Reader {
 
   /** A varint that must fit 32 bits, as tags and lengths do: a peer that cut it off would read other bytes than we. */
   private uint32(): number {
-    const byte = this.buf[this.pos]!
-    if (byte < 0x80 && this.pos < this.end) {
-      this.pos++
+    const { buf, pos } = this
+    const left = this.end - pos
+    const byte = buf[pos]!
+    if (byte < 0x80 && left > 0) {
+      this.pos = pos + 1
       return byte
+    }
+    const next = buf[pos + 1]!
+    if (next < 0x80 && left > 1) {
+      this.pos = pos + 2
+      return (byte & 0x7f) | (next << 7)
     }
     this.varint64()
     if (this.hi !== 0) this.fail()

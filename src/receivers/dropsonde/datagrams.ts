@@ -1,7 +1,7 @@
 import type { Host, Intake } from '../../plugin.ts'
 import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
 import { DropsondeGate } from '../../telemetry/dropsonde-gate.ts'
-import { joinedPerTurn } from '../../telemetry/turn.ts'
+import { datagramGatherMs, joinedPerTurn } from '../../telemetry/turn.ts'
 import { noV1Defaults, writeTaggedV1 } from '../../wire/convert/v1-edit.ts'
 import { V1Verdict, v1Reason } from '../../wire/convert/v1-validate.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
@@ -23,7 +23,7 @@ export interface Datagrams {
 export function newDatagrams(intake: Intake, host: Host): Datagrams {
   const { log } = host
   const gate = new DropsondeGate()
-  const turn = joinedPerTurn(gate, (batch) => void intake.offer(batch))
+  const turn = joinedPerTurn(gate, (batch) => void intake.offer(batch), { gatherMs: datagramGatherMs })
   const gap = newLogGap(host.clock, LOG_GAP_MS)
   return {
     take(packet) {

@@ -1,6 +1,6 @@
 import { Batch, type Host, type Intake } from '../../plugin.ts'
 import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
-import { joinedPerTurn } from '../../telemetry/turn.ts'
+import { datagramGatherMs, joinedPerTurn } from '../../telemetry/turn.ts'
 import { ForwardWriter } from '../../wire/forward-writer.ts'
 import { nanosFromMillis } from '../../wire/protobuf.ts'
 import { Injector, malformedLineText } from '../../wire/statsd/injector.ts'
@@ -49,7 +49,7 @@ export function newInjectorDatagrams(config: StatsdConfig, host: Host, intake: I
       return batch
     },
   }
-  const turn = joinedPerTurn(written, (batch) => void intake.offer(batch))
+  const turn = joinedPerTurn(written, (batch) => void intake.offer(batch), { gatherMs: datagramGatherMs })
   return {
     take(packet) {
       const nowMs = clock.now()
