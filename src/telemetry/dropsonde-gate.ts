@@ -1,9 +1,9 @@
 import { checkV1, V1Verdict } from '../wire/convert/v1-validate.ts'
 import { BackwardWriter, varintSize, writeVarint } from '../wire/protobuf.ts'
 import { Batch } from './batch.ts'
+import { GrowingClaim } from './growing-claim.ts'
 import type { Origin } from './origin.ts'
 import { RecordIndex } from './record-index.ts'
-import { type Claim, claim, release } from './slab.ts'
 
 /** Writes the accepted v1 envelope `bytes[start, end)` as field 1 of a list; false when it cannot. */
 export type V1Edit = (bytes: Buffer, start: number, end: number, out: BackwardWriter) => boolean
@@ -12,9 +12,7 @@ export type V1Edit = (bytes: Buffer, start: number, end: number, out: BackwardWr
 export class DropsondeGate {
   /** Datagrams left out because they are no v1 envelope; `v1Reason` tells why the last one is not. */
   malformed = 0
-  private room: Claim | undefined
-  private size = 0
-  private used = 0
+  private readonly room = new GrowingClaim()
   private index = new RecordIndex()
   private origin: Origin | undefined
   private readonly writer = new BackwardWriter()
@@ -26,7 +24,7 @@ export class DropsondeGate {
 
   /** Bytes taken since the last `take()`. */
   get bytes(): number {
-    return this.used
+    return this.room.used
   }
 
   /** Takes one datagram, whose bytes are only borrowed for the call; `edit` writes it in place of what came. */
@@ -49,20 +47,18 @@ export class DropsondeGate {
   /** All records taken since the last call as one batch, or undefined. */
   take(): Batch | undefined {
     const { room, index, origin } = this
-    if (!room || index.count === 0) return undefined
-    const end = room.start + this.used
-    release(room, this.size, end)
+    if (index.count === 0) return undefined
+    const { buffer, start } = room
+    const end = room.close()
     index.close()
-    const batch = Batch.of('dropsonde', room.buffer, { index, origin, ownsHeadroom: true }, room.start, end)
-    this.room = undefined
-    this.size = this.used = 0
+    const batch = Batch.of('dropsonde', buffer, { index, origin, ownsHeadroom: true }, start, end)
     this.index = new RecordIndex()
     return batch
   }
 
   private frame(body: Buffer, origin: Origin | undefined): void {
-    const at = this.ensure(1 + varintSize(body.length) + body.length)
-    const { buffer } = this.room!
+    const at = this.room.ensure(1 + varintSize(body.length) + body.length, this.index)
+    const { buffer } = this.room
     buffer[at] = 0x0a
     const start = writeVarint(buffer, at + 1, body.length)
     body.copy(buffer, start)
@@ -71,10 +67,11 @@ export class DropsondeGate {
 
   /** A record that already has its tag and length. */
   private framed(frame: Buffer, origin: Origin | undefined): void {
-    const at = this.ensure(frame.length)
-    frame.copy(this.room!.buffer, at)
+    const at = this.room.ensure(frame.length, this.index)
+    const { buffer } = this.room
+    frame.copy(buffer, at)
     let start = at + 2
-    while (this.room!.buffer[start - 1]! >= 0x80) start++
+    while (buffer[start - 1]! >= 0x80) start++
     this.note(at, start, at + frame.length, origin)
   }
 
@@ -83,23 +80,6 @@ export class DropsondeGate {
     if (this.index.count === 0) this.origin = origin
     else if (this.origin !== origin) this.origin = undefined
     this.index.add(frame, start, end, 0, 0, 0)
-    this.used = end - this.room!.start
-  }
-
-  private ensure(bytes: number): number {
-    const { room } = this
-    if (room && this.used + bytes <= this.size) return room.start + this.used
-    const size = Math.max(this.used + bytes, room ? this.size * 2 : firstClaim)
-    const next = claim(size)
-    if (room) {
-      room.buffer.copy(next.buffer, next.start, room.start, room.start + this.used)
-      this.index.shift(next.start - room.start)
-    }
-    this.room = next
-    this.size = size
-    return next.start + this.used
+    this.room.used = end - this.room.start
   }
 }
-
-/** A turn brings a few datagrams of about 200 bytes; what is not used goes back to the slab. */
-const firstClaim = 8 << 10

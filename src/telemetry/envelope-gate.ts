@@ -1,10 +1,10 @@
-import { varintSize, writeVarint } from '../wire/protobuf.ts'
+import { writeVarint } from '../wire/protobuf.ts'
 import { Batch } from './batch.ts'
 import { EnvelopeFlag, malformed, scanEnvelope, scanned } from './envelope-scan.ts'
+import { GrowingClaim } from './growing-claim.ts'
 import type { Origin } from './origin.ts'
 import { RecordIndex } from './record-index.ts'
 import { repairEnvelope } from './repair.ts'
-import { type Claim, claim, release } from './slab.ts'
 import { readSmall, skipValue, small } from './wire-walk.ts'
 
 /**
@@ -18,13 +18,9 @@ export class EnvelopeGate {
   malformed = 0
   /** Records that went on with invalid UTF-8 replaced. */
   repaired = 0
-  private room: Claim | undefined
-  private size = 0
-  private used = 0
+  private readonly room = new GrowingClaim()
   private index = new RecordIndex()
   private origin: Origin | undefined
-  /** What the last batches came to: the first claim of the next one. */
-  private usual = leastClaim
 
   /** Records taken since the last `take()`. */
   get count(): number {
@@ -33,15 +29,15 @@ export class EnvelopeGate {
 
   /** Bytes taken since the last `take()`. */
   get bytes(): number {
-    return this.used
+    return this.room.used
   }
 
   /** Takes an EnvelopeBatch from `body`, whose bytes are only borrowed for the call. Answers how many records it held. */
   addBatch(body: Buffer, start: number, end: number, origin?: Origin): number {
     const before = this.index.count + this.malformed
     this.note(origin)
-    const to = this.ensure(end - start)
-    const buffer = this.room!.buffer
+    const to = this.room.ensure(end - start, this.index)
+    const { buffer } = this.room
     body.copy(buffer, to, start, end)
     const stop = to + end - start
     let pos = to
@@ -55,15 +51,15 @@ export class EnvelopeGate {
       this.index.add(pos, from, next, info, scanned.sourceStart, scanned.sourceEnd)
       pos = next
     }
-    this.used = pos - this.room!.start
+    this.room.used = pos - this.room.start
     return this.index.count + this.malformed - before
   }
 
   /** Takes one envelope. Its bytes are only borrowed for the call. */
   addEnvelope(body: Buffer, start: number, end: number, origin?: Origin): void {
     this.note(origin)
-    const to = this.ensure(end - start + 6)
-    const buffer = this.room!.buffer
+    const to = this.room.ensure(end - start + 6, this.index)
+    const { buffer } = this.room
     buffer[to] = 0x0a
     const from = writeVarint(buffer, to + 1, end - start)
     body.copy(buffer, from, start, end)
@@ -76,24 +72,21 @@ export class EnvelopeGate {
       this.addEnvelope(mended, 0, mended.length, origin)
     } else {
       this.index.add(to, from, stop, info, scanned.sourceStart, scanned.sourceEnd)
-      this.used = stop - this.room!.start
+      this.room.used = stop - this.room.start
     }
   }
 
   /** All records taken since the last call as one batch, or undefined. */
   take(): Batch | undefined {
     const { room, index, origin } = this
-    if (!room || index.count === 0) {
-      this.used = 0
+    if (index.count === 0) {
+      room.used = 0
       return undefined
     }
-    const end = room.start + this.used
-    release(room, this.size, end)
-    this.usual = Math.min(mostClaim, Math.max(leastClaim, this.used + (this.used >> 1), this.usual >> 1))
+    const { buffer, start } = room
+    const end = room.close()
     index.close()
-    const batch = Batch.of('envelopes', room.buffer, { index, origin, ownsHeadroom: true }, room.start, end)
-    this.room = undefined
-    this.size = this.used = 0
+    const batch = Batch.of('envelopes', buffer, { index, origin, ownsHeadroom: true }, start, end)
     this.index = new RecordIndex()
     this.origin = undefined
     return batch
@@ -120,23 +113,4 @@ export class EnvelopeGate {
     if (this.index.count === 0) this.origin = origin
     else if (this.origin !== origin) this.origin = undefined
   }
-
-  /** Makes room for `bytes` more; answers where they go. Growing moves what was taken, and its index with it. */
-  private ensure(bytes: number): number {
-    const { room } = this
-    if (room && this.used + bytes <= this.size) return room.start + this.used
-    const size = Math.max(this.used + bytes + varintSize(bytes), room ? this.size * 2 : this.usual)
-    const next = claim(size)
-    if (room) {
-      room.buffer.copy(next.buffer, next.start, room.start, room.start + this.used)
-      this.index.shift(next.start - room.start)
-    }
-    this.room = next
-    this.size = size
-    return next.start + this.used
-  }
 }
-
-/** What a turn brings differs by connection: from one envelope to ten batches of 100. Unused room goes back to the slab. */
-const leastClaim = 4 << 10
-const mostClaim = 64 << 10
