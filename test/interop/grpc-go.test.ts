@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,36 +10,20 @@ import type { GrpcError } from '../../src/net/status.ts'
 import { quiet, until } from '../../src/net/test-kit.ts'
 import { clientTls, serverTls } from '../../src/net/tls.ts'
 import { silentLog } from '../../src/runtime/log.ts'
+import { goProgram } from './go-program.ts'
 import { MIB, newCertificates, newRawService, PATHS, type RawService } from './grpc-kit.ts'
 
 const certificates = newCertificates()
-const program = join(certificates.dir, 'go-grpc')
-const missing = whyMissing()
-if (missing) console.error(`\n*** gRPC against Go is NOT tested: ${missing} ***\n`)
-
-/** Builds the Go peer; the reason when that is not possible. */
-function whyMissing(): string | undefined {
-  const folder = join(import.meta.dirname, 'go-grpc')
-  try {
-    execFileSync('go', ['version'], { stdio: 'ignore' })
-  } catch {
-    return 'there is no `go` on PATH'
-  }
-  try {
-    execFileSync('go', ['build', '-o', program, '.'], { cwd: folder, stdio: 'pipe' })
-    for (const part of ['ca', 'cert', 'key'] as const)
-      copyFileSync(certificates.files[part], join(certificates.dir, `${part}.pem`))
-    return undefined
-  } catch (error) {
-    return `go build failed: ${(error as { stderr?: Buffer }).stderr ?? error}`
-  }
-}
+const { path: program, missing } = goProgram('go-grpc')
+// The names that the peer looks for.
+for (const part of ['ca', 'cert', 'key'] as const)
+  copyFileSync(certificates.files[part], join(certificates.dir, `${part}.pem`))
 
 type Line = Record<string, unknown>
 
 /** A running Go peer and the lines it prints. */
 function goPeer(...args: string[]): { child: ChildProcess; lines: Line[]; exited: Promise<void> } {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines: Line[] = []
   createInterface({ input: child.stdout! }).on('line', (line) => void lines.push(JSON.parse(line)))
   return { child, lines, exited: new Promise((resolve) => child.on('close', () => resolve())) }
