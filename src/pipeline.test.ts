@@ -15,6 +15,7 @@ import {
   defineProcessor,
   defineReceiver,
   type Format,
+  type Host,
   type Intakes,
   Receipt,
 } from './plugin.ts'
@@ -111,7 +112,7 @@ function build(instances: Instance[], pipelines: PipelinePlan[], extensions: str
     budget: new Budget('test'),
   }
   const plan = { instances, pipelines, extensions, memoryLimit: Number.POSITIVE_INFINITY, shutdownTimeoutMs: 1000 }
-  return { graph: buildGraph(plan, shared), ledger, lines }
+  return { graph: buildGraph(plan, shared), ledger, lines, clock: shared.clock }
 }
 
 const never = new AbortController().signal
@@ -303,6 +304,138 @@ describe('the way of a batch', () => {
     )
     intakes.get('r')!.envelopes!.offer(envelopes(['1']))
     expect(got.get('x')).toHaveLength(1)
+  })
+})
+
+describe('a fault costs its own branch only', () => {
+  const bug = () => {
+    throw new Error('bug')
+  }
+  const faultyExporter = (consume: (batch: Batch, host: Host) => void) =>
+    defineExporter({
+      ...about,
+      type: 'x',
+      takes: ['envelopes'],
+      delivery: { semantics: 'none', order: 'kept', on_kill: 'everything' },
+      create: ({ host }) => ({
+        start: async () => {},
+        stop: async () => {},
+        admissions: () => [],
+        consume: (batch) => consume(batch, host),
+      }),
+    })
+
+  test('of an exporter that throws before it counts anything', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const { ledger, lines, clock } = build(
+      [of('r', receiver(['envelopes'])), of('bad', faultyExporter(bug)), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], [], ['bad', 'x'])],
+    )
+    const outcomes: Outcome[] = []
+    const receipts = [new Receipt((outcome) => void outcomes.push(outcome))]
+    for (const text of ['1', '2', '3']) intakes.get('r')!.envelopes!.offer(envelopes([text], 'app', { receipts: [] }))
+    clock.advance(10_000)
+    intakes.get('r')!.envelopes!.offer(envelopes(['4'], 'app', { receipts }))
+    expect(got.get('x')!.flatMap(textsOf)).toEqual(['1', '2', '3', '4'])
+    const books = ledger.open('queue', 'bad')
+    expect([books.received, books.dropped('fault'), books.imbalance()]).toEqual([4, 4, 0])
+    // The first, and what came in the ten seconds after it.
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(/bad.*failed on a batch, which is lost.*error="Error: bug".*at=pipeline\.test\.ts:\d+:\d+/)
+    expect(lines[1]).toMatch(/records=3 batches=3/)
+    // The exporter that kept them has not settled yet.
+    expect(outcomes).toEqual([])
+    got.get('x')!.at(-1)!.receipts[0]!.settle('delivered')
+    expect(outcomes).toEqual([{ dropped: 'fault' }])
+  })
+
+  test('of an exporter that throws after it has counted a batch', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const bad = faultyExporter((batch, host) => {
+      const account = host.account({ destination: 'a' })
+      account.received += batch.count
+      account.sent += 1
+      bug()
+    })
+    const { ledger } = build(
+      [of('r', receiver(['envelopes'])), of('bad', bad), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], [], ['bad', 'x'])],
+    )
+    for (let i = 0; i < 2; i++) intakes.get('r')!.envelopes!.offer(envelopes(['1', '2', '3']))
+    expect(got.get('x')).toHaveLength(2)
+    const books = ledger.open('queue', 'bad', { destination: 'a' })
+    for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
+    expect([books.received, books.sent, books.droppedTotal]).toEqual([6, 2, 4])
+  })
+
+  test('of a connector that throws half way', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const bad = defineConnector({
+      ...about,
+      type: 'c',
+      takes: ['envelopes'],
+      makes: ['envelopes'],
+      create: ({ host, next }) => ({
+        consume(batch) {
+          next.consume(batch.slice(0, 1))
+          host.made(1)
+          bug()
+        },
+      }),
+    })
+    const { ledger } = build(
+      [
+        of('r', receiver(['envelopes'])),
+        of('c', bad),
+        of('x', exporter(['envelopes'])),
+        of('y', exporter(['envelopes'])),
+      ],
+      [pipe('envelopes/in', ['r'], [], ['c', 'x']), pipe('envelopes/out', ['c'], [], ['y'])],
+    )
+    for (let i = 0; i < 2; i++) intakes.get('r')!.envelopes!.offer(envelopes(['1', '2', '3']))
+    expect(got.get('x')!.flatMap(textsOf)).toEqual(['1', '2', '3', '1', '2', '3'])
+    expect(got.get('y')!.flatMap(textsOf)).toEqual(['1', '1'])
+    expect(ledger.open('processor', 'c')).toMatchObject({ received: 6, passed: 2, made: 0, droppedTotal: 4 })
+    for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
+  })
+
+  test('of a conversion that throws, and of a taker behind one that works', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const bad = defineExporter({ ...faultyExporter(bug), takes: ['logs'] })
+    const { ledger } = build(
+      [of('r', receiver(['envelopes'])), of('bad', bad), of('l', exporter(['logs'])), of('x', exporter(['envelopes']))],
+      [pipe('envelopes', ['r'], [], ['bad', 'l', 'x'])],
+    )
+    const offer = (batch: Batch) => intakes.get('r')!.envelopes!.offer(batch)
+    offer(envelopes(['1']))
+    expect([got.get('l'), got.get('x')].map((batches) => batches?.length)).toEqual([1, 1])
+    // Places that lie outside of the bytes: what a bug of a receiver looks like to a converter.
+    const broken = envelopes(['2', '3'])
+    Object.defineProperty(broken, 'index', { value: bug })
+    offer(broken)
+    expect([got.get('l'), got.get('x')].map((batches) => batches?.length)).toEqual([1, 2])
+    const books = ledger.open('processor', 'envelopes to logs, metrics, traces', { pipeline: 'envelopes' })
+    expect([books.received, books.consumed, books.dropped('fault')]).toEqual([3, 1, 2])
+    for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
+  })
+
+  test('of a receiver that throws when it is told what became of its records', () => {
+    const { got, intakes, receiver, exporter, processor } = newWorld()
+    const { ledger } = build(
+      [
+        of('r', receiver(['envelopes'])),
+        of(
+          'p',
+          processor((batch) => batch.slice(0, 0)),
+        ),
+        of('x', exporter(['envelopes'])),
+      ],
+      [pipe('envelopes/none', ['r'], ['p'], ['x']), pipe('envelopes/all', ['r'], [], ['x'])],
+    )
+    const receipt = { fork() {}, settle: bug } as unknown as Receipt
+    intakes.get('r')!.envelopes!.offer(envelopes(['1'], 'app', { receipts: [receipt] }))
+    expect(got.get('x')!.flatMap(textsOf)).toEqual(['1'])
+    expect(ledger.open('receiver', 'r').imbalance()).toBe(0)
   })
 })
 

@@ -6,6 +6,8 @@ import type { Account } from './delivery/ledger.ts'
 import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
 import { ConverterNode, type Taker } from './engine/converter-node.ts'
 import { findConverter } from './engine/converters.ts'
+import { newFaultLog, type OnFault } from './engine/faults.ts'
+import { guardConverter, guardExporter } from './engine/guard.ts'
 import { newHost, type Shared } from './engine/host.ts'
 import { ReceiverIntake } from './engine/intake.ts'
 import { Lifecycle } from './engine/lifecycle.ts'
@@ -47,7 +49,7 @@ class GraphBuilder {
   private readonly plan: Plan
   private readonly shared: Shared
   private readonly life: Lifecycle
-  private readonly exporters = new Map<string, Exporter>()
+  private readonly exporters = new Map<string, { made: Exporter; consumer: Consumer }>()
   private readonly connectors = new Map<string, { consumer: Port; next: Port }>()
   private readonly readsOrigins: boolean
 
@@ -77,8 +79,10 @@ class GraphBuilder {
   private addSink(id: string): void {
     const exporter = this.find('exporter', id) as Instance<ExporterSpec> | undefined
     if (exporter) {
-      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter) })
-      this.exporters.set(id, made)
+      const queues: Account[] = []
+      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter, { opened: queues }) })
+      const own = () => this.shared.ledger.open('queue', id)
+      this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id) }) })
       this.life.add(exporter, made)
       return
     }
@@ -86,7 +90,7 @@ class GraphBuilder {
     const next = new Port()
     const account = this.shared.ledger.open('processor', id)
     const host = this.host(connector, { account })
-    const books = withBooks(account, next)
+    const books = withBooks(account, next, this.faultLog(id))
     const made = connector.spec.create({ config: connector.config, host, next: books.next })
     this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
     this.connectors.set(id, { consumer: new Port(books.around(made)), next })
@@ -105,9 +109,10 @@ class GraphBuilder {
     const account = this.shared.ledger.open('processor', id, { pipeline: pipeline.id })
     const host = this.host(instance, { account, pipeline: pipeline.id })
     const made = instance.spec.create({ config: instance.config, host, format })
-    if (typeof made === 'function') return new ProcessorNode(made, account, next, host.log)
+    const fault = this.faultLog(id)
+    if (typeof made === 'function') return new ProcessorNode(made, account, next, fault)
     this.life.add(instance, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
-    return new ProcessorNode(made.process, account, next, host.log)
+    return new ProcessorNode(made.process, account, next, fault)
   }
 
   /** What the last processor hands to: every exporter, those that need another format behind one shared converter. */
@@ -116,10 +121,10 @@ class GraphBuilder {
     const converted: Taker[] = []
     for (const id of pipeline.exporters) {
       const formats = this.sinkFormats(id)
-      const consumer = this.connectors.get(id)?.consumer ?? this.exporters.get(id)!
+      const consumer = this.connectors.get(id)?.consumer ?? this.exporters.get(id)!.consumer
       if (formats.includes(pipeline.format)) direct.push(consumer)
       else if (formats.length > 0)
-        converted.push({ consumer, formats, takes: () => this.exporters.get(id)?.takes ?? formats })
+        converted.push({ consumer, formats, takes: () => this.exporters.get(id)?.made.takes ?? formats })
     }
     const node = converted.length > 0 ? [this.converter(pipeline.format, converted, pipeline.id)] : []
     return fanOut([...direct, ...node])
@@ -128,8 +133,10 @@ class GraphBuilder {
   private converter(from: Format, takers: readonly Taker[], pipeline: string): Consumer {
     const formats = new Set(takers.flatMap((taker) => taker.formats))
     const converter = findConverter(from, [...formats])!
-    const account = this.shared.ledger.open('processor', `${from} to ${converter.to.join(', ')}`, { pipeline })
-    return new ConverterNode(converter, account, takers, () => this.shared.clock.now())
+    const name = `${from} to ${converter.to.join(', ')}`
+    const account = this.shared.ledger.open('processor', name, { pipeline })
+    const node = new ConverterNode(converter, account, takers, () => this.shared.clock.now())
+    return guardConverter(node, account, this.faultLog(name))
   }
 
   private sinkFormats(id: string): readonly Format[] {
@@ -203,7 +210,7 @@ class GraphBuilder {
       seen.add(pipeline.id)
       for (const id of pipeline.exporters) {
         const exporter = this.exporters.get(id)
-        if (exporter) found.add(exporter)
+        if (exporter) found.add(exporter.made)
         else this.plan.pipelines.filter((next) => next.receivers.includes(id)).forEach(visit)
       }
     }
@@ -211,7 +218,7 @@ class GraphBuilder {
     return [...found]
   }
 
-  private host(instance: Instance, more: { account?: Account; pipeline?: string } = {}): Host {
+  private host(instance: Instance, more: { account?: Account; pipeline?: string; opened?: Account[] } = {}): Host {
     const { id, spec } = instance
     const extension = (wanted: string) => this.life.component('extension', wanted)
     return newHost(this.shared, {
@@ -222,6 +229,10 @@ class GraphBuilder {
       extension,
       ...more,
     })
+  }
+
+  private faultLog(id: string): OnFault {
+    return newFaultLog(this.shared.clock, this.shared.log.named(id))
   }
 
   private find(kind: ComponentKind, id: string): Instance | undefined {

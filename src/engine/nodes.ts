@@ -1,8 +1,9 @@
 import { settleAll } from '../delivery/backlog.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Process } from '../plugin.ts'
-import type { Log } from '../runtime/log.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { OnFault } from './faults.ts'
+import { loseRest, settleLost } from './guard.ts'
 
 /** A place in the graph whose identity never changes, while what stands behind it may: the seam a reload needs. */
 export class Port implements Consumer {
@@ -23,7 +24,7 @@ const nowhere: Consumer = {
   },
 }
 
-/** Hands every batch to all: nothing is copied, since batches are immutable. */
+/** Hands every batch to all: nothing is copied, since batches are immutable. Targets do not throw: nodes catch their own faults. */
 export function fanOut(targets: readonly Consumer[]): Consumer {
   if (targets.length === 1) return targets[0]!
   return {
@@ -39,13 +40,13 @@ export class ProcessorNode implements Consumer {
   private readonly process: Process
   private readonly account: Account
   private readonly next: Consumer
-  private readonly log: Log
+  private readonly fault: OnFault
 
-  constructor(process: Process, account: Account, next: Consumer, log: Log) {
+  constructor(process: Process, account: Account, next: Consumer, fault: OnFault) {
     this.process = process
     this.account = account
     this.next = next
-    this.log = log
+    this.fault = fault
   }
 
   consume(batch: Batch): void {
@@ -57,27 +58,40 @@ export class ProcessorNode implements Consumer {
     try {
       out = this.process(batch)
     } catch (error) {
-      this.lose(batch, batch.count - (account.consumed + account.droppedTotal - endedBefore), error)
+      const { count } = batch
+      const rest = count - (account.consumed + account.droppedTotal - endedBefore)
+      account.drop('fault', rest)
+      settleLost(batch)
       // What it made is lost too: nobody gets it.
       account.made = madeBefore
+      this.fault(error, rest)
       return
     }
     const count = out?.count ?? 0
     account.passed += count - (account.made - madeBefore)
     if (out && count > 0) this.next.consume(out)
-    else settleAll(batch.receipts, 'delivered')
+    else this.end(batch)
   }
 
-  private lose(batch: Batch, records: number, error: unknown): void {
-    const { account, log } = this
-    if (account.dropped('fault') === 0) log.error('failed on a batch, which is lost', { error: String(error) })
-    account.drop('fault', records)
-    settleAll(batch.receipts, { dropped: 'fault' })
+  /** Nothing goes on. Whoever is told so is foreign code too. */
+  private end(batch: Batch): void {
+    try {
+      settleAll(batch.receipts, 'delivered')
+    } catch (error) {
+      this.fault(error, 0)
+    }
   }
 }
 
-/** Both ends of a connector, with its books: what goes in is received, what comes out is passed on or was made. */
-export function withBooks(account: Account, next: Port): { next: Consumer; around(inner: Consumer): Consumer } {
+/**
+ * Both ends of a connector, with its books: what goes in is received, what comes out is passed on or was made. When it
+ * throws, what it has not accounted for is lost, and nothing else.
+ */
+export function withBooks(
+  account: Account,
+  next: Port,
+  fault: OnFault,
+): { next: Consumer; around(inner: Consumer): Consumer } {
   let madeBefore = 0
   return {
     next: {
@@ -90,7 +104,15 @@ export function withBooks(account: Account, next: Port): { next: Consumer; aroun
     around: (inner) => ({
       consume(batch) {
         account.received += batch.count
-        inner.consume(batch)
+        const ended = account.passed + account.consumed + account.droppedTotal
+        try {
+          inner.consume(batch)
+        } catch (error) {
+          // What it made and did not hand on is lost too.
+          account.made = madeBefore
+          const rest = batch.count - (account.passed + account.consumed + account.droppedTotal - ended)
+          loseRest(batch, account, rest, error, fault)
+        }
       },
     }),
   }
