@@ -7,7 +7,7 @@ import { ownCopy } from './own-memory.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
 import { Rhythm } from './rhythm.ts'
-import { Dropped, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
+import { Dropped, fatesOf, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
 
 /** One batch on its way, through all of its attempts. */
@@ -174,14 +174,14 @@ export class Outbox {
   }
 
   private delivered(shipment: Shipment, result: SendResult): void {
-    const { count } = shipment.batch
-    const sent = Math.min(count, Math.max(0, result.sent))
+    const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
     if (this.troubled) this.recovered()
-    if (sent < count) {
-      this.onDrop('rejected', count - sent)
-      this.finish(shipment, { dropped: 'rejected' })
-    } else this.finish(shipment, result.durable ? 'durable' : 'delivered')
+    if (rejected > 0) this.onDrop('rejected', rejected, result.detail)
+    if (fault > 0) this.onDrop('fault', fault, 'the sender did not say what became of them')
+    if (rejected > 0) this.finish(shipment, { dropped: 'rejected' })
+    else if (fault > 0) this.finish(shipment, { dropped: 'fault' })
+    else this.finish(shipment, result.durable ? 'durable' : 'delivered')
   }
 
   private failed(shipment: Shipment, error: unknown): void {

@@ -1,15 +1,32 @@
 import type { Batch } from '../telemetry/batch.ts'
 import type { DropReason } from './reasons.ts'
 
-/** How a send ended. What is neither sent nor rejected counts as rejected: every record has one fate. */
+/**
+ * How a send ended: every record has one fate. Records of neither count are a bug of the sender, and lost as `fault`;
+ * where the counts say more than there was, what was rejected is believed first.
+ */
 export interface SendResult {
   /** Records that the peer has, as far as the protocol can tell. */
   readonly sent: number
-  /** Records that the peer answered it will not take. */
+  /** Records that the peer answered it will not take (partial success): lost as `rejected`. Absent: all that was not sent. */
   readonly rejected?: number
+  /** What the peer said about those it rejected, for the log. */
+  readonly detail?: string
   /** True when they would outlive a power cut over there: receipts are settled as `durable`. */
   readonly durable?: boolean
 }
+
+/** What became of `count` records according to an answer: adds up to `count`, whatever the answer says. */
+export function fatesOf(result: SendResult, count: number): { sent: number; rejected: number; fault: number } {
+  const sent = within(count, result.sent)
+  if (result.rejected === undefined) return { sent, rejected: count - sent, fault: 0 }
+  const rejected = within(count, result.rejected)
+  const left = Math.min(sent, count - rejected)
+  return { sent: left, rejected, fault: count - left - rejected }
+}
+
+/** A whole number from 0 to `most`; nonsense is 0. */
+const within = (most: number, n: number) => (n > 0 ? Math.min(most, Math.floor(n)) : 0)
 
 /** What an exporter writes itself: one destination. `queued()` puts the queue, batching, retries and books around it. */
 export interface Sender {
