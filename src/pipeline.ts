@@ -7,7 +7,7 @@ import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
 import { ConverterNode, type Taker } from './engine/converter-node.ts'
 import { findConverter } from './engine/converters.ts'
 import { newFaultLog, type OnFault } from './engine/faults.ts'
-import { guardConverter, guardExporter } from './engine/guard.ts'
+import { GuardedQueues, guardConverter, guardExporter } from './engine/guard.ts'
 import { newHost, type Shared } from './engine/host.ts'
 import { ReceiverIntake } from './engine/intake.ts'
 import { Lifecycle } from './engine/lifecycle.ts'
@@ -79,8 +79,8 @@ class GraphBuilder {
   private addSink(id: string): void {
     const exporter = this.find('exporter', id) as Instance<ExporterSpec> | undefined
     if (exporter) {
-      const queues: Account[] = []
-      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter, { opened: queues }) })
+      const queues = new GuardedQueues()
+      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter, { opened: queues.add }) })
       const own = () => this.shared.ledger.open('queue', id)
       this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id) }) })
       this.life.add(exporter, made)
@@ -218,7 +218,10 @@ class GraphBuilder {
     return [...found]
   }
 
-  private host(instance: Instance, more: { account?: Account; pipeline?: string; opened?: Account[] } = {}): Host {
+  private host(
+    instance: Instance,
+    more: { account?: Account; pipeline?: string; opened?: (account: Account) => void } = {},
+  ): Host {
     const { id, spec } = instance
     const extension = (wanted: string) => this.life.component('extension', wanted)
     return newHost(this.shared, {

@@ -7,7 +7,7 @@
 import type * as z from 'zod'
 import type { Admission } from './delivery/admission.ts'
 import type { Budget } from './delivery/budget.ts'
-import type { Account, Ledger } from './delivery/ledger.ts'
+import type { Account, AccountOptions, Ledger } from './delivery/ledger.ts'
 import type { DropReason } from './delivery/reasons.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
@@ -126,8 +126,11 @@ export interface Host {
   readonly readsOrigins: boolean
   /** The memory that this component's queues and assembly buffers are charged to. */
   readonly budget: Budget
-  /** The account of one queue of this exporter. */
-  account(labels?: Labels): Account
+  /**
+   * The account of one queue of this exporter. Destinations that come and go while it runs are opened with
+   * `{ folded: true }` and a label `destination`, and closed (`Account.close`) when they are gone.
+   */
+  account(labels?: Labels, how?: AccountOptions): Account
   /** A running extension by the id it has in the configuration. */
   extension<T>(id: string): T | undefined
   /** Everything the process counts: for extensions that show it. */

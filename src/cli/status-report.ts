@@ -12,7 +12,7 @@ export function statusReport({ ledger, metrics, budget }: Shared): string {
     `event loop: busy ${percent(eventLoopShare())} since the last report; open: ${openResources()}`,
     '',
     'records, by what became of them:',
-    ...ledgerLines(ledger.accounts),
+    ...ledgerLines(ledger.summary()),
     '',
     'counters and gauges:',
   ]

@@ -17,8 +17,12 @@ const shown: Record<AccountKind, { help: string; fates: readonly Fate[] }> = {
   },
 }
 
-/** The books as they stand now: a family per kind of account, one for all drops, one for what is held. */
-export function ledgerFamilies({ accounts }: Ledger): Family[] {
+/**
+ * The books as they stand now: a family per kind of account, one for all drops, one for what is held. Destinations that
+ * come and go are one series (`AccountOptions.folded`): ten thousand drains must not be ten thousand label sets.
+ */
+export function ledgerFamilies(ledger: Ledger): Family[] {
+  const accounts = ledger.summary()
   const kinds = Object.keys(shown) as AccountKind[]
   const byFate = kinds.map((kind) => ({
     name: `tailrace_${kind}_records_total`,

@@ -21,6 +21,22 @@ export type AccountKind = 'receiver' | 'processor' | 'queue'
 const reasonNames = Object.keys(dropReasons) as DropReason[]
 const reasonNumber = Object.fromEntries(reasonNames.map((name, i) => [name, i])) as Record<DropReason, number>
 
+/** What tells the accounts of one component apart and comes and goes: totals are kept without it. */
+const passing = 'destination'
+
+const none = () => 0
+/** What a closed account holds. */
+const gone = () => 0
+
+/** How an account is kept. */
+export interface AccountOptions {
+  /**
+   * True for destinations that come and go while the process runs (drains): the page and the report show one sum for all
+   * of them, under their labels without `destination`. Whoever wants one of them reads `Ledger.accounts`.
+   */
+  readonly folded?: boolean
+}
+
 /** One side of the books: a receiver, a processor or converter, or a queue with its exporter. */
 export class Account {
   readonly kind: AccountKind
@@ -36,31 +52,37 @@ export class Account {
   sent = 0
   attempts = 0
   maybe_duplicate = 0
+  /** Records lost, whatever the reason. */
+  droppedTotal = 0
   /** Records that wait in `offer` (receiver) or stand in the queue or on the wire (queue). */
-  held: () => number = () => 0
-  private readonly drops = new Float64Array(reasonNames.length)
+  held: () => number = none
+  /** The account that is shown instead of this one. */
+  readonly within: Account | undefined
+  private readonly home: Ledger | undefined
+  /** By number of the reason; made with the first loss, since most accounts have none. */
+  private drops: number[] | undefined
 
-  constructor(kind: AccountKind, id: string, labels: Labels) {
+  constructor(kind: AccountKind, id: string, labels: Labels, place: { home?: Ledger; within?: Account } = {}) {
     this.kind = kind
     this.id = id
     this.labels = labels
+    this.home = place.home
+    this.within = place.within
   }
 
   drop(reason: DropReason, records: number): void {
+    this.drops ??= reasonNames.map(() => 0)
     this.drops[reasonNumber[reason]]! += records
+    this.droppedTotal += records
   }
 
   dropped(reason: DropReason): number {
-    return this.drops[reasonNumber[reason]]!
-  }
-
-  get droppedTotal(): number {
-    return this.drops.reduce((sum, n) => sum + n, 0)
+    return this.drops?.[reasonNumber[reason]] ?? 0
   }
 
   /** Reasons with losses, largest first. */
   losses(): [DropReason, number][] {
-    const lost = reasonNames.map((reason, i): [DropReason, number] => [reason, this.drops[i]!])
+    const lost = reasonNames.map((reason): [DropReason, number] => [reason, this.dropped(reason)])
     return lost.filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])
   }
 
@@ -71,21 +93,92 @@ export class Account {
     if (this.kind === 'processor') return this.received - this.passed - this.consumed - out
     return this.received - this.sent - out - this.held()
   }
+
+  /** Adds what another account has counted, but for what it holds. */
+  add(other: Account): void {
+    for (const fate of fates) this[fate] += other[fate]
+    if (other.droppedTotal > 0) for (const [reason, records] of other.losses()) this.drop(reason, records)
+  }
+
+  /**
+   * Ends an account whose destination is gone for good, after its queue has stopped: constant time. Its sums go on in the
+   * account with the same labels but `destination`, so no total ever goes back; what it still held is lost as `shutdown`.
+   * Without that label, or the second time, nothing happens. What is counted here afterwards is in no sum.
+   */
+  close(): void {
+    this.home?.close(this)
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.held === gone
+  }
 }
 
-/** All accounts of the process, in the order of the graph. */
+/** All accounts of the process, in the order in which they were opened. */
 export class Ledger {
-  readonly accounts: Account[] = []
+  private readonly byKey = new Map<string, Account>()
+
+  /** Every account that is open, a new array each time. */
+  get accounts(): readonly Account[] {
+    return [...this.byKey.values()]
+  }
 
   /** The account of (kind, id, labels): the same one when a component is made again by a reload. */
-  open(kind: AccountKind, id: string, labels: Labels = {}): Account {
-    const key = JSON.stringify(labels)
-    const found = this.accounts.find((a) => a.kind === kind && a.id === id && JSON.stringify(a.labels) === key)
+  open(kind: AccountKind, id: string, labels: Labels = {}, { folded = false }: AccountOptions = {}): Account {
+    const key = keyOf(kind, id, labels)
+    const found = this.byKey.get(key)
     if (found) return found
-    const account = new Account(kind, id, labels)
-    this.accounts.push(account)
+    // First, so that its sum stands on the page from the start.
+    const within = folded && passing in labels ? this.open(kind, id, lasting(labels)) : undefined
+    const account = new Account(kind, id, labels, { home: this, ...(within && { within }) })
+    this.byKey.set(key, account)
     return account
   }
+
+  /** What the page and the report show: every account, those of passing destinations as the sums they are part of. */
+  summary(): readonly Account[] {
+    const shown = new Map<Account, Account>()
+    const parts = new Map<Account, Account[]>()
+    for (const account of this.byKey.values()) {
+      if (!account.within) shown.set(account, account)
+      else if (!parts.get(account.within)?.push(account)) parts.set(account.within, [account])
+    }
+    for (const [whole, open] of parts) shown.set(whole, sumOf([whole, ...open]))
+    return [...shown.values()]
+  }
+
+  /** See `Account.close`. */
+  close(account: Account): void {
+    const { kind, id, labels } = account
+    const key = keyOf(kind, id, labels)
+    if (!(passing in labels) || this.byKey.get(key) !== account) return
+    account.held = gone
+    const left = account.imbalance()
+    if (left > 0) account.drop('shutdown', left)
+    this.open(kind, id, lasting(labels)).add(account)
+    this.byKey.delete(key)
+  }
+}
+
+function keyOf(kind: AccountKind, id: string, labels: Labels): string {
+  let key = `${kind}\n${id}`
+  for (const name in labels) key += `\n${name}\t${labels[name]}`
+  return key
+}
+
+function lasting(labels: Labels): Labels {
+  const { [passing]: _gone, ...kept } = labels
+  return kept
+}
+
+/** An account with the sums of others, the first of which gives it its name. */
+function sumOf(accounts: readonly Account[]): Account {
+  const [{ kind, id, labels }] = accounts as [Account]
+  const sum = new Account(kind, id, labels)
+  for (const account of accounts) sum.add(account)
+  sum.held = () => accounts.reduce((held, account) => held + account.held(), 0)
+  return sum
 }
 
 export const allDropReasons: readonly DropReason[] = reasonNames

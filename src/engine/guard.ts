@@ -3,22 +3,33 @@ import type { Consumer } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import type { OnFault } from './faults.ts'
 
+/** The queues whose books a guard looks after: those of written destinations; folded ones are too many to ask. */
+export class GuardedQueues {
+  accounts: readonly Account[] = []
+
+  readonly add = (account: Account): void => {
+    if (!account.within && !this.accounts.includes(account)) this.accounts = [...this.accounts.filter(isOpen), account]
+  }
+}
+
+const isOpen = (account: Account) => !account.closed
+
 /**
  * An exporter whose faults cost its own branch. What no queue of it has counted is lost in the account `own()`, what a
  * queue has counted and not kept is lost there: the books add up, and the neighbours get the batch.
  */
 export function guardExporter(
   inner: Consumer,
-  books: { queues: readonly Account[]; own: () => Account; fault: OnFault },
+  books: { queues: GuardedQueues; own: () => Account; fault: OnFault },
 ): Consumer {
   return {
     consume(batch) {
-      const before = receivedBy(books.queues)
+      const before = receivedBy(books.queues.accounts)
       try {
         inner.consume(batch)
       } catch (error) {
-        let lost = lostIn(books.queues)
-        if (receivedBy(books.queues) === before) {
+        let lost = lostIn(books.queues.accounts)
+        if (receivedBy(books.queues.accounts) === before) {
           const own = books.own()
           own.received += batch.count
           own.drop('fault', batch.count)

@@ -23,8 +23,8 @@ export interface HostOptions {
   account?: Account
   readsOrigins: boolean
   extension: (id: string) => unknown
-  /** Where the accounts that an exporter opens are noted. */
-  opened?: Account[]
+  /** Told of every account that an exporter opens. */
+  opened?: (account: Account) => void
 }
 
 /** The host of one component. Its own metrics are named `tailrace_<type>_<name>`, told apart by the label `id`. */
@@ -60,9 +60,9 @@ export function newHost(shared: Shared, options: HostOptions): Host {
     total: (name, help, read, labels) =>
       shared.metrics.observe(`tailrace_${type}_${name}_total`, help, own(labels), read, 'counter'),
     gauge: (name, help, read, labels) => shared.metrics.observe(`tailrace_${type}_${name}`, help, own(labels), read),
-    account(labels) {
-      const opened = shared.ledger.open('queue', id, labels)
-      if (options.opened && !options.opened.includes(opened)) options.opened.push(opened)
+    account(labels, how) {
+      const opened = shared.ledger.open('queue', id, labels, how)
+      options.opened?.(opened)
       return opened
     },
     extension: <T>(wanted: string) => options.extension(wanted) as T | undefined,

@@ -42,7 +42,7 @@ export default defineExtension({
         process.stderr.write(banner(listening, dir, existsSync('bin/tailrace') ? 'bin/tailrace' : 'tailrace'))
       },
       async stop() {
-        if (told) process.stderr.write(`${closingLedger(host.ledger.accounts)}\n`)
+        if (told) process.stderr.write(`${closingLedger(host.ledger.summary())}\n`)
         told = false
       },
     }
