@@ -17,7 +17,8 @@ export function newAggregatingDatagrams(config: StatsdConfig, host: Host, intake
 
   const flush = () => {
     const nowMs = clock.now()
-    const [startLo, startHi] = nanosFromMillis(startMs)
+    // Not before it began, also when the wall clock was set back meanwhile.
+    const [startLo, startHi] = nanosFromMillis(Math.min(startMs, nowMs))
     const [lo, hi] = nanosFromMillis(nowMs)
     startMs = nowMs
     const touched = aggregator.touched()
