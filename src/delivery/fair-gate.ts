@@ -23,9 +23,8 @@ export class FairGate {
     if (batch.count === 0 || !this.watching(fill)) return batch
     const { fairness } = this
     const shares = fairness.shares(batch)
-    if (!shares) return batch
     const fair = fill < half ? batch : fairness.fair(batch, shares, this.backlog.bytes / fill)
-    this.shares = fair === batch ? shares : fairness.shares(fair)!
+    this.shares = fair === batch ? shares : fairness.shares(fair)
     fairness.enter(this.shares)
     return fair
   }
@@ -48,7 +47,7 @@ export class FairGate {
     for (let i = 0; i < backlog.entries; i++) {
       const entry = backlog.entry(i)!
       entry.shares = fairness.shares(entry.batch)
-      if (entry.shares) fairness.enter(entry.shares.subarray(entry.first, entry.first + entry.count))
+      fairness.enter(entry.shares.subarray(entry.first, entry.first + entry.count))
     }
   }
 

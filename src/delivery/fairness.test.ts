@@ -57,7 +57,7 @@ test('below half nobody is counted', async () => {
   expect(account.droppedTotal).toBe(0)
 })
 
-test('a queue that refuses or waits is left as it is, and so are formats without a source', async () => {
+test('a queue that refuses or waits is left as it is, and records without a source are one source', async () => {
   const refusing = await stuck({ when_full: 'refuse', queue_size: 101 })
   refusing.put('quiet', 10)
   for (let i = 0; i < 9; i++) refusing.put('flood', 10)
@@ -84,7 +84,7 @@ test('what leaves the queue leaves its bucket, so the flood may come back', asyn
 test('the buckets are exact: what entered and left is gone', () => {
   const fairness = new Fairness()
   const batch = envelopes(['a', 'bb', 'ccc'], 'app')
-  const shares = fairness.shares(batch)!
+  const shares = fairness.shares(batch)
   fairness.enter(shares)
   expect([fairness.held('app'), fairness.activeBuckets]).toEqual([batch.size, 1])
   fairness.leave(shares, 0, 1)

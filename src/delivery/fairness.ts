@@ -1,7 +1,7 @@
 import type { Batch } from '../telemetry/batch.ts'
 import { Row } from '../telemetry/record-index.ts'
+import { bucketOf, buckets, sourceBuckets } from './source-buckets.ts'
 
-const buckets = 256
 /** Bytes of one record as kept in its share: 24 bits. */
 const mostBytes = 0xffffff
 
@@ -11,21 +11,20 @@ const mostBytes = 0xffffff
  */
 export type Shares = Uint32Array
 
-/** Bytes per bucket of source ids in one queue: who floods it, without a table that grows with the number of apps. */
+/** Bytes per bucket of sources in one queue, whatever its format: who floods it, without a table that grows with the number of apps. */
 export class Fairness {
   private readonly bytes = new Float64Array(buckets)
   private active = 0
 
-  /** What the records of a batch would add; undefined for formats without a source id. */
-  shares(batch: Batch, first = 0, end: number = batch.count): Shares | undefined {
-    if (batch.format !== 'envelopes') return undefined
+  /** What the records of a batch would add. */
+  shares(batch: Batch, first = 0, end: number = batch.count): Shares {
+    const bucket = sourceBuckets(batch)
     const { rows } = batch.index()
-    const { buffer } = batch
     const shares = new Uint32Array(end - first)
     for (let i = first; i < end; i++) {
       const row = batch.rowAt(i)
       const size = Math.min(mostBytes, rows[row + Row.end]! - rows[row + Row.frame]!)
-      shares[i - first] = (size << 8) | bucketOf(buffer, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!)
+      shares[i - first] = (size << 8) | bucket(row)
     }
     return shares
   }
@@ -71,12 +70,4 @@ export class Fairness {
   get activeBuckets(): number {
     return this.active
   }
-}
-
-/** FNV-1a, folded to eight bits. */
-function bucketOf(buf: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buf[i]!, 0x01000193)
-  hash ^= hash >>> 16
-  return (hash ^ (hash >>> 8)) & 255
 }
