@@ -40,10 +40,12 @@ export function newMetricsOut(
 const scope = { name: 'tailrace' }
 
 function newProducer(resource: Resource, families: () => Iterable<Family>): MetricProducer {
-  const started = hrTime(Date.now())
+  const startedMs = Date.now()
   return {
     async collect() {
-      const now = hrTime(Date.now())
+      const nowMs = Date.now()
+      // Not before they began, also when the wall clock was set back.
+      const [started, now] = [hrTime(Math.min(startedMs, nowMs)), hrTime(nowMs)]
       const data = Array.from(families(), (family) => metricData(family, started, now))
       return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: data }] }, errors: [] }
     },

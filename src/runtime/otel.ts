@@ -120,9 +120,10 @@ const everyMs = 60_000
 async function reportFailures(log: Log): Promise<void> {
   const { diag, DiagLogLevel } = await import('@opentelemetry/api')
   let next = 0
+  // Monotonic: a wall clock that is set back must not make an hour of a minute.
   const tell = (message: string, ...more: unknown[]) => {
-    if (Date.now() < next) return
-    next = Date.now() + everyMs
+    if (performance.now() < next) return
+    next = performance.now() + everyMs
     const error = [message, ...more].map(String).join(' ').slice(0, 300)
     log.warn('own telemetry could not be sent; going on without', { error })
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { queued } from '../../src/delivery/queued.ts'
 import { Retryable } from '../../src/delivery/sender.ts'
 import { findConverter } from '../../src/engine/converters.ts'
@@ -9,10 +9,13 @@ import type { Batch } from '../../src/plugin.ts'
 import prometheus from '../../src/receivers/prometheus/index.ts'
 import statsd from '../../src/receivers/statsd/index.ts'
 import { newLog } from '../../src/runtime/log.ts'
+import { Metrics } from '../../src/runtime/metrics.ts'
+import { newOtel, type OtelSettings } from '../../src/runtime/otel.ts'
 import { sendDatagrams } from '../support/client.ts'
 import { decodeEnvelopeBatch, decodeOtlpLogs, decodeOtlpMetrics, type Message } from '../support/decode.ts'
 import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../support/delivery.ts'
 import { runReceiver } from '../support/receiver.ts'
+import { startCollectorSink } from '../support/sinks.ts'
 
 // An operator or NTP sets the wall clock while everything runs: intervals go on as if nothing had happened, stamps say
 // what the clock says, and nothing ends before it began.
@@ -209,6 +212,23 @@ describe.each(jumps)('when the wall clock jumps by %d ms', (jump) => {
     const next = Number(metricsOf(second).hits!.gauge.dataPoints[0].timeUnixNano / 1_000_000n)
     expect(Math.abs(next - (stamp + 10_000 + jump))).toBeLessThanOrEqual(2)
     await receiver.stop()
+  })
+
+  test("the agent's own metrics never end before they started", async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const collector = await startCollectorSink({ plaintext: true })
+    const otlp = { protocol: 'grpc', endpoint: `http://${collector.address}` }
+    const readers = [{ periodic: { interval: 60_000, exporter: { otlp } } }]
+    const telemetry = { logs: {}, metrics: { readers }, traces: {}, resource: {} }
+    const metrics = new Metrics()
+    metrics.counter('hits', 'Hits.').add(1)
+    const otel = await newOtel({ telemetry } as OtelSettings, () => metrics.families())
+    vi.setSystemTime(Date.now() + jump)
+    await otel.close()
+    const [point] = collector.metrics()[0]!.sum.dataPoints
+    expect(point.timeUnixNano).toBe(nanos(Date.now()))
+    expect(point.timeUnixNano - point.startTimeUnixNano).toBe(nanos(Math.max(0, jump)))
   })
 
   test('records keep their own times, also when they are converted', () => {
