@@ -79,6 +79,16 @@ function authorities({ name: path, text }: Source): string[] {
   return found
 }
 
+/** Why the own certificate is of no use right now: `certificate has expired: a.crt was valid until …`; undefined: it is. */
+export function certificateFault(files: TlsFiles, { cert }: TlsMaterial, now: number): string | undefined {
+  try {
+    if (cert) checkPair({ name: files.cert ?? 'cert_pem', text: cert }, now)
+    return undefined
+  } catch (error) {
+    return (error as Error).message.replace('failed to load keypair: ', '')
+  }
+}
+
 /** The own certificate must be valid now. */
 function checkPair({ name: certPath, text }: Source, now: number): void {
   let own: X509Certificate

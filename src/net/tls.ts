@@ -1,7 +1,7 @@
 import { createSecureContext, getCACertificates, type SecureContextOptions, type SecureVersion } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
-import { filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
+import { certificateFault, filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
 
 export type { TlsFiles } from './tls-files.ts'
 
@@ -143,10 +143,17 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   let current = build(material)
   current = probe(material)
 
+  let told: string | undefined
+  /** Peers that see an expired certificate only hang up: this line names the file. Once for each. */
+  const tellFault = () => {
+    const fault = certificateFault(files, material, clock.now())
+    if (fault && fault !== told) log.error(`${fault}; new connections fail until the file is replaced`)
+    told = fault
+  }
   const check = () => {
     lastCheck = clock.monotonic()
     const seen = filesVersion(files)
-    if (seen === version) return
+    if (seen === version) return tellFault()
     // Also a bad version is remembered: it is reported once, and looked at again when it changes.
     version = seen
     try {
@@ -170,6 +177,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
     options: () => current,
     checkIfDue: () => {
       if (reloadMs > 0 && clock.monotonic() - lastCheck >= reloadMs) check()
+      else tellFault()
     },
     reloading: {
       check,

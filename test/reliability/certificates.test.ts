@@ -1,15 +1,18 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
-import { newGrpcClient } from '../../src/net/grpc-client.ts'
-import { clientTls } from '../../src/net/tls.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { frameMessage } from '../../src/net/frames.ts'
+import { type ClientStream, newGrpcClient } from '../../src/net/grpc-client.ts'
+import { newGrpcServer } from '../../src/net/grpc-server.ts'
+import { clientStream } from '../../src/net/grpc-types.ts'
+import { type ClientTls, clientTls, type ServerTls, serverTls } from '../../src/net/tls.ts'
 import { type IssueOptions, issue, newAuthority } from '../../src/runtime/certs.ts'
-import { silentLog } from '../../src/runtime/log.ts'
-import { certificate, certificateFolder } from '../support/certificates.ts'
+import { newLog, silentLog } from '../../src/runtime/log.ts'
+import { certificate, certificateFolder, clientTlsOf, serverTlsOf } from '../support/certificates.ts'
 import { ingressClient, log } from '../support/client.ts'
 import { encodeEnvelopeBatch } from '../support/decode.ts'
 import { forwarderEnv } from '../support/environments.ts'
 import { newFolder } from '../support/folder.ts'
-import { startRole } from '../support/role.ts'
+import { startRole, until } from '../support/role.ts'
 import { ingressPaths, startIngressSink } from '../support/sinks.ts'
 
 const authority = () => {
@@ -76,6 +79,67 @@ test('a certificate that is replaced while running serves new connections, and o
   await early.write(stream, [log('after')])
   expect(await stream.end()).toBeUndefined()
   await sink.until('all', () => sink.count() === 4)
+})
+
+test('a certificate that expires in use: streams live on, handshakes fail by file and date, new files heal', async () => {
+  const validUntil = new Date(Math.floor(Date.now() / 1000) * 1000 + 3000)
+  const folder = newFolder()
+  const short = { ca: certificate('metron').ca, cert: `${folder}/own.crt`, key: `${folder}/own.key` }
+  const install = (notAfter: Date) => {
+    const names = { commonName: 'metron', names: ['metron'], ips: ['127.0.0.1'], keyType: 'ec' } as const
+    const pair = issue(authority(), { ...names, notAfter })
+    writeFileSync(short.key, pair.key)
+    writeFileSync(short.cert, pair.cert)
+  }
+  install(validUntil)
+  const lines: string[] = []
+  const log = newLog({ write: (line) => void lines.push(line) })
+  const tls = { reloadMs: 20, log }
+  const serve = async (own: ServerTls) => {
+    let messages = 0
+    const handler = clientStream(() => ({ message: () => void messages++ }))
+    const endpoint = { host: '127.0.0.1', port: 0 }
+    const server = newGrpcServer({ endpoint, tls: own, methods: { [ingressPaths.batchSender]: handler }, log })
+    const { port } = await server.start()
+    onTestFinished(() => server.stop(AbortSignal.abort()))
+    return { address: `127.0.0.1:${port}`, received: () => messages }
+  }
+  const call = (address: string, own: ClientTls) => {
+    const client = newGrpcClient({ address, tls: own, serverName: 'metron', backoff: { baseMs: 20 }, log: silentLog })
+    onTestFinished(() => client.close())
+    return client.clientStream(ingressPaths.batchSender)
+  }
+  const write = (stream: ClientStream) =>
+    new Promise<string>((resolve) => stream.write(frameMessage(Buffer.alloc(1)), (e) => resolve(e ? e.message : 'ok')))
+  const good = { client: clientTlsOf(certificate('client')), server: serverTlsOf(certificate('metron')) }
+  const expiring = { client: clientTls(short, tls), server: serverTls(short, tls) }
+  // Each end has its turn with the certificate that expires.
+  const ends = [
+    { peer: await serve(expiring.server), own: good.client },
+    { peer: await serve(good.server), own: expiring.client },
+  ]
+  const live = ends.map(({ peer, own }) => call(peer.address, own))
+  for (const stream of live) expect(await write(stream)).toBe('ok')
+
+  await until('the certificate has expired', () => Date.now() > validUntil.getTime())
+  const named = `certificate has expired: ${short.cert} was valid until ${validUntil.toISOString()}`
+  await until('the server says so', () => lines.some((line) => line.includes(named)))
+  const errors = await Promise.all(ends.map(({ peer, own }) => write(call(peer.address, own))))
+  const date = validUntil.toISOString().replace('.000', '')
+  expect(errors[0]).toBe(`certificate of ${ends[0]!.peer.address} expired on ${date}`)
+  expect(errors[1]).toMatch(/refused our client certificate/)
+  // The server and the client have each said it, and once.
+  expect(lines.filter((line) => line.includes(named))).toHaveLength(2)
+  await until('the server tells why', () => lines.some((line) => line.includes('failed: its certificate has expired')))
+  for (const stream of live) expect(await write(stream)).toBe('ok')
+
+  install(new Date(Date.now() + 86_400_000))
+  await until('the server has read them', () => lines.some((line) => line.includes('TLS files reloaded')))
+  for (const { peer, own } of ends) {
+    await until('a new connection', async () => (await write(call(peer.address, own))) === 'ok')
+    await until('both messages and this one', () => peer.received() >= 3)
+  }
+  for (const stream of live) expect([await write(stream), await stream.end()]).toEqual(['ok', undefined])
 })
 
 async function subjectOf(address: string): Promise<string> {
