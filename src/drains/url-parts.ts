@@ -22,7 +22,6 @@ export interface UrlParts {
 }
 
 const badEscape = /%(?![0-9A-Fa-f]{2})/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controls = /[\x00-\x1f\x7f]/
 const userinfo = /^[-\w.:~!$&'()*+,;=%@]*$/
 const hostText = /^[-\w.~!$&'()*+,;=:[\]<>"\u0080-\uffff]*$/
