@@ -1,12 +1,21 @@
-import { Catalogue, componentKinds } from '../components.ts'
+import { componentKinds } from '../components.ts'
 import { describeOptions } from '../config/describe.ts'
 import { nearest } from '../config/nearest.ts'
 import type { AnySpec, ExporterSpec, Format } from '../plugin.ts'
 import { ExitCode } from './exit-codes.ts'
+import { catalogueWith } from './plugins.ts'
 
-/** Lists the catalogue, or prints everything about the components of one name: `statsd`, `receiver/statsd`. */
-export async function components(name: string | undefined): Promise<number> {
-  const all = await new Catalogue().all()
+/**
+ * Lists the catalogue, or prints everything about the components of one name: `statsd`, `receiver/statsd`. The plugins
+ * that `files` name are part of it.
+ */
+export async function components(name: string | undefined, files: readonly string[] = []): Promise<number> {
+  const { catalogue, problems } = await catalogueWith(files)
+  if (problems !== '') {
+    process.stderr.write(problems)
+    return ExitCode.config
+  }
+  const all = await catalogue.all()
   if (name === undefined) {
     process.stdout.write(
       componentKinds

@@ -1,13 +1,12 @@
-import { dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Catalogue } from '../components.ts'
 import { formatProblems, type Problem } from '../config/diagnostics.ts'
-import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import { loadConfig } from '../config/load.ts'
 import type { Config, ServiceSettings } from '../config/schema.ts'
 import { validate } from '../config/validate.ts'
 import { checkEdges } from '../engine/check-edges.ts'
 import type { Instance, Plan } from '../engine/plan.ts'
 import type { AnySpec } from '../plugin.ts'
+import { loadPlugins } from './plugins.ts'
 
 /** What came of reading a configuration: a plan when nothing is wrong. */
 export interface Configuration {
@@ -42,35 +41,6 @@ export function findingsText({ problems, warnings }: Configuration): string {
   if (warnings.length > 0) parts.push(formatProblems(warnings).replace(/^(\S)/gm, 'warning: $1'))
   const text = parts.filter((part) => part !== '').join('\n\n')
   return text === '' ? '' : `${text}\n`
-}
-
-async function loadPlugins(loaded: LoadedConfig, files: readonly string[], catalogue: Catalogue): Promise<Problem[]> {
-  const service = loaded.value.service as { plugins?: unknown } | undefined
-  const paths = Array.isArray(service?.plugins) ? service.plugins.map(String) : []
-  const problems: Problem[] = []
-  for (const [i, path] of paths.entries()) {
-    const at = ['service', 'plugins', i]
-    const location = loaded.at(at)
-    try {
-      // Relative to the file that names it; a bare name is an installed package.
-      const base = files.includes(location.file) ? dirname(resolve(location.file)) : process.cwd()
-      const target = /^[./]/.test(path) ? pathToFileURL(resolve(base, path)).href : path
-      for (const spec of specsOf(await import(target))) catalogue.add(spec)
-    } catch (error) {
-      const message = `cannot load plugin "${path}": ${(error as Error).message}`
-      const hint =
-        'a plugin is a module whose default export is made by a define… call of tailrace/plugin, or a list of them'
-      problems.push({ code: 'TR_CONFIG_PLUGIN', location, path: at.join('.'), message, hint })
-    }
-  }
-  return problems
-}
-
-function specsOf(module: { default?: unknown }): AnySpec[] {
-  const specs = Array.isArray(module.default) ? module.default : [module.default]
-  const isSpec = (spec: unknown): spec is AnySpec => typeof (spec as AnySpec | undefined)?.create === 'function'
-  if (!specs.every(isSpec)) throw new Error('its default export is not a component')
-  return specs
 }
 
 function planOf(config: Config): Plan {

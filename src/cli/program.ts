@@ -61,16 +61,18 @@ function newProgram(): Command {
     .command('components')
     .description('list the components, or everything about one')
     .argument('[name]', 'e.g. statsd or receiver/statsd')
-    .action(async (name: string | undefined) => {
+    .option('--config <file>', 'also the plugins that this file loads; repeatable', collect, [])
+    .action(async (name: string | undefined, { config }: { config: string[] }) => {
       const { components } = await import('./components.ts')
-      process.exitCode = await components(name)
+      process.exitCode = await components(name, config)
     })
   program
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
-    .action(async () => {
+    .option('--config <file>', 'also the plugins that this file loads; repeatable', collect, [])
+    .action(async ({ config }: { config: string[] }) => {
       const { schema } = await import('./schema.ts')
-      process.exitCode = await schema()
+      process.exitCode = await schema(config)
     })
   program
     .command('certs')

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runTailrace, tailrace } from '../repository/process.ts'
 
@@ -74,6 +74,37 @@ test('schema prints a JSON Schema with every component', async () => {
   const receivers = Object.keys(schema.properties.receivers.patternProperties)
   expect(receivers.some((pattern) => new RegExp(pattern).test('statsd/second'))).toBe(true)
 })
+
+test('components and schema know the plugins of a file', async () => {
+  save(
+    'plugin.mjs',
+    `const { object, text, defineExporter } = await import(${JSON.stringify(resolve(import.meta.dirname, '../../src/plugin.ts'))})
+export default defineExporter({
+  type: 'pigeon', stability: 'beta', summary: 'Sends by pigeon.', takes: ['envelopes'],
+  delivery: { semantics: 'none', order: 'kept', on_kill: 'the pigeon' },
+  config: object({ loft: text().default('home').describe('Where it lives.') }), create() {},
+})`,
+  )
+  // Beside a fault that has nothing to do with it.
+  const file = save('plugin.yaml', 'service: {plugins: ["./plugin.mjs"], pipelines: 7}\nreceivers: {x: 1}\n')
+  expect((await ended('components', '--config', file)).out).toMatch(/^ {2}pigeon +Sends by pigeon\.$/m)
+  expect((await ended('components', 'pigeon', '--config', file)).out).toContain('loft (text, default home)')
+  const { out } = await ended('schema', '--config', file)
+  const { exporters } = JSON.parse(out).properties
+  expect(Object.keys(exporters.patternProperties).some((pattern) => pattern.includes('pigeon'))).toBe(true)
+  expect((await ended('components')).out).not.toContain('pigeon')
+  const missing = save('no-plugin.yaml', 'service: {plugins: [./none.mjs]}\n')
+  for (const command of ['components', 'schema']) {
+    for (const [path, text] of [
+      [missing, /no-plugin\.yaml:1:21 .*\n.*cannot load plugin ".\/none.mjs": Cannot find module '[^']*none.mjs'\n/],
+      [join(dir, 'nowhere.yaml'), /nowhere\.yaml/],
+    ] as const) {
+      const { code, out, err } = await ended(command, '--config', path)
+      expect([code, out]).toEqual([78, ''])
+      expect(err).toMatch(text)
+    }
+  }
+}, 60_000)
 
 test('certs writes a CA and certificates that openssl verifies', async () => {
   const certs = join(dir, 'certs')
