@@ -2,8 +2,9 @@ import { createSocket } from 'node:dgram'
 import { expect, test } from 'vitest'
 import { ManualClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
+import { parseProcUdp } from './proc-udp.ts'
 import { until } from './test-kit.ts'
-import { newUdpListener, parseProcUdp } from './udp.ts'
+import { newUdpListener } from './udp.ts'
 
 const endpoint = { host: '127.0.0.1', port: 0 }
 

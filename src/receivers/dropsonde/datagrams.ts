@@ -1,3 +1,4 @@
+import { canReadBursts } from '../../net/udp-bursts.ts'
 import type { Host, Intake } from '../../plugin.ts'
 import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
 import { DropsondeGate } from '../../telemetry/dropsonde-gate.ts'
@@ -23,7 +24,8 @@ export interface Datagrams {
 export function newDatagrams(intake: Intake, host: Host): Datagrams {
   const { log } = host
   const gate = new DropsondeGate()
-  const turn = joinedPerTurn(gate, (batch) => void intake.offer(batch), { gatherMs: datagramGatherMs })
+  const gatherMs = canReadBursts() ? 0 : datagramGatherMs
+  const turn = joinedPerTurn(gate, (batch) => void intake.offer(batch), { gatherMs })
   const gap = newLogGap(host.clock, LOG_GAP_MS)
   return {
     take(packet) {

@@ -1,3 +1,4 @@
+import { canReadBursts } from '../../net/udp-bursts.ts'
 import { Batch, type Host, type Intake } from '../../plugin.ts'
 import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
 import { datagramGatherMs, joinedPerTurn } from '../../telemetry/turn.ts'
@@ -49,7 +50,8 @@ export function newInjectorDatagrams(config: StatsdConfig, host: Host, intake: I
       return batch
     },
   }
-  const turn = joinedPerTurn(written, (batch) => void intake.offer(batch), { gatherMs: datagramGatherMs })
+  const gatherMs = canReadBursts() ? 0 : datagramGatherMs
+  const turn = joinedPerTurn(written, (batch) => void intake.offer(batch), { gatherMs })
   return {
     take(packet) {
       const nowMs = clock.now()
