@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '../../runtime/clock.ts'
+import { DrainSocket } from './drain-socket.ts'
+import type { Flight, TakeLimits } from './frame-ring.ts'
+import { type Dial, DrainError, type Transport } from './transport.ts'
+
+export interface TcpTransportOptions {
+  dial: Dial
+  clock: Clock
+  /** A write that the peer's machine does not take for this long ends the connection. */
+  writeTimeoutMs: number
+  /** Bytes on their way at once. */
+  maxFlightBytes: number
+  maxAgeMs: number
+  onOpen(): void
+}
+
+/**
+ * Octet-counted frames over TCP or TLS (RFC 6587, 3.4.1), written as they stand in the ring's chunks, many at a time. The
+ * peer never answers: a write counts as sent when its callback came, and one is under way at a time.
+ */
+export class TcpTransport implements Transport {
+  readonly limits: TakeLimits
+  private readonly options: TcpTransportOptions
+  private readonly connection: DrainSocket
+  private done: ((error?: DrainError) => void) | undefined = undefined
+  private timer: Timer | undefined = undefined
+
+  constructor(options: TcpTransportOptions) {
+    this.options = options
+    this.limits = { bytes: options.maxFlightBytes, messages: Number.POSITIVE_INFINITY, overshoot: false }
+    const { dial, clock, maxAgeMs, onOpen } = options
+    this.connection = new DrainSocket({
+      dial,
+      clock,
+      maxAgeMs,
+      maxIdleMs: 0,
+      onOpen,
+      onClose: (error) => this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection')),
+    })
+  }
+
+  send(flight: Flight, done: (error?: DrainError) => void): void {
+    this.done = done
+    this.connection.use((error, socket) => (socket ? this.write(socket, flight) : this.finish(error)))
+  }
+
+  refresh(): void {
+    this.connection.refresh()
+  }
+
+  close(): void {
+    if (this.done) this.connection.close()
+    else this.connection.retire()
+    this.finish(new DrainError('write', 'given up'))
+  }
+
+  private write(socket: Socket, { pieces }: Flight): void {
+    const { done } = this
+    const written = (error?: Error | null) => {
+      if (this.done === done) this.finish(error ? new DrainError('write', error.message, error) : undefined)
+    }
+    if (pieces.length > 1) socket.cork()
+    for (let i = 0; i < pieces.length; i++) {
+      const { chunk, from, to } = pieces[i]!
+      const bytes = chunk.bytes.subarray(from, to)
+      if (i < pieces.length - 1) socket.write(bytes)
+      else socket.write(bytes, written)
+    }
+    if (pieces.length > 1) socket.uncork()
+    // Most writes are over by now, and need no timer.
+    if (socket.writableLength > 0) this.timer = this.options.clock.after(this.options.writeTimeoutMs, this.timedOut)
+  }
+
+  private timedOut = (): void => {
+    this.connection.close()
+    this.finish(new DrainError('write', `the drain read nothing for ${this.options.writeTimeoutMs / 1000} s`))
+  }
+
+  private finish(error: DrainError | undefined): void {
+    const { done } = this
+    this.done = undefined
+    this.timer?.cancel()
+    this.timer = undefined
+    if (error?.step === 'write') this.connection.close()
+    done?.(error)
+  }
+}

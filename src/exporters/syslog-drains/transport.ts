@@ -1,0 +1,31 @@
+import type { Socket } from 'node:net'
+import type { Flight, TakeLimits } from './frame-ring.ts'
+
+/** How a drain's messages travel. */
+export interface Transport {
+  /** How much it sends at a time. */
+  readonly limits: TakeLimits
+  /** Sends what was taken, over a new connection when there is none. `done` comes exactly once, never within this call. */
+  send(flight: Flight, done: (error?: DrainError) => void): void
+  /** What comes next leaves over a new connection; what is on its way stays on the old one. */
+  refresh(): void
+  /** Ends the connection. What is under way fails. */
+  close(): void
+}
+
+/** Opens a connection to the drain; rejects with an error whose message is one sentence without secrets. */
+export type Dial = (signal: AbortSignal) => Promise<Socket>
+
+/** Where sending failed: no connection, the connection broke, or the drain did not like it. */
+export type FailedStep = 'connect' | 'write' | 'answer'
+
+/** Why a drain did not take what was sent: one sentence for people. */
+export class DrainError extends Error {
+  readonly step: FailedStep
+
+  constructor(step: FailedStep, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DrainError'
+    this.step = step
+  }
+}
