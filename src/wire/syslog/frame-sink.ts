@@ -1,15 +1,15 @@
 /**
  * Where frames are written: `bytes[0, end)` is taken. After `reserve(n)` there is room for `n` bytes from `end` on; it may
- * replace `bytes` and `end` (a new chunk). Whoever writes moves `end`. What was written during the work on one envelope
- * must stay as it is until the next envelope: further drains copy it from there.
+ * replace `bytes` and `end` (a new chunk). Whoever writes moves `end`. What was written for one envelope must stay as it
+ * is until the writer looks at the next one: further drains copy it from there.
  */
 export interface FrameSink {
-  bytes: Uint8Array
+  bytes: Buffer
   end: number
   reserve(bytes: number): void
 }
 
-/** A sink that grows and never moves what it holds to another chunk: for tests, tools and single messages. */
+/** A sink of one buffer that grows: for tests, tools and single messages. */
 export class GrowingSink implements FrameSink {
   bytes: Buffer
   end = 0
