@@ -6,6 +6,7 @@ import { validate } from '../config/validate.ts'
 import { checkEdges } from '../engine/check-edges.ts'
 import type { Instance, Plan } from '../engine/plan.ts'
 import type { AnySpec } from '../plugin.ts'
+import { otelPlan } from '../runtime/otel-settings.ts'
 import { loadPlugins } from './plugins.ts'
 
 /** What came of reading a configuration: a plan when nothing is wrong. */
@@ -32,7 +33,11 @@ export async function readConfiguration(files: readonly string[], set: readonly 
     const path = ['service', 'pipelines', pipeline]
     return { code: 'TR_CONFIG_FORMAT', location: loaded.at(path), path: path.join('.'), message }
   })
-  return edges.length > 0 ? { problems: edges, warnings } : { plan, service: config.service, problems, warnings }
+  const telemetry = otelPlan(config.service).faults.map(({ path, ...fault }): Problem => {
+    return { code: 'TR_CONFIG_VALUE', location: loaded.at(path), path: path.join('.'), ...fault }
+  })
+  const found = [...edges, ...telemetry]
+  return found.length > 0 ? { problems: found, warnings } : { plan, service: config.service, problems, warnings }
 }
 
 /** Every problem and warning as people read them; empty when there are none. */

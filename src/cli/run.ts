@@ -24,9 +24,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   process.stderr.write(findingsText(configuration))
   const { plan, service } = configuration
   if (!plan || !service) return ExitCode.config
-  const opened = await newShared(plan, service, options).catch(telemetryFault)
-  if (!opened) return ExitCode.config
-  const { shared, log, closeTelemetry } = opened
+  const { shared, log, closeTelemetry } = await newShared(plan, service, options)
   if (options.featureGates) log.warn('feature gates are ignored: there are none here', { gates: options.featureGates })
   warnOfUnserved(service, log)
   const { starting, stopping } = service.telemetry.logs
@@ -56,11 +54,6 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   clearInterval(alive)
   unwatch()
   return ExitCode.ok
-}
-
-/** A setting of `service.telemetry` that cannot be carried out is a fault of the configuration. */
-function telemetryFault(error: unknown): undefined {
-  process.stderr.write(`tailrace: ${(error as Error).message}\n`)
 }
 
 async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: RunOptions) {

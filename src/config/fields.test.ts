@@ -25,6 +25,11 @@ describe('a value of the right shape', () => {
     ['bool from variable 1', f.bool(), sub('1', 1), true],
     ['bool from variable yes is false', f.bool(), sub('yes'), false],
     ['bool from variable True is false', f.bool(), sub('True', true), false],
+    // The originals read their variables so (go-envstruct), not as strconv.ParseBool would.
+    ...['TRUE', 't', 'T', 'on', 'y', '0', '2', ' true', ''].map(
+      (text) =>
+        [`bool from variable "${text}" is false`, f.bool(), sub(text), false] as [string, z.ZodType, unknown, unknown],
+    ),
     ['duration in seconds', f.duration(), '15s', 15_000],
     ['duration of two parts', f.duration(), '1m30s', 90_000],
     ['duration with a fraction', f.duration(), '1.5h', 5_400_000],

@@ -1,9 +1,13 @@
 import { SeverityNumber } from '@opentelemetry/api'
-import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-grpc'
 import type { Resource } from '@opentelemetry/resources'
-import { BatchLogRecordProcessor, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs'
+import {
+  BatchLogRecordProcessor,
+  LoggerProvider,
+  type LogRecordExporter,
+  SimpleLogRecordProcessor,
+} from '@opentelemetry/sdk-logs'
 import type { Level, LogRecord } from './log.ts'
-import type { LogProcessor } from './otel.ts'
+import type { LogProcessor, Target } from './otel-settings.ts'
 
 const severity: Record<Level, SeverityNumber> = {
   debug: SeverityNumber.DEBUG,
@@ -13,15 +17,17 @@ const severity: Record<Level, SeverityNumber> = {
 }
 
 /** Sends the records of the agent's log. At most 2,048 wait; what comes beyond is lost. */
-export function newLogsOut(processors: readonly LogProcessor[], resource: Resource) {
+export async function newLogsOut(processors: readonly LogProcessor[], resource: Resource) {
   const provider = new LoggerProvider({
     resource,
-    processors: processors.map(({ interval, target }) => {
-      const exporter = new OTLPLogExporter(target)
-      if (interval === undefined) return new SimpleLogRecordProcessor({ exporter })
-      const timeout = { exportTimeoutMillis: target.timeoutMillis }
-      return new BatchLogRecordProcessor({ exporter, scheduledDelayMillis: interval, ...timeout })
-    }),
+    processors: await Promise.all(
+      processors.map(async ({ interval, target }) => {
+        const exporter = await exporterTo(target)
+        if (interval === undefined) return new SimpleLogRecordProcessor({ exporter })
+        const timeout = { exportTimeoutMillis: target.timeoutMillis }
+        return new BatchLogRecordProcessor({ exporter, scheduledDelayMillis: interval, ...timeout })
+      }),
+    ),
   })
   const logger = provider.getLogger('tailrace')
   return {
@@ -37,4 +43,14 @@ export function newLogsOut(processors: readonly LogProcessor[], resource: Resour
     },
     close: () => provider.shutdown(),
   }
+}
+
+/** Only the protocol that is spoken is loaded. */
+async function exporterTo(target: Target): Promise<LogRecordExporter> {
+  if (target.protocol !== 'grpc') return (await import('./otel-http.ts')).newHttpLogs(target)
+  const [{ OTLPLogExporter }, { grpcOptions }] = await Promise.all([
+    import('@opentelemetry/exporter-logs-otlp-grpc'),
+    import('./otel-grpc.ts'),
+  ])
+  return new OTLPLogExporter(grpcOptions(target))
 }

@@ -1,4 +1,3 @@
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc'
 import type { Resource } from '@opentelemetry/resources'
 import {
   AggregationTemporality,
@@ -7,34 +6,41 @@ import {
   type MetricData,
   type MetricProducer,
   PeriodicExportingMetricReader,
+  type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
 import type { Family } from './metrics.ts'
-import type { GrpcTarget } from './otel-target.ts'
-
-export interface MetricsTarget {
-  /** Milliseconds between two exports. */
-  interval: number
-  target: GrpcTarget
-}
+import type { MetricsTarget, Target } from './otel-settings.ts'
 
 /** Exports all metrics of the agent at every interval: the slots are read when an export is due, not before. */
-export function newMetricsOut(
+export async function newMetricsOut(
   targets: readonly MetricsTarget[],
   resource: Resource,
   families: () => Iterable<Family>,
-): { close(): Promise<void> } {
+): Promise<{ close(): Promise<void> }> {
   const producer = newProducer(resource, families)
-  const readers = targets.map(
-    ({ interval, target }) =>
-      new PeriodicExportingMetricReader({
-        exporter: new OTLPMetricExporter(target),
-        exportIntervalMillis: interval,
-        exportTimeoutMillis: Math.min(interval, target.timeoutMillis),
-        metricProducers: [producer],
-      }),
+  const readers = await Promise.all(
+    targets.map(
+      async ({ interval, target }) =>
+        new PeriodicExportingMetricReader({
+          exporter: await exporterTo(target),
+          exportIntervalMillis: interval,
+          exportTimeoutMillis: Math.min(interval, target.timeoutMillis),
+          metricProducers: [producer],
+        }),
+    ),
   )
   const provider = new MeterProvider({ resource, readers })
   return { close: () => provider.shutdown() }
+}
+
+/** Only the protocol that is spoken is loaded. */
+async function exporterTo(target: Target): Promise<PushMetricExporter> {
+  if (target.protocol !== 'grpc') return (await import('./otel-http.ts')).newHttpMetrics(target)
+  const [{ OTLPMetricExporter }, { grpcOptions }] = await Promise.all([
+    import('@opentelemetry/exporter-metrics-otlp-grpc'),
+    import('./otel-grpc.ts'),
+  ])
+  return new OTLPMetricExporter(grpcOptions(target))
 }
 
 const scope = { name: 'tailrace' }

@@ -1,7 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import { newGrpcServer } from '../net/grpc-server.ts'
@@ -10,7 +13,8 @@ import { serverTls } from '../net/tls.ts'
 import { issue, newAuthority } from './certs.ts'
 import { newLog, silentLog } from './log.ts'
 import { Metrics } from './metrics.ts'
-import { newOtel, type OtelSettings } from './otel.ts'
+import { newOtel } from './otel.ts'
+import { type OtelSettings, otelPlan } from './otel-settings.ts'
 
 const metricsPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const logsPath = '/opentelemetry.proto.collector.logs.v1.LogsService/Export'
@@ -135,11 +139,94 @@ test('a receiver that is not there costs a line of the log, and closing does not
   expect(lines[0]).toContain('own telemetry could not be sent')
 })
 
+/** An OTLP receiver over HTTP: `next` resolves with the next request. */
+async function newHttpReceiver(tls?: { cert: string; key: string }) {
+  let told: (request: { path: string; body: string; headers: IncomingHttpHeaders }) => void = () => {}
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    told({ path: request.url!, body: Buffer.concat(chunks).toString('latin1'), headers: request.headers })
+    response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+  }
+  const server = tls ? createTlsServer(tls, handle) : createServer(handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanup.push(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  const { port } = server.address() as AddressInfo
+  return { port, next: () => new Promise<Parameters<typeof told>[0]>((resolve) => (told = resolve)) }
+}
+
+describe('http/protobuf', () => {
+  test('metrics go to /v1/metrics, with headers', async () => {
+    const receiver = await newHttpReceiver()
+    const got = receiver.next()
+    const endpoint = `http://127.0.0.1:${receiver.port}`
+    const otlp = { protocol: 'http/protobuf', endpoint, headers: [{ name: 'x-key', value: 'k1' }] }
+    const service = settings({ metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] } })
+    const otel = await newOtel(service, newBooks(), { log: silentLog })
+    cleanup.push(() => otel.close())
+    const { path, body, headers } = await got
+    expect(path).toBe('/v1/metrics')
+    expect(headers).toMatchObject({ 'content-type': 'application/x-protobuf', 'x-key': 'k1' })
+    // Protobuf, not JSON: an ExportMetricsServiceRequest begins with field 1.
+    expect(body[0]).toBe('\n')
+    for (const text of ['tailrace_statsd_lines_total', 'queue_full']) expect(body).toContain(text)
+  })
+
+  test('logs go to the path that is written, over TLS with its own authority', async () => {
+    const authority = newAuthority({ commonName: 'test CA' })
+    const receiver = await newHttpReceiver(issue(authority, { commonName: 'localhost', names: ['localhost'] }))
+    const certificate = join(mkdtempSync(join(tmpdir(), 'tailrace-otel-')), 'ca')
+    writeFileSync(certificate, authority.cert)
+    const got = receiver.next()
+    const otlp = { protocol: 'http/protobuf', endpoint: `https://localhost:${receiver.port}/in/logs`, certificate }
+    const otel = await newOtel(settings({ logs: { processors: [{ simple: { exporter: { otlp } } }] } }), () => [], {
+      log: silentLog,
+    })
+    cleanup.push(() => otel.close())
+    newLog({ write: () => {}, tee: otel.log }).warn('3 records lost')
+    const { path, body } = await got
+    expect(path).toBe('/in/logs')
+    expect(body).toContain('3 records lost')
+  })
+})
+
+const faultsOf = (telemetry: Partial<OtelSettings['telemetry']>) =>
+  otelPlan(settings(telemetry)).faults.map(
+    ({ path, message, hint }) => `${path.slice(2).join('.')}: ${message}; ${hint}`,
+  )
+
 test.each([
-  [{ endpoint: 'http://127.0.0.1:1', protocol: 'http/protobuf' }, 'write grpc'],
-  [{}, 'endpoint is missing'],
-  [{ endpoint: 'https://a:1', certificate: '/does/not/exist' }, 'certificate cannot be read'],
+  [
+    { endpoint: 'http://127.0.0.1:1', protocol: 'http/json' },
+    /protocol: "http\/json" is not spoken here; write grpc or/,
+  ],
+  [{}, /endpoint: endpoint is missing; write endpoint: "http:\/\/127.0.0.1:4317"/],
+  [{ protocol: 'http/protobuf' }, /"http:\/\/127.0.0.1:4318"/],
+  [{ endpoint: 'unix:///tmp/x' }, /endpoint: "unix:\/\/\/tmp\/x" is no address to send to/],
+  [{ endpoint: 'https://a:99999' }, /is no address/],
+  [{ endpoint: 'https://a:1', certificate: '/does/not/exist' }, /certificate cannot be read/],
 ])('says what to write when %j cannot be carried out', async (otlp, message) => {
-  const service = settings({ metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] } })
-  await expect(newOtel(service, () => [])).rejects.toThrow(message)
+  const reader = { periodic: { interval: 20, exporter: { otlp } } }
+  const [fault, ...more] = faultsOf({ metrics: { readers: [reader] } })
+  expect(fault).toMatch(message)
+  expect(fault).toMatch(/^metrics\.readers\.0\.periodic\.exporter\.otlp\./)
+  expect(more).toEqual([])
+  await expect(newOtel(settings({ metrics: { readers: [reader] } }), () => [])).rejects.toThrow(/^service\.telemetry\./)
+})
+
+test('all faults are found at once', () => {
+  const otlp = { protocol: 'smoke' }
+  const processors = [{ batch: { exporter: { otlp } } }, { loud: {} }, 7]
+  const found = faultsOf({ logs: { processors }, traces: { processors: [] } })
+  expect(found.map((text) => text.split(';')[0])).toEqual([
+    'logs.processors.0.batch.exporter.otlp.protocol: "smoke" is not spoken here',
+    'logs.processors.0.batch.exporter.otlp.endpoint: endpoint is missing',
+    'logs.processors.1: expected batch or simple',
+    'logs.processors.2: expected batch or simple',
+    'traces.processors: tailrace has no traces of its own',
+  ])
+  expect(faultsOf({ logs: { processors: 'batch' } })).toHaveLength(1)
 })

@@ -1,20 +1,8 @@
 import { type Log, type LogRecord, newLog } from './log.ts'
 import type { Family } from './metrics.ts'
-import { type OtlpTarget, targetOf } from './otel-target.ts'
+import { type OtelSettings, otelPlan } from './otel-settings.ts'
 
-/** What `service.telemetry` says about sending by OTLP. */
-export interface OtelSettings {
-  telemetry: {
-    logs: { processors?: unknown }
-    metrics: {
-      readers: readonly {
-        periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined } } | undefined
-      }[]
-    }
-    traces: { processors?: unknown }
-    resource: Readonly<Record<string, unknown>>
-  }
-}
+export type { OtelSettings } from './otel-settings.ts'
 
 /** The agent's own telemetry on its way out. A receiver that fails costs what was sent to it, never the agent. */
 export interface Otel {
@@ -32,7 +20,7 @@ export interface OtelOptions {
 }
 
 /**
- * Sends metrics and logs of the agent itself by OTLP/gRPC, as `service.telemetry` asks. Metrics are read from their
+ * Sends metrics and logs of the agent itself by OTLP, over gRPC or HTTP, as `service.telemetry` asks. Metrics are read from their
  * slots when an export is due; the SDK is loaded only here. Throws an Error that says what to write when a setting
  * cannot be carried out.
  */
@@ -42,19 +30,15 @@ export async function newOtel(
   options: OtelOptions = {},
 ): Promise<Otel> {
   const { telemetry } = service
-  const readers = telemetry.metrics.readers.flatMap(({ periodic }) => {
-    const target = periodic?.exporter.otlp
-    return periodic && target ? [{ interval: periodic.interval, target: targetOf(target) }] : []
-  })
-  const processors = logProcessors(telemetry.logs.processors)
-  if (telemetry.traces.processors !== undefined)
-    throw new Error('service.telemetry.traces: tailrace has no traces of its own; leave the processors out')
+  const { readers, processors, faults } = otelPlan(service)
+  const [fault] = faults
+  if (fault) throw new Error(`${fault.path.join('.')}: ${fault.message}${fault.hint ? `; ${fault.hint}` : ''}`)
   const resource = await newResource(telemetry.resource)
   await reportFailures(options.log ?? newLog({ level: 'warn' }).named('telemetry'))
   const metricsOut = readers.length > 0 ? (await import('./otel-metrics.ts')).newMetricsOut : undefined
   const logsOut = processors.length > 0 ? (await import('./otel-logs.ts')).newLogsOut : undefined
-  const metricsSent = metricsOut?.(readers, resource, families)
-  const logsSent = logsOut?.(processors, resource)
+  const metricsSent = await metricsOut?.(readers, resource, families)
+  const logsSent = await logsOut?.(processors, resource)
   return {
     log: (record) => logsSent?.log(record),
     async close() {
@@ -62,33 +46,6 @@ export async function newOtel(
       await within(options.closeWithinMs ?? 1000, Promise.all(closing))
     },
   }
-}
-
-export interface LogProcessor {
-  target: ReturnType<typeof targetOf>
-  /** Milliseconds between two exports; undefined: every record at once. */
-  interval: number | undefined
-}
-
-/** Reads the Collector's list: `- batch: {schedule_delay: 1000, exporter: {otlp: {endpoint: "http://host:4317"}}}`. */
-function logProcessors(list: unknown): LogProcessor[] {
-  if (list === undefined || list === null) return []
-  if (!Array.isArray(list)) throw new Error('service.telemetry.logs.processors: expected a list')
-  return list.flatMap((item: Record<string, Processor> | undefined, i) => {
-    const [kind, settings] = Object.entries(item ?? {})[0] ?? []
-    const at = `service.telemetry.logs.processors[${i}]`
-    if (kind !== 'batch' && kind !== 'simple') throw new Error(`${at}: expected batch or simple`)
-    // Its console exporter would repeat what stands on stderr already.
-    const target = settings?.exporter?.otlp
-    if (!target) return []
-    const interval = kind === 'batch' ? Number(settings.schedule_delay ?? 1000) : undefined
-    return [{ interval, target: targetOf(target, `${at}.${kind}.exporter.otlp`) }]
-  })
-}
-
-interface Processor {
-  schedule_delay?: number
-  exporter?: { otlp?: OtlpTarget }
 }
 
 /** Attributes of everything; null removes one. The Collector's `attributes: [{name, value}]` reads the same. */

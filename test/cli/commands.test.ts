@@ -154,6 +154,29 @@ test('check lists all problems at once with their places and ends with 78; run d
   expect((await ended('run', file)).code).toBe(78)
 })
 
+test('check finds the faults of service.telemetry, and run finds the same', async () => {
+  const file = save(
+    'telemetry.yaml',
+    `receivers: {sample_app: {}}
+exporters: {debug: {}}
+service:
+  pipelines: {envelopes: {receivers: [sample_app], exporters: [debug]}}
+  telemetry:
+    logs:
+      processors:
+        - batch: {exporter: {otlp: {endpoint: "http://127.0.0.1:4318", protocol: http/json}}}
+    metrics:
+      readers:
+        - periodic: {exporter: {otlp: {endpoint: "http://127.0.0.1:4317", certificate: /does/not/exist}}}
+`,
+  )
+  const [checked, ran] = await Promise.all([ended('check', file), ended('run', file)])
+  expect([checked.code, ran.code]).toEqual([78, 78])
+  expect(checked.err).toMatch(/telemetry\.yaml:8:\d+ .*\n +"http\/json" is not spoken here\n/)
+  expect(checked.err).toMatch(/telemetry\.yaml:11:\d+ .*\n +certificate cannot be read: ENOENT/)
+  expect(checked.err).toBe(`${ran.err}\n2 problems\n`)
+})
+
 test('check merges files and settings in order', async () => {
   const file = save('good.yaml', good)
   expect((await ended('check', file, '--set', 'receivers.sample_app.interval=1x')).code).toBe(78)

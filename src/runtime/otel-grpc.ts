@@ -1,0 +1,15 @@
+import { credentials, Metadata } from '@grpc/grpc-js'
+import type { Target } from './otel-settings.ts'
+
+/** What the gRPC exporters of the SDK are made with. */
+export function grpcOptions({ url, plain, headers, authorities, timeoutMillis }: Target) {
+  const metadata = new Metadata()
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
+  const roots = authorities === undefined ? undefined : Buffer.from(authorities)
+  return {
+    url,
+    credentials: plain ? credentials.createInsecure() : credentials.createSsl(roots),
+    metadata,
+    timeoutMillis,
+  }
+}

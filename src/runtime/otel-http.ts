@@ -1,0 +1,50 @@
+import { CompressionAlgorithm, OTLPExporterBase } from '@opentelemetry/otlp-exporter-base'
+import { createOtlpHttpExportDelegate, httpAgentFactoryFromOptions } from '@opentelemetry/otlp-exporter-base/node-http'
+import {
+  LogsExporterMetricsHelper,
+  MetricsExporterMetricsHelper,
+  ProtobufLogsSerializer,
+  ProtobufMetricsSerializer,
+} from '@opentelemetry/otlp-transformer'
+import type { Target } from './otel-settings.ts'
+
+/** An exporter of metrics by OTLP over HTTP, in protobuf. */
+export const newHttpMetrics = (target: Target) =>
+  new OTLPExporterBase(
+    createOtlpHttpExportDelegate(
+      optionsOf(target, 'v1/metrics'),
+      ProtobufMetricsSerializer,
+      'otlp_http_metric_exporter',
+      MetricsExporterMetricsHelper,
+      undefined,
+    ),
+  )
+
+/** The same for log records. */
+export const newHttpLogs = (target: Target) =>
+  new OTLPExporterBase(
+    createOtlpHttpExportDelegate(
+      optionsOf(target, 'v1/logs'),
+      ProtobufLogsSerializer,
+      'otlp_http_log_exporter',
+      LogsExporterMetricsHelper,
+      undefined,
+    ),
+  )
+
+function optionsOf({ url, headers, authorities, timeoutMillis }: Target, path: string) {
+  const address = new URL(url)
+  // A path that is written is taken as it is, as in the Collector.
+  if (address.pathname === '/') address.pathname = path
+  return {
+    url: address.href,
+    headers: async () => ({ ...headers, 'Content-Type': 'application/x-protobuf' }),
+    timeoutMillis,
+    concurrencyLimit: 30,
+    compression: CompressionAlgorithm.NONE,
+    agentFactory: httpAgentFactoryFromOptions({
+      keepAlive: true,
+      ...(authorities !== undefined && { ca: authorities }),
+    }),
+  }
+}
