@@ -9,8 +9,8 @@ export interface Bursts {
   end(): void
 }
 
-/** How long datagrams gather. A buffer of the usual 208 KiB holds what arrives meanwhile at 150,000/s. */
-const gatherMs = 2
+/** How long datagrams gather. 2 ms: a buffer of the usual 208 KiB holds what arrives meanwhile at 150,000/s. */
+const gatherMs = (bufferBytes: number) => (bufferBytes < 1 << 20 ? 2 : 5)
 /** A turn of the event loop takes so many reads of `mostPerRead` at most: others want their turn. */
 const mostReads = 4
 
@@ -22,11 +22,12 @@ export function canReadBursts(): boolean {
   return readMany !== false
 }
 
-/** For a bound socket; undefined when it has to be read one datagram at a time. */
-export function newBursts(socket: Socket, take: TakePacket): Bursts | undefined {
+/** For a bound socket with a receive buffer of so many bytes; undefined when it has to be read one datagram at a time. */
+export function newBursts(socket: Socket, bufferBytes: number, take: TakePacket): Bursts | undefined {
   const handle = canReadBursts() && handleOf(socket)
   if (!handle || !readMany) return undefined
   const read = readMany
+  const restMs = gatherMs(bufferBytes)
   let timer: NodeJS.Timeout | undefined
   let soon: NodeJS.Immediate | undefined
   let ended = false
@@ -43,7 +44,7 @@ export function newBursts(socket: Socket, take: TakePacket): Bursts | undefined 
     const count = readBurst()
     if (ended) return
     if (count === mostReads * mostPerRead) soon = setImmediate(poll)
-    else if (count > 0) timer = setTimeout(poll, gatherMs)
+    else if (count > 0) timer = setTimeout(poll, restMs)
     // Silence, or an error: Node waits for what comes next, and says what is wrong.
     else handle.recvStart()
   }
@@ -51,7 +52,7 @@ export function newBursts(socket: Socket, take: TakePacket): Bursts | undefined 
     begin() {
       if (ended || timer || soon) return
       handle.recvStop()
-      timer = setTimeout(poll, gatherMs)
+      timer = setTimeout(poll, restMs)
     },
     end() {
       if (timer || soon) readBurst()

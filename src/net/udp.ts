@@ -77,7 +77,7 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
     next.on('error', (error) => failed(next, error))
     granted = enlarge(next, wanted)
     socket = next
-    bursts = options.bursts === false ? undefined : newBursts(next, take)
+    bursts = options.bursts === false ? undefined : newBursts(next, granted, take)
     address = { host: endpoint.host, port: next.address().port }
     inode = claimInode(address.port)
     dropsBefore = drops
