@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { Family } from '../../wire/prometheus/write.ts'
+import { DelayWindow } from './delay-window.ts'
 
 /** The standard `process_*` families and what Node can say about itself. */
 export function runtimeFamilies(): Family[] {
@@ -30,12 +30,17 @@ export function runtimeFamilies(): Family[] {
       'gauge',
       memory.external,
     ),
-    one('nodejs_eventloop_delay_p50_seconds', 'Median delay of the event loop.', 'gauge', delays.percentile(50) / 1e9),
+    one(
+      'nodejs_eventloop_delay_p50_seconds',
+      'Median delay of the event loop in the last 15 to 30 seconds.',
+      'gauge',
+      delays.percentile(50),
+    ),
     one(
       'nodejs_eventloop_delay_p99_seconds',
-      '99th percentile of the delay of the event loop.',
+      '99th percentile of the delay of the event loop in the last 15 to 30 seconds.',
       'gauge',
-      delays.percentile(99) / 1e9,
+      delays.percentile(99),
     ),
     {
       name: 'nodejs_version_info',
@@ -48,16 +53,10 @@ export function runtimeFamilies(): Family[] {
 
 const startTime = (Date.now() - process.uptime() * 1000) / 1000
 
-let delay: ReturnType<typeof monitorEventLoopDelay> | undefined
+let measured: DelayWindow | undefined
 
 /** Measured from the first page on: the timer behind it is not free. */
-function eventLoop() {
-  if (!delay) {
-    delay = monitorEventLoopDelay({ resolution: 20 })
-    delay.enable()
-  }
-  return delay
-}
+const eventLoop = (): DelayWindow => (measured ??= new DelayWindow().run())
 
 function openFiles(): number {
   try {
