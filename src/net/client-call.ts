@@ -33,16 +33,18 @@ export interface CallEvents {
   closed: (error: GrpcError | undefined) => void
 }
 
+const nobody: CallEvents = { message() {}, closed() {} }
+
 type Done = (error?: GrpcError) => void
 
 /** One stream to the peer, from waiting for a connection to its final status. */
 export class ClientCall {
   readonly #shared: CallShared
-  readonly #events: CallEvents
+  #events: CallEvents
   readonly #headers: OutgoingHttpHeaders
   readonly #reader: FrameReader
   readonly #writes: (Done | undefined)[] = []
-  readonly #signal: AbortSignal | undefined
+  #signal: AbortSignal | undefined
   readonly #onAbort = () => this.cancel()
   #early: Buffer[] | undefined = []
   #endEarly = false
@@ -64,7 +66,7 @@ export class ClientCall {
     this.#headers = requestHeaders(shared, path, options, encoding)
     this.#reader = new FrameReader({
       maxBytes: shared.maxReceiveBytes,
-      onMessage: events.message,
+      onMessage: (bytes, start, end) => this.#events.message(bytes, start, end),
     })
     this.#signal = options.signal
     if (this.#signal?.aborted) {
@@ -254,7 +256,13 @@ export class ClientCall {
     this.#reader.close()
     const error = this.#status
     for (const done of this.#writes.splice(0)) done?.(error ?? streamOver())
-    this.#events.closed(error)
+    const { closed } = this.#events
+    // Node's handle of the stream outlives it until the next whole collection, and all that it leads to: us, and from here
+    // the message.
+    this.#events = nobody
+    this.#signal = undefined
+    this.#withdraw = undefined
+    closed(error)
   }
 }
 
