@@ -1,3 +1,4 @@
+import { Dropped } from 'tailrace/plugin'
 import { DopplerStream, type DopplerStreamOptions } from './doppler-stream.ts'
 
 export interface DopplerPoolOptions extends Omit<DopplerStreamOptions, 'onChange' | 'limit'> {
@@ -39,9 +40,10 @@ export class DopplerPool {
   }
 
   /**
-   * Writes to a stream drawn at random, else to the next ones in turn. What a broken stream did not take is offered to
-   * the others; streams that are stuck in a write are passed over, or waited for when there are no others. Answers false
-   * when no stream stands. While the first attempts to connect are under way it waits for them.
+   * Writes to a stream drawn at random, else to the next ones in turn. What a broken stream cannot have taken is offered
+   * to the others, what it may have taken is `Dropped`: nothing is sent twice. Streams that are stuck in a write are passed
+   * over, or waited for when there are no others. Answers false when no stream stands. While the first attempts to connect
+   * are under way it waits for them.
    */
   async send(framed: Buffer, writes: number, signal: AbortSignal): Promise<boolean> {
     const tried = new Set<DopplerStream>()
@@ -97,5 +99,8 @@ export class DopplerPool {
 const accepted = (write: Promise<void>): Promise<boolean> =>
   write.then(
     () => true,
-    () => false,
+    (error: Error & { unsent?: boolean }) => {
+      if (error.unsent) return false
+      throw new Dropped('connection', error.message)
+    },
   )

@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest'
+import { Catalogue } from '../../src/components.ts'
+import { Budget } from '../../src/delivery/budget.ts'
+import { Ledger } from '../../src/delivery/ledger.ts'
+import { newHost } from '../../src/engine/host.ts'
+import type { Exporter, ExporterSpec } from '../../src/plugin.ts'
+import { silentLog } from '../../src/runtime/log.ts'
+import { Metrics } from '../../src/runtime/metrics.ts'
+import { Batch } from '../../src/telemetry/batch.ts'
+import { Receipt } from '../../src/telemetry/receipt.ts'
+import { type BreakingPeer, faults, startBreakingPeer } from '../support/breaking-peer.ts'
+import { decodeV1, encodeV1, frameRecords } from '../support/decode.ts'
+import { envelopes, otlpLogs, textsOf } from '../support/delivery.ts'
+import { newFastClock } from '../support/fast-clock.ts'
+import { until } from '../support/role.ts'
+
+// What exporters declare in `delivery`, held against a peer that breaks in every way at random moments.
+
+interface Subject {
+  name: string
+  type: string
+  settings: (address: string) => Record<string, unknown>
+  make: (texts: readonly string[], receipts: Receipt[]) => Batch
+  read: (message: Buffer) => string[]
+  /** One sender keeps the order whatever is declared. */
+  ordered?: true
+}
+
+const onto = (format: 'envelopes' | 'logs') => (bytes: Buffer) => textsOf(Batch.copyOf(format, bytes))
+const v1Log = (text: string) =>
+  encodeV1({ origin: 'o', eventType: 5, logMessage: { message: Buffer.from(text), messageType: 1, timestamp: 1n } })
+const asEnvelopes = (texts: readonly string[], receipts: Receipt[]) => envelopes(texts, 'app', { receipts })
+const asOtlp = (texts: readonly string[], receipts: Receipt[]) => otlpLogs(texts, { receipts })
+const retry_on_failure = { initial_interval: '100ms', max_interval: '500ms', max_elapsed_time: 0 }
+const otlp = (address: string) => ({
+  endpoint: address,
+  tls: { insecure: true },
+  compression: 'none',
+  retry_on_failure,
+})
+
+const subjects: Subject[] = [
+  {
+    name: 'loggregator, batches',
+    type: 'loggregator',
+    settings: (endpoint) => ({ endpoint }),
+    make: asEnvelopes,
+    read: onto('envelopes'),
+  },
+  {
+    name: 'loggregator, single envelopes',
+    type: 'loggregator',
+    settings: (endpoint) => ({ endpoint, method: 'sender' }),
+    make: asEnvelopes,
+    read: (envelope) => onto('envelopes')(frameRecords([envelope])),
+  },
+  { name: 'otlp', type: 'otlp', settings: otlp, make: asOtlp, read: onto('logs') },
+  {
+    name: 'otlp with one sender',
+    type: 'otlp',
+    settings: (address) => ({ ...otlp(address), sending_queue: { num_consumers: 1 } }),
+    make: asOtlp,
+    read: onto('logs'),
+    ordered: true,
+  },
+  {
+    name: 'firehose, v2',
+    type: 'firehose',
+    settings: (router_addr) => ({ router_addr }),
+    make: asEnvelopes,
+    read: onto('envelopes'),
+  },
+  {
+    name: 'firehose, v1',
+    type: 'firehose',
+    settings: (router_addr) => ({ router_addr }),
+    make: (texts, receipts) => Batch.copyOf('dropsonde', frameRecords(texts.map(v1Log)), { receipts }),
+    read: (data) => [String(decodeV1(payloadOf(data)).logMessage.message)],
+  },
+]
+
+/** EnvelopeData: field 1 is the envelope. */
+function payloadOf(bytes: Buffer): Buffer {
+  let pos = 1
+  while (bytes[pos++]! >= 128);
+  return bytes.subarray(pos)
+}
+
+const specs = (await new Catalogue().all()).filter((spec): spec is ExporterSpec => spec.kind === 'exporter')
+const specOf = (type: string) => specs.find((spec) => spec.type === type)!
+
+/** Different in every run; a failure names it. */
+const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000)
+
+function newRandom(state: number): (below: number) => number {
+  let x = state + 1
+  return (below) => {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((x / 2 ** 32) * below)
+  }
+}
+
+/** An exporter on its way to a peer, the numbers it was given, and how often each receipt was settled. */
+class Run {
+  readonly ledger = new Ledger()
+  readonly settled: number[] = []
+  given = 0
+  /** Bytes of a text. */
+  width = 40
+  private readonly subject: Subject
+  private readonly peer: BreakingPeer
+  readonly exporter: Exporter
+
+  constructor(subject: Subject, peer: BreakingPeer) {
+    this.subject = subject
+    this.peer = peer
+    const spec = specOf(subject.type)
+    const shared = {
+      log: silentLog,
+      clock: newFastClock(50),
+      metrics: new Metrics(),
+      ledger: this.ledger,
+      budget: new Budget('service', 64 << 20),
+    }
+    const extension = () => undefined
+    const host = newHost(shared, {
+      kind: 'exporter',
+      type: spec.type,
+      id: spec.type,
+      readsOrigins: false,
+      extension,
+    })
+    const config = spec.config.parse({ linger: '2ms', ...subject.settings(peer.address) })
+    this.exporter = spec.create({ config: config as never, host })
+  }
+
+  total(of: 'received' | 'sent' | 'droppedTotal' | 'maybe_duplicate'): number {
+    return this.ledger.accounts.reduce((sum, account) => sum + account[of], 0)
+  }
+
+  get held(): number {
+    return this.ledger.accounts.reduce((sum, account) => sum + account.held(), 0)
+  }
+
+  /** A few numbers more. */
+  feed(): void {
+    const number = this.settled.push(0) - 1
+    const texts = Array.from({ length: 5 }, () =>
+      String(this.given++)
+        .padStart(6, '0')
+        .padEnd(40, '.'),
+    )
+    this.exporter.consume(this.subject.make(texts, [new Receipt(() => void this.settled[number]!++)]))
+    for (const account of this.ledger.accounts) expect(account.imbalance()).toBe(0)
+  }
+
+  /** Feeds until it is so. */
+  feedUntil(what: string, enough: () => boolean): Promise<void> {
+    return until(what, () => {
+      // What is dropped because a queue is full would hide what is lost on the way.
+      if (this.held < 500) this.feed()
+      return enough()
+    })
+  }
+
+  /** What every stream brought, in the order of the streams. */
+  get got(): number[][] {
+    return this.peer.streams.map(({ messages }) =>
+      messages.flatMap((message) => this.subject.read(message)).map((text) => Number(text.slice(0, 6))),
+    )
+  }
+}
+
+const ascending = (numbers: readonly number[]) => numbers.every((n, i) => i === 0 || n > numbers[i - 1]!)
+
+/** By `delivery.semantics`. */
+const semantics: Record<string, (run: Run) => void> = {
+  'at most once'(run) {
+    const all = run.got.flat()
+    expect(all.length - new Set(all).size, 'delivered twice').toBe(0)
+  },
+  'at least once'(run) {
+    const all = run.got.flat()
+    const lacking = run.given - new Set(all).size
+    expect(lacking, 'lost and not counted').toBeLessThanOrEqual(run.total('droppedTotal'))
+    expect(all.length - new Set(all).size, 'delivered twice and not counted').toBeLessThanOrEqual(
+      run.total('maybe_duplicate'),
+    )
+  },
+}
+
+/** By `delivery.order`. */
+const orders: Record<string, (run: Run) => void> = {
+  kept: (run) => expect(ascending(run.got.flat())).toBe(true),
+  'kept within a stream': (run) => expect(run.got.every(ascending)).toBe(true),
+  'not kept': () => {},
+}
+
+describe.each(subjects)('$name', (subject) => {
+  const { delivery } = specOf(subject.type)
+
+  test(`${delivery.semantics}, order ${delivery.order}, whatever the peer does (seed ${seed})`, async () => {
+    const random = newRandom(seed)
+    const peer = await startBreakingPeer()
+    const run = new Run(subject, peer)
+    await run.exporter.start()
+    await run.feedUntil('a first message', () => peer.messages > 0)
+    const plans = faults.map((fault) => ({ fault, at: random(1000) }))
+    for (const { fault } of plans.sort((a, b) => a.at - b.at)) {
+      // Small messages fit into one frame of HTTP/2, large ones break in the middle.
+      run.width = random(2) === 0 ? 40 : 4000
+      // A peer whose answers are lost opens no window: it can take 32 KiB at least.
+      const most = fault === 'lost answers' ? 10_000 : 20 * run.width
+      await peer.plan(fault, { bytes: 1 + random(most), messages: 1 + random(6) })
+      await run.feedUntil(fault, () => peer.broken)
+      await peer.comeBack()
+      const before = peer.messages
+      await run.feedUntil(`a message after ${fault}`, () => peer.messages > before + 2)
+    }
+    await until('nothing is held', () => run.held === 0)
+    expect([run.total('received'), run.total('sent') + run.total('droppedTotal')]).toEqual([run.given, run.given])
+    await run.exporter.stop(AbortSignal.timeout(2000))
+    expect(run.settled.filter((times) => times !== 1)).toEqual([])
+    semantics[delivery.semantics]!(run)
+    orders[delivery.order]!(run)
+    if (subject.ordered) expect(ascending([...new Set(run.got.flat())])).toBe(true)
+  })
+})
+
+describe.each(specs.map((spec) => [spec.type, spec] as const))('%s', (type, spec) => {
+  test('is held to what it declares, or sends to nobody who could break', () => {
+    expect(semantics[spec.delivery.semantics] !== undefined || type === 'debug', spec.delivery.semantics).toBe(true)
+    expect(orders[spec.delivery.order] !== undefined || type === 'debug', spec.delivery.order).toBe(true)
+  })
+})

@@ -1,0 +1,200 @@
+import { once } from 'node:events'
+import { constants, createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+/** What a peer can do to whoever sends to it. */
+export const faults = [
+  'cut', // the connection ends after some more bytes, most likely within a message
+  'reset', // the same with a TCP reset
+  'lost answers', // what the peer says no longer arrives, then the connection ends
+  'goaway', // the connection is to end, then its streams are cut
+  'end stream', // UNAVAILABLE in the middle of a stream
+  'reset stream', // RST_STREAM in the middle of a stream
+  'refuse streams', // the next streams are answered with UNAVAILABLE at once
+  'away', // nobody listens until `comeBack`
+] as const
+export type Fault = (typeof faults)[number]
+
+/** One gRPC stream that reached the peer. */
+export interface PeerStream {
+  readonly path: string
+  /** Whole messages, in order, without their prefixes. */
+  readonly messages: Buffer[]
+}
+
+/** A plaintext gRPC peer behind a cable, both made to break. It shares no code with our server. */
+export interface BreakingPeer {
+  readonly address: string
+  /** In the order in which they were opened. */
+  readonly streams: readonly PeerStream[]
+  /** Messages received so far. */
+  readonly messages: number
+  /** Does this after so many more bytes or messages; one at a time. */
+  plan(fault: Fault, after: { bytes: number; messages: number }): void | Promise<void>
+  /** The planned fault has happened, or there was none. */
+  readonly broken: boolean
+  comeBack(): Promise<void>
+}
+
+/** Starts a peer that answers every call with OK and an empty message until something is planned. */
+export async function startBreakingPeer(): Promise<BreakingPeer> {
+  const cable = await newCable((socket) => front.emit('connection', socket))
+  const front = createHttp2()
+  const streams: PeerStream[] = []
+  const sessions = new Set<ServerHttp2Session>()
+  let planned: { fault: Fault; messages: number } | undefined
+  let refusals = 0
+  let messages = 0
+
+  const onMessage = (stream: ServerHttp2Stream, own: PeerStream) => {
+    messages++
+    if (!planned || planned.fault === 'refuse streams' || --planned.messages > 0) return
+    const { fault } = planned
+    planned = undefined
+    if (fault === 'end stream') {
+      // Who refuses a call has not taken its message.
+      if (own.path.endsWith('/Export')) own.messages.pop()
+      return finish(stream, '14')
+    }
+    if (fault === 'reset stream') return stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    const { session } = stream
+    session?.goaway(constants.NGHTTP2_NO_ERROR)
+    setTimeout(() => session?.destroy(), 2)
+  }
+  const serve = (stream: ServerHttp2Stream, path: string) => {
+    stream.on('error', () => {})
+    if (refusals > 0) {
+      refusals--
+      return finish(stream, '14')
+    }
+    const own: PeerStream = { path, messages: [] }
+    streams.push(own)
+    let rest: Buffer = Buffer.alloc(0)
+    stream.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk])
+      while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
+        const end = 5 + rest.readUInt32BE(1)
+        own.messages.push(Buffer.from(rest.subarray(5, end)))
+        rest = rest.subarray(end)
+        onMessage(stream, own)
+      }
+    })
+    stream.on('end', () => finish(stream, '0'))
+  }
+  front.on('session', (session) => {
+    sessions.add(session)
+    session.on('error', () => {})
+    session.on('close', () => sessions.delete(session))
+  })
+  front.on('stream', (stream, headers) => serve(stream as ServerHttp2Stream, String(headers[':path'])))
+  onTestFinished(async () => {
+    for (const session of sessions) session.destroy()
+    await cable.stop()
+  })
+
+  return {
+    address: `127.0.0.1:${cable.port}`,
+    streams,
+    get messages() {
+      return messages
+    },
+    plan(fault, after) {
+      if (fault === 'away') return cable.close()
+      if (fault === 'refuse streams') {
+        refusals = 3
+        return cable.breakAfter(after.bytes, 'cut')
+      }
+      if (fault === 'cut' || fault === 'reset' || fault === 'lost answers') return cable.breakAfter(after.bytes, fault)
+      planned = { fault, messages: after.messages }
+    },
+    get broken() {
+      return !planned && cable.whole && refusals === 0
+    },
+    comeBack: () => cable.open(),
+  }
+}
+
+/** Ends a stream with a status; OK comes with an empty message. */
+function finish(stream: ServerHttp2Stream, status: string): void {
+  if (stream.destroyed || stream.closed) return
+  if (stream.headersSent) return void stream.close()
+  const type = { ':status': 200, 'content-type': 'application/grpc' }
+  if (status !== '0') {
+    stream.respond({ ...type, 'grpc-status': status, 'grpc-message': 'breaking' }, { endStream: true })
+    setImmediate(() => stream.destroyed || stream.close(constants.NGHTTP2_NO_ERROR))
+    return
+  }
+  stream.respond(type, { waitForTrailers: true })
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': status }))
+  stream.end(Buffer.alloc(5))
+}
+
+type Break = 'cut' | 'reset' | 'lost answers'
+
+/** A TCP relay to `onSocket` that breaks after a number of bytes from the near end. */
+async function newCable(onSocket: (socket: Socket) => void) {
+  const inner = createServer(onSocket).listen(0, '127.0.0.1')
+  await once(inner, 'listening')
+  const ends = new Set<Socket>()
+  let left = Number.POSITIVE_INFINITY
+  let how: Break = 'cut'
+
+  const relay = (near: Socket) => {
+    const far = connect((inner.address() as AddressInfo).port, '127.0.0.1')
+    ends.add(near).add(far)
+    const over = () => {
+      ends.delete(near)
+      ends.delete(far)
+      near.destroy()
+      // What has come so far reaches the peer.
+      far.end()
+    }
+    const breaks = () => {
+      left = Number.POSITIVE_INFINITY
+      if (how === 'reset') near.resetAndDestroy()
+      over()
+    }
+    for (const end of [near, far]) end.on('error', over).on('close', over)
+    near.on('data', (chunk: Buffer) => {
+      if (chunk.length < left) {
+        left -= chunk.length
+        far.write(chunk)
+        return
+      }
+      far.write(chunk.subarray(0, left))
+      breaks()
+    })
+    far.on('data', (chunk) => {
+      if (how !== 'lost answers' || left === Number.POSITIVE_INFINITY) near.write(chunk)
+    })
+  }
+  let outer = createServer(relay).listen(0, '127.0.0.1')
+  await once(outer, 'listening')
+  const { port } = outer.address() as AddressInfo
+  return {
+    port,
+    get whole() {
+      return left === Number.POSITIVE_INFINITY
+    },
+    breakAfter(bytes: number, kind: Break): void {
+      how = kind
+      left = bytes
+    },
+    /** Cuts everything and frees the port. */
+    async close(): Promise<void> {
+      for (const end of ends) end.destroy()
+      if (outer.listening) await new Promise((resolve) => outer.close(resolve))
+    },
+    async open(): Promise<void> {
+      if (outer.listening) return
+      outer = createServer(relay).listen(port, '127.0.0.1')
+      await once(outer, 'listening')
+    },
+    /** Ends for good. */
+    async stop(): Promise<void> {
+      await this.close()
+      inner.close()
+    },
+  }
+}
