@@ -1,3 +1,4 @@
+import { copyBytes } from './byte-runs.ts'
 import { varintSize64, writeVarint64 } from './varint.ts'
 import { WireType } from './wire-type.ts'
 
@@ -67,9 +68,7 @@ export class BackwardWriter {
     const size = end - start
     this.reserve(size)
     this.pos -= size
-    // A call into the runtime costs more than a short loop: measured break-even near 24 bytes.
-    if (size < 24) for (let i = 0; i < size; i++) this.buf[this.pos + i] = source[start + i]!
-    else this.buf.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.pos)
+    copyBytes(this.buf, this.pos, source, start, end)
   }
 
   /** Text as UTF-8. */
@@ -114,32 +113,10 @@ export class BackwardWriter {
     valueStart: number,
     valueEnd: number,
   ): void {
-    const keySize = keyEnd - keyStart
-    const valueSize = valueEnd - valueStart
-    if (keySize + valueSize < 120) {
-      // Lengths of one byte, as nearly always: one piece, one check for room.
-      this.reserve(keySize + valueSize + 5)
-      const { buf } = this
-      let pos = this.pos - valueSize
-      copyShort(buf, pos, values, valueStart, valueSize)
-      buf[--pos] = valueSize
-      buf[--pos] = 0x12
-      pos -= keySize
-      copyShort(buf, pos, keys, keyStart, keySize)
-      buf[--pos] = keySize
-      buf[--pos] = 0x0a
-      buf[--pos] = keySize + valueSize + 4
-      this.pos = pos
-      this.tag(field, WireType.bytes)
-      return
-    }
-    const mark = this.length
-    this.bytesField(2, values, valueStart, valueEnd)
-    this.bytesField(1, keys, keyStart, keyEnd)
-    this.message(field, mark)
+    this.pair(field, keys, keyStart, keyEnd, values, valueStart, valueEnd, false)
   }
 
-  /** A KeyValue of OTLP whose value is a string: `{1 key, 2 {1 string}}`. */
+  /** A KeyValue of OTLP whose value is a string, or a deprecated tag of Loggregator: `{1 key, 2 {1 string}}`. */
   textAttribute(
     field: number,
     keys: Uint8Array,
@@ -149,29 +126,46 @@ export class BackwardWriter {
     valueStart: number,
     valueEnd: number,
   ): void {
+    this.pair(field, keys, keyStart, keyEnd, values, valueStart, valueEnd, true)
+  }
+
+  /** `{1 key, 2 value}`, or `{1 key, 2 {1 value}}` when wrapped. */
+  private pair(
+    field: number,
+    keys: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    wrapped: boolean,
+  ): void {
     const keySize = keyEnd - keyStart
     const valueSize = valueEnd - valueStart
     if (keySize + valueSize < 120) {
+      // Lengths of one byte, as nearly always: one piece, one check for room.
       this.reserve(keySize + valueSize + 7)
       const { buf } = this
       let pos = this.pos - valueSize
-      copyShort(buf, pos, values, valueStart, valueSize)
+      copyBytes(buf, pos, values, valueStart, valueEnd)
       buf[--pos] = valueSize
-      buf[--pos] = 0x0a
-      buf[--pos] = valueSize + 2
+      if (wrapped) {
+        buf[--pos] = 0x0a
+        buf[--pos] = valueSize + 2
+      }
       buf[--pos] = 0x12
       pos -= keySize
-      copyShort(buf, pos, keys, keyStart, keySize)
+      copyBytes(buf, pos, keys, keyStart, keyEnd)
       buf[--pos] = keySize
       buf[--pos] = 0x0a
-      buf[--pos] = keySize + valueSize + 6
+      buf[--pos] = keySize + valueSize + (wrapped ? 6 : 4)
       this.pos = pos
       this.tag(field, WireType.bytes)
       return
     }
     const mark = this.length
-    this.bytesField(1, values, valueStart, valueEnd)
-    this.message(2, mark)
+    this.bytesField(wrapped ? 1 : 2, values, valueStart, valueEnd)
+    if (wrapped) this.message(2, mark)
     this.bytesField(1, keys, keyStart, keyEnd)
     this.message(field, mark)
   }
@@ -197,9 +191,4 @@ export class BackwardWriter {
   reset(): void {
     this.pos = this.buf.length
   }
-}
-
-/** Copies a short run by hand: below some 40 bytes a call into the runtime costs more. */
-function copyShort(to: Uint8Array, at: number, from: Uint8Array, start: number, size: number): void {
-  for (let i = 0; i < size; i++) to[at + i] = from[start + i]!
 }

@@ -45,12 +45,7 @@ export class V2Tags {
     } else if (this.plain) {
       this.out.entryField(9, keys, keyStart, keyEnd, values, valueStart, valueEnd)
     } else {
-      const { out } = this
-      const mark = out.length
-      out.bytesField(1, values, valueStart, valueEnd)
-      out.message(2, mark)
-      out.bytesField(1, keys, keyStart, keyEnd)
-      out.message(3, mark)
+      this.out.textAttribute(3, keys, keyStart, keyEnd, values, valueStart, valueEnd)
     }
   }
 }
