@@ -1,8 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Clock } from '../runtime/clock.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { ClientTls } from './tls.ts'
+import { serverIdentityError } from './tls-identity.ts'
 
 export interface DialOptions {
   address: Address
@@ -79,7 +80,7 @@ function openTls(options: DialOptions, tls: ClientTls, finish: (error: Error | u
       port: address.port,
       ...(isIP(name) ? {} : { servername: name }),
       ...(options.alpn && { ALPNProtocols: [...options.alpn] }),
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => serverIdentityError(name, certificate),
       // Judged below, where the certificate is still at hand for the sentence. Nothing is written before.
       rejectUnauthorized: false,
     },
@@ -124,7 +125,9 @@ function refusal(socket: TLSSocket, where: string, name: string, code: string): 
     case 'CERT_NOT_YET_VALID':
       return `certificate of ${where} is not valid before ${isoDate(certificate.valid_from)} (is a clock wrong?)`
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `${where} is not ${name}: its certificate is for names [${namesOf(certificate)}], not ${name}`
+      return certificate.subjectaltname
+        ? `${where} is not ${name}: its certificate is for names [${namesOf(certificate)}], not ${name}`
+        : `${where} is not ${name}: its certificate has no alternative names (a common name alone does not count)`
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
@@ -145,8 +148,8 @@ const isoDate = (text: string | undefined) => {
 const issuerOf = (certificate: { issuer?: { CN?: string | string[] } }) =>
   `issuer ${certificate.issuer?.CN ?? 'without a name'}`
 
-const namesOf = (certificate: { subjectaltname?: string; subject?: { CN?: string | string[] } }) =>
-  certificate.subjectaltname?.replace(/DNS:|IP Address:/g, '') ?? certificate.subject?.CN ?? ''
+const namesOf = (certificate: { subjectaltname?: string }) =>
+  certificate.subjectaltname?.replace(/DNS:|IP Address:/g, '') ?? ''
 
 /** Socket and TLS errors as sentences. */
 export function dialError(error: Error, where: string): Error {

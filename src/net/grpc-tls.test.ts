@@ -68,6 +68,17 @@ describe('the client says plainly why it does not trust a server', () => {
     )
   })
 
+  test('a common name alone', async () => {
+    const named = vault.files('named', { names: [], ips: ['127.0.0.1'] })
+    const unnamed = vault.files('unnamed', { names: [], ips: [] })
+    for (const files of [named, unnamed]) {
+      const pair = await pairOf({ methods, tls: serverTls(files) }, { tls: clientTls(good), serverName: 'metron' })
+      const at = `127.0.0.1:${pair.port} is not metron: its certificate`
+      const names = files === named ? 'is for names [127.0.0.1], not metron' : 'has no alternative names'
+      expect((await failure(ask(pair))).message).toContain(`${at} ${names}`)
+    }
+  })
+
   test('another CA', async () => {
     const stranger = newAuthority({ commonName: 'stranger CA' })
     const pair = await pairOf(

@@ -1,11 +1,12 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { formatAddress } from './address.ts'
 import { certificateRefusal, type DialFailure, networkFailure, tlsFailure } from './dial-failures.ts'
 import { handshakeTurn } from './handshake-turn.ts'
 import type { ResolveError, Resolver } from './resolver.ts'
 import type { Trust } from './tls-contexts.ts'
+import { serverIdentityError } from './tls-identity.ts'
 
 /** Where a connection attempt ended. */
 export type DialStep = 'dns' | 'denied' | 'tcp' | 'tls'
@@ -185,7 +186,7 @@ function secure(
       secureContext: trust.context(context),
       ...(isIP(name) ? {} : { servername: name }),
       ...(tls.alpn && { ALPNProtocols: [...tls.alpn] }),
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => serverIdentityError(name, certificate),
       // Judged here, where the certificate is still at hand for the sentence; nothing is written before.
       rejectUnauthorized: false,
     },
