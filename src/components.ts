@@ -28,6 +28,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   extension: {
     demo: () => import('./extensions/demo/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
+    syslog_binding_cache: () => import('./extensions/syslog-binding-cache/index.ts'),
   },
 }
 

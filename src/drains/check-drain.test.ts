@@ -3,7 +3,7 @@ import { ResolveError, type Resolver } from '../net/resolver.ts'
 import { issue, newAuthority } from '../runtime/certs.ts'
 import { ManualClock } from '../runtime/clock.ts'
 import { newCredentialsCheck } from './check-credentials.ts'
-import { checkDrain } from './check-drain.ts'
+import { checkDrain, checkDrains } from './check-drain.ts'
 import { parseDenyRanges } from './deny-ranges.ts'
 import { newFailedNames } from './failed-names.ts'
 
@@ -27,7 +27,7 @@ test('a drain that resolves to allowed addresses passes, with them', async () =>
 
 test('every address counts, not only the first', async () => {
   const { check } = checker(async () => ['1.1.1.1', '::ffff:10.0.0.5'], '10.0.0.5-10.0.0.9')
-  expect(await check('syslog://u:p@a.example:514/x?y=z')).toEqual({
+  expect(await check('syslog://u:p@a.example:514/x?y=z')).toMatchObject({
     fault: 'denied',
     clean: 'syslog://a.example:514/x',
     message: 'Resolved ip address for syslog drain with url syslog://a.example:514/x is blacklisted',
@@ -68,6 +68,39 @@ test('what is wrong with the URL comes first, and no name is looked up', async (
   expect(await check('ftp://a.example')).toMatchObject({ fault: 'scheme' })
   expect(await check('syslog://:514')).toMatchObject({ fault: 'no_host' })
   expect(asked).toEqual([])
+})
+
+test('many are judged in their order, each name looked up once', async () => {
+  const asked: string[] = []
+  const resolver: Resolver = {
+    async resolve(host) {
+      asked.push(host)
+      if (host === 'gone.example') throw new ResolveError('name', 'none')
+      return ['10.0.0.1']
+    },
+  }
+  const checks = {
+    resolver,
+    deny: parseDenyRanges(''),
+    failed: newFailedNames(new ManualClock()),
+    defaultMetadata: true,
+  }
+  const texts = [
+    'https://a.example',
+    'ftp://x',
+    'https://gone.example/1',
+    'syslog://a.example',
+    'https://gone.example/2',
+  ]
+  const verdicts = await checkDrains(texts, checks)
+  expect(verdicts.map((each) => ('fault' in each ? each.fault : 'sound'))).toEqual([
+    'sound',
+    'scheme',
+    'unresolvable',
+    'sound',
+    'unresolvable',
+  ])
+  expect(asked).toEqual(['a.example', 'gone.example'])
 })
 
 test('the memory of failed names has a bound', () => {

@@ -29,30 +29,64 @@ export interface CheckedDrain {
   readonly addresses: readonly string[]
 }
 
-/** What validates a drain URL, in the order and wording of the original, which the cache and the agents share. Never rejects. */
-export async function checkDrain(text: string, checks: DrainChecks): Promise<CheckedDrain | DrainFault<CheckFault>> {
-  const url = parseDrainUrl(text, checks)
-  return isDrainFault(url) ? (url as DrainFault) : checkHost(url, checks)
+export type DrainVerdict = CheckedDrain | DrainNameFault | DrainFault
+
+/** A sound URL whose name is not. */
+export interface DrainNameFault extends DrainFault<NameFault> {
+  readonly url: DrainUrl
 }
 
-/** The second half: the name behind the URL. */
-export async function checkHost(
-  url: DrainUrl,
-  { resolver, deny, failed }: DrainChecks,
-): Promise<CheckedDrain | DrainFault<NameFault>> {
-  const { clean, host } = url
-  const fault = (fault: NameFault, message: string): DrainFault<NameFault> => ({ fault, message, clean })
-  if (failed.has(host))
-    return fault('skipped', `Skipped resolve ip address for syslog drain with url ${clean} due to prior failure`)
-  let addresses: readonly string[]
+/** Names that are looked up at the same time. */
+const AT_ONCE = 32
+
+/**
+ * Validates drain URLs in the order and wording of the original, which the cache and the agents share: URL, name, denied
+ * ranges. Answers one verdict for each, in their order; every name is looked up once. Never rejects.
+ */
+export async function checkDrains(texts: readonly string[], checks: DrainChecks): Promise<DrainVerdict[]> {
+  const urls = texts.map((text) => parseDrainUrl(text, checks))
+  const hosts = new Set(urls.flatMap((url) => (isDrainFault(url) ? [] : [url.host])))
+  const found = await lookUpAll([...hosts], checks)
+  return urls.map((url) => (isDrainFault(url) ? url : verdictOf(url, found.get(url.host)!, checks.deny)))
+}
+
+/** The same for one. */
+export async function checkDrain(text: string, checks: DrainChecks): Promise<DrainVerdict> {
+  return (await checkDrains([text], checks))[0]!
+}
+
+type Found = readonly string[] | 'unresolvable' | 'no_dns' | 'skipped'
+
+async function lookUpAll(hosts: readonly string[], checks: DrainChecks): Promise<Map<string, Found>> {
+  const found = new Map<string, Found>()
+  let next = 0
+  const work = async () => {
+    while (next < hosts.length) {
+      const host = hosts[next++]!
+      found.set(host, await lookUp(host, checks))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, hosts.length) }, work))
+  return found
+}
+
+async function lookUp(host: string, { resolver, failed }: DrainChecks): Promise<Found> {
+  if (failed.has(host)) return 'skipped'
   try {
-    addresses = await resolver.resolve(host)
+    return await resolver.resolve(host)
   } catch (error) {
     failed.add(host)
-    const kind = (error as { kind?: string }).kind === 'name' ? 'unresolvable' : 'no_dns'
-    return fault(kind, `Cannot resolve ip address for syslog drain with url ${clean}`)
+    return (error as { kind?: string }).kind === 'name' ? 'unresolvable' : 'no_dns'
   }
-  if (addresses.some((ip) => deny.denies(ip)))
+}
+
+function verdictOf(url: DrainUrl, found: Found, deny: DenyRanges): CheckedDrain | DrainNameFault {
+  const { clean } = url
+  const fault = (fault: NameFault, message: string): DrainNameFault => ({ fault, message, clean, url })
+  if (found === 'skipped')
+    return fault('skipped', `Skipped resolve ip address for syslog drain with url ${clean} due to prior failure`)
+  if (typeof found === 'string') return fault(found, `Cannot resolve ip address for syslog drain with url ${clean}`)
+  if (found.some((ip) => deny.denies(ip)))
     return fault('denied', `Resolved ip address for syslog drain with url ${clean} is blacklisted`)
-  return { url, addresses }
+  return { url, addresses: found }
 }

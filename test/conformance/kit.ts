@@ -75,6 +75,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'exporter/firehose': { router_addr: '127.0.0.1:9' },
     'connector/forward': { format: 'envelopes' },
     'extension/metrics_endpoint': { endpoint: loopback },
+    'extension/syslog_binding_cache': { endpoint: loopback, api: { url: 'http://127.0.0.1:9' } },
     'extension/demo': { dir: spec.type === 'demo' ? `${newFolder()}/demo` : '' },
   }
   const parsed = [known[`${spec.kind}/${spec.type}`], {}]

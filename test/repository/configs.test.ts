@@ -12,9 +12,13 @@ const samples = componentFolders().map((folder) => join(folder, 'sample.yaml'))
 /** Variables that a role insists on (`${env:NAME:?}`), with values that are valid for all of them. */
 function required(file: string): Record<string, string> {
   const text = readFileSync(join(root, file), 'utf8')
-  return Object.fromEntries(
-    [...text.matchAll(/\$\{env:(\w+):\?/g)].map(([, name]) => [name!, /ADDR|HOST/.test(name!) ? '127.0.0.1:1' : 'x']),
-  )
+  return Object.fromEntries([...text.matchAll(/\$\{env:(\w+):\?/g)].map(([, name]) => [name!, sampleValue(name!)]))
+}
+
+function sampleValue(name: string): string {
+  if (/ADDR|HOST/.test(name)) return '127.0.0.1:1'
+  if (/_URL$/.test(name)) return 'https://127.0.0.1:1'
+  return /_PORT$/.test(name) ? '1' : 'x'
 }
 
 test.each([...roles, ...samples])('%s is valid, without a warning', async (file) => {

@@ -1,0 +1,92 @@
+import { frameMessage } from '../../net/frames.ts'
+import type { ClientStream, GrpcClient } from '../../net/grpc-client.ts'
+import type { Clock, LogSeries } from '../../plugin.ts'
+import { writeEnvelopes } from '../../wire/write-envelope.ts'
+import type { Complaint } from './validate-bindings.ts'
+
+export interface AppLinesOptions {
+  client: GrpcClient
+  clock: Clock
+  trouble: LogSeries
+  /** Lines that wait at most; more are dropped. */
+  maxPending?: number
+  counted: { sent(lines: number): void; dropped(lines: number): void }
+}
+
+/** Writes lines into the streams of applications, through the agent on this machine. */
+export interface AppLines {
+  send(lines: readonly Complaint[]): void
+  close(): Promise<void>
+}
+
+const PATH = '/loggregator.v2.Ingress/BatchSender'
+const PER_MESSAGE = 100
+const farewellMs = 1000
+
+/** One message at a time on one stream. Lines are a courtesy: what cannot be sent is dropped and counted, never repeated. */
+export function newAppLines({ client, clock, trouble, maxPending = 20_000, counted }: AppLinesOptions): AppLines {
+  let stream: ClientStream | undefined
+  let pending: Complaint[] = []
+  let writing = false
+
+  const open = (): ClientStream => {
+    const opened = client.clientStream(PATH)
+    stream = opened
+    void opened.closed.then((error) => {
+      if (stream !== opened) return
+      stream = undefined
+      if (error) trouble.note('stream', `lines for applications cannot be sent: ${error.message}`)
+    })
+    return opened
+  }
+  const next = () => {
+    if (pending.length === 0) return
+    writing = true
+    const lines = pending.slice(0, PER_MESSAGE)
+    pending = pending.slice(PER_MESSAGE)
+    const current = stream ?? open()
+    current.write(message(lines, clock.now()), (error) => {
+      writing = false
+      if (error) counted.dropped(lines.length)
+      else counted.sent(lines.length)
+      // One failure stands for all that waits: the next round brings them again when they are due.
+      if (error) drop()
+      else next()
+    })
+  }
+  const drop = () => {
+    counted.dropped(pending.length)
+    pending = []
+  }
+  return {
+    send(lines) {
+      const room = maxPending - pending.length
+      if (lines.length > room) counted.dropped(lines.length - Math.max(0, room))
+      for (const line of lines.slice(0, Math.max(0, room))) pending.push(line)
+      if (!writing) next()
+    },
+    async close() {
+      drop()
+      const last = stream
+      stream = undefined
+      const timer = clock.after(farewellMs, () => last?.cancel())
+      await last?.end()
+      timer.cancel()
+      trouble.close()
+      await client.close()
+    },
+  }
+}
+
+/** As the platform's own lines look: source type LGR, instance 0, on stderr. */
+function message(lines: readonly Complaint[], nowMs: number): Buffer {
+  const timestamp = BigInt(Math.round(nowMs)) * 1_000_000n
+  return frameMessage(
+    writeEnvelopes(
+      lines.map(({ appId, message }) => ({
+        head: { timestamp, sourceId: appId, instanceId: '0', tags: { source_type: 'LGR' } },
+        message: { log: { payload: message, stderr: true } },
+      })),
+    ),
+  )
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '../../plugin.ts'
+import type { Complaint } from './validate-bindings.ts'
+
+/** Lets every complaint of an application through at once, and then no more often than every `everyMs`. */
+export interface ComplaintThrottle {
+  /** Those of a round that are due; what is no longer complained about is forgotten. */
+  due(complaints: readonly Complaint[]): Complaint[]
+}
+
+/** Remembers `maxKept` complaints at most: what goes beyond waits until there is room. */
+export function newComplaintThrottle(
+  clock: Pick<Clock, 'monotonic'>,
+  everyMs: number,
+  maxKept = 20_000,
+): ComplaintThrottle {
+  let told = new Map<string, number>()
+  return {
+    due(complaints) {
+      const now = clock.monotonic()
+      const kept = new Map<string, number>()
+      const due = complaints.filter(({ appId, message }) => {
+        const key = `${appId} ${message}`
+        const last = kept.get(key) ?? told.get(key)
+        if (last === undefined && kept.size >= maxKept) return false
+        const isDue = last === undefined || now - last >= everyMs
+        kept.set(key, isDue ? now : last)
+        return isDue
+      })
+      told = kept
+      return due
+    },
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock, Log } from '../../plugin.ts'
+import { newComplaintThrottle } from './complaint-throttle.ts'
+import type { Complaint } from './validate-bindings.ts'
+
+export interface ComplaintsOptions {
+  clock: Clock
+  log: Log
+  everyMs: number
+  /** Into the streams of the applications. */
+  send(complaints: readonly Complaint[]): void
+}
+
+/** Lines for the operator in one round; more are summed up. */
+const MAX_OPERATOR_LINES = 100
+
+/** Tells developers and operator of unusable drains: each line at once, then as often as `everyMs` says. */
+export function newComplaints({ clock, log, everyMs, send }: ComplaintsOptions): (all: readonly Complaint[]) => void {
+  const throttle = newComplaintThrottle(clock, everyMs)
+  return (all) => {
+    const due = throttle.due(all)
+    for (const { message, appId } of due.slice(0, MAX_OPERATOR_LINES)) log.warn(`${message} for app ${appId}`)
+    const more = due.length - MAX_OPERATOR_LINES
+    if (more > 0) log.warn(`${more} more lines about unusable drains in this round went to their applications alone`)
+    if (due.length > 0) send(due)
+  }
+}
