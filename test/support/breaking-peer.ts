@@ -180,6 +180,14 @@ async function newCable(onSocket: (socket: Socket) => void) {
     breakAfter(bytes: number, kind: Break): void {
       how = kind
       left = bytes
+      if (kind !== 'lost answers') return
+      // Whoever waits for an answer, or for a window, says nothing more.
+      const timer = setTimeout(() => {
+        if (left === Number.POSITIVE_INFINITY || how !== kind) return
+        left = Number.POSITIVE_INFINITY
+        for (const end of ends) end.destroy()
+      }, 100)
+      timer.unref()
     },
     /** Cuts everything and frees the port. */
     async close(): Promise<void> {

@@ -99,5 +99,5 @@ function newDestination(address: string, config: ConfigOf<typeof fields>, host: 
   const sender = newIngressSender({ client, method: config.method, log, trouble: newLogSeries(log, clock), clock })
   const labels = { protocol: 'loggregator', destination: address }
   // A message has a few bytes around its one record.
-  return queued(config, host, sender, { labels, budget, maxRecordBytes: config.max_message_size - 16 })
+  return queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes: config.max_message_size - 16 })
 }
