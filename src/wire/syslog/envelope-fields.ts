@@ -1,3 +1,4 @@
+import { readEntry } from '../convert/map-entry.ts'
 import { Reader } from '../protobuf.ts'
 
 const reader = new Reader()
@@ -9,43 +10,50 @@ export class EnvelopeFields {
   bytes: Buffer = Buffer.alloc(0)
   timestampLo = 0
   timestampHi = 0
+  /** Source id and instance id: where the field begins, its text, its end. All equal when there is none. */
+  sourceField = 0
   sourceStart = 0
   sourceEnd = 0
+  instanceField = 0
   instanceStart = 0
   instanceEnd = 0
   /** 0 none, 1 log, 2 counter, 3 gauge, 4 timer, 5 event. */
   kind = 0
   bodyStart = 0
   bodyEnd = 0
-  /** Start and end of the map entries of `tags`. */
-  entries = new Int32Array(128)
+  /** Start and end of each `tags` field, with its own tag and length. */
+  tags = new Int32Array(128)
   tagCount = 0
 
   /** Reads the envelope `bytes[start, end)`. Answers its kind, or -1 when the bytes are no protobuf. */
   read(bytes: Buffer, start: number, end: number): number {
     this.bytes = bytes
     this.timestampLo = this.timestampHi = 0
-    this.sourceStart = this.sourceEnd = this.instanceStart = this.instanceEnd = 0
+    this.sourceField = this.sourceStart = this.sourceEnd = 0
+    this.instanceField = this.instanceStart = this.instanceEnd = 0
     this.kind = this.bodyStart = this.bodyEnd = this.tagCount = 0
     let pos = start
-    while (pos >= 0 && pos < end) pos = this.readField(pos, end)
-    if (pos < 0) this.kind = -1
+    while (pos < end) {
+      if (bytes[pos] === 0x4a && pos + 1 < end) {
+        const next = pos + 2 + bytes[pos + 1]!
+        if (bytes[pos + 1]! < 0x80 && next <= end) {
+          this.addTag(pos, next)
+          pos = next
+          continue
+        }
+      }
+      pos = this.readField(pos, end)
+      if (pos < 0) {
+        this.kind = -1
+        break
+      }
+    }
     return this.kind
   }
 
   /** Reads the field at `pos`; answers the position behind it, or -1. */
   private readField(pos: number, end: number): number {
-    const { bytes } = this
-    const tag = bytes[pos]!
-    if ((tag & 0x87) === 2 && pos + 1 < end) {
-      const size = bytes[pos + 1]!
-      const next = pos + 2 + size
-      if (size < 0x80 && next <= end) {
-        this.keep(tag >>> 3, pos + 2, next)
-        return tag > 7 ? next : -1
-      }
-    }
-    reader.reset(bytes, pos, end)
+    reader.reset(this.bytes, pos, end)
     if (!reader.next()) return -1
     const { field, wire } = reader
     if (wire === 0 && field === 1) {
@@ -53,20 +61,18 @@ export class EnvelopeFields {
       this.timestampLo = reader.lo
       this.timestampHi = reader.hi
     } else if (!reader.skip()) return -1
-    else if (wire === 2) this.keep(field, reader.start, reader.stop)
+    else if (wire === 2) this.keep(field, pos, reader.start, reader.stop)
     return reader.ok ? reader.pos : -1
   }
 
-  private keep(field: number, start: number, end: number): void {
-    if (field === 9) {
-      const at = this.tagCount++ * 2
-      if (at === this.entries.length) this.grow()
-      this.entries[at] = start
-      this.entries[at + 1] = end
-    } else if (field === 2) {
+  private keep(field: number, from: number, start: number, end: number): void {
+    if (field === 9) this.addTag(from, end)
+    else if (field === 2) {
+      this.sourceField = from
       this.sourceStart = start
       this.sourceEnd = end
     } else if (field === 8) {
+      this.instanceField = from
       this.instanceStart = start
       this.instanceEnd = end
     } else if (field < 11 && kindOfField[field] !== 0) {
@@ -76,9 +82,22 @@ export class EnvelopeFields {
     }
   }
 
-  private grow(): void {
-    const wider = new Int32Array(this.entries.length * 2)
-    wider.set(this.entries)
-    this.entries = wider
+  private addTag(from: number, end: number): void {
+    const at = this.tagCount++ * 2
+    if (at === this.tags.length) this.grow()
+    this.tags[at] = from
+    this.tags[at + 1] = end
   }
+
+  private grow(): void {
+    const wider = new Int32Array(this.tags.length * 2)
+    wider.set(this.tags)
+    this.tags = wider
+  }
+}
+
+/** Reads the map entry in tag `i` of the envelope into `entry`. False when it does not parse. */
+export function readTag({ bytes, tags }: EnvelopeFields, i: number): boolean {
+  reader.reset(bytes, tags[i * 2]!, tags[i * 2 + 1]!)
+  return reader.next() && reader.span() && readEntry(bytes, reader.start, reader.stop)
 }

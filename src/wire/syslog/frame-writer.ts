@@ -1,13 +1,14 @@
+import { copyBytes } from '../byte-runs.ts'
 import { ForwardWriter } from '../forward-writer.ts'
 import { writeUint32 } from './decimal.ts'
 import { EnvelopeFields } from './envelope-fields.ts'
 import { type FrameForm, newFrameForm } from './frame-form.ts'
 import { type FrameSink, GrowingSink } from './frame-sink.ts'
+import { HeadCache, Part, partSize } from './head-cache.ts'
+import { HeadFlag } from './head-rendering.ts'
 import { LogBody } from './log-body.ts'
-import { copyRun, MessageHead } from './message-head.ts'
 import { metrics, readGauge, writeElement, writeMetric } from './metric-elements.ts'
-import { TagsFlag } from './tag-rendering.ts'
-import { Part, partSize, TagSets } from './tag-sets.ts'
+import { Timestamp } from './timestamp.ts'
 
 /** A gauge repeats its tags in every message: an envelope that makes more than this is refused. */
 const maxEnvelopeBytes = 16 << 20
@@ -28,8 +29,8 @@ export class FrameWriter {
   /** Property that made the last `write` answer -1: `Hostname`, `AppName`, `ProcessID`, `StructuredData/Name` ... */
   fault = ''
   private readonly envelope = new EnvelopeFields()
-  private readonly sets = new TagSets()
-  private readonly head = new MessageHead()
+  private readonly heads = new HeadCache()
+  private readonly time = new Timestamp()
   private readonly log = new LogBody()
   /** SD-ELEMENT of what is no log. */
   private readonly element = new ForwardWriter(1024)
@@ -38,11 +39,8 @@ export class FrameWriter {
   /** What was written for this envelope, without and with tags. */
   private readonly bare = new Written()
   private readonly full = new Written()
-  /** Tag set of the envelope, `unknown` before it is needed. */
-  private set = unknown
-  /** Tags element of the message in the texts of `sets`; empty when it has none. */
-  private tagsStart = 0
-  private tagsEnd = 0
+  /** Head of the envelope in `heads`, `unknown` before it is needed. */
+  private head = unknown
 
   /** What the envelope holds: 1 log, 2 counter, 3 gauge, 4 timer, 5 event, 0 none of these; -1 for malformed bytes. */
   get kind(): number {
@@ -51,15 +49,15 @@ export class FrameWriter {
 
   /** Reads the envelope `bytes[start, end)`, which must stay as it is until the last `write` for it. Answers `kind`. */
   look(bytes: Buffer, start: number, end: number): number {
-    this.set = unknown
+    this.head = unknown
     this.bare.count = this.full.count = 0
     return this.envelope.read(bytes, start, end)
   }
 
   /** Tag `source_type` up to its first `/`, in upper case; empty without one. Made once per set of tags. */
   logType(): string {
-    const set = this.tagSet()
-    return set < 0 ? '' : this.sets.logType(set, this.envelope)
+    const head = this.findHead()
+    return head < 0 ? '' : this.heads.logType(head, this.envelope)
   }
 
   /**
@@ -70,22 +68,24 @@ export class FrameWriter {
   write(form: FrameForm, out: FrameSink): number {
     const written = form.metadata ? this.full : this.bare
     if (written.serves(form)) return written.copyTo(out)
-    const { envelope, sets } = this
+    const { envelope } = this
     if (envelope.kind === 0) return 0
     if (envelope.kind < 0) return this.fail('Envelope')
-    const set = this.tagSet()
-    if (set < 0) return this.fail('Tags')
-    const fault = this.head.read(envelope, sets, set, form) || this.readTags(form, set)
+    const head = this.findHead()
+    if (head < 0) return this.fail('Tags')
+    const flags = this.heads.parts[head * partSize + Part.flags]!
+    const fault = faultOf(flags, form)
     if (fault !== '') return this.fail(fault)
+    this.time.set(envelope.timestampLo, envelope.timestampHi)
     written.form = form
-    written.anyHost = (sets.parts[set * partSize + Part.flags]! & TagsFlag.host) !== 0
+    written.anyHost = (flags & HeadFlag.host) !== 0
     if (envelope.kind === 1) return this.writeLog(written, out)
     return envelope.kind === 3 ? this.writeGauge(written, out) : this.writeOther(written, out)
   }
 
-  private tagSet(): number {
-    if (this.set === unknown) this.set = this.sets.find(this.envelope)
-    return this.set
+  private findHead(): number {
+    if (this.head === unknown) this.head = this.heads.find(this.envelope)
+    return this.head
   }
 
   private fail(property: string): -1 {
@@ -93,24 +93,11 @@ export class FrameWriter {
     return -1
   }
 
-  private readTags(form: FrameForm, set: number): string {
-    const { parts } = this.sets
-    const at = set * partSize
-    this.tagsStart = this.tagsEnd = 0
-    if (!form.metadata) return ''
-    const flags = parts[at + Part.flags]!
-    if (flags & TagsFlag.badName) return 'StructuredData/Name'
-    if (flags & TagsFlag.badValue) return 'StructuredData/Value'
-    this.tagsStart = parts[at + Part.elementStart]!
-    this.tagsEnd = parts[at + Part.elementEnd]!
-    return ''
-  }
-
   private writeLog(written: Written, out: FrameSink): number {
     const { log } = this
     if (!log.read(this.envelope)) return this.fail('Message')
     this.element.reset()
-    const pos = this.open(out, log.size, log.type === 1)
+    const pos = this.open(written.form, out, log.size, log.type === 1)
     const start = out.end
     out.end = log.write(out.bytes, pos)
     return written.keep(out.bytes, start, out.end, 1)
@@ -120,7 +107,7 @@ export class FrameWriter {
     this.element.reset()
     const fault = writeElement(this.envelope, this.element)
     if (fault !== '') return this.fail(fault)
-    const start = this.closeEmpty(out)
+    const start = this.closeEmpty(written.form, out)
     return written.keep(out.bytes, start, out.end, 1)
   }
 
@@ -134,7 +121,7 @@ export class FrameWriter {
       element.reset()
       const fault = writeMetric(this.envelope.bytes, i, element)
       if (fault !== '') return this.fail(fault)
-      this.closeEmpty(gauge)
+      this.closeEmpty(written.form, gauge)
       if (gauge.end > maxEnvelopeBytes) return this.fail('Size')
       count++
     }
@@ -143,8 +130,8 @@ export class FrameWriter {
   }
 
   /** Writes a message without text; answers where it starts. */
-  private closeEmpty(out: FrameSink): number {
-    const pos = this.open(out, 1, false)
+  private closeEmpty(form: FrameForm, out: FrameSink): number {
+    const pos = this.open(form, out, 1, false)
     const start = out.end
     out.bytes[pos] = 0x0a
     out.end = pos + 1
@@ -152,23 +139,63 @@ export class FrameWriter {
   }
 
   /** Writes all of a message up to its text of `textSize` bytes behind `out.end`; answers where the text goes. */
-  private open(out: FrameSink, textSize: number, isError: boolean): number {
-    const { head, element, tagsStart, tagsEnd } = this
-    const data = element.pos + tagsEnd - tagsStart
-    const size = head.size + (data === 0 ? 1 : data) + 1 + textSize
+  private open(form: FrameForm, out: FrameSink, textSize: number, isError: boolean): number {
+    const { heads, element, time } = this
+    const { parts } = heads
+    const text = heads.text.buf
+    const at = this.head * partSize
+    const hasHost = (parts[at + Part.flags]! & HeadFlag.host) !== 0
+    const start = parts[at + Part.hostStart]!
+    const middle = parts[at + Part.tagsStart]!
+    const end = form.metadata ? parts[at + Part.tagsEnd]! : middle
+    const noData = end === middle && element.pos === 0
+    // `<14>1 `, a blank behind the time, a dash for no data, a blank in front of the text.
+    const size =
+      time.size + (hasHost ? 0 : form.host.length) + (end - start) + element.pos + (noData ? 9 : 8) + textSize
     out.reserve(size + 11)
     const { bytes } = out
     let pos = writeUint32(bytes, out.end, size)
+    bytes[pos] = 0x20
+    pos = this.time.write(bytes, writePriority(bytes, pos + 1, isError))
     bytes[pos++] = 0x20
-    pos = head.write(bytes, pos, isError)
-    if (data === 0) bytes[pos++] = 0x2d
+    if (!hasHost) pos = copyRun(bytes, pos, form.host, 0, form.host.length)
+    if (element.pos === 0) pos += text.copy(bytes, pos, start, end)
     else {
-      if (element.pos > 0) pos = copyRun(bytes, pos, element.buf, 0, element.pos)
-      pos = copyRun(bytes, pos, this.sets.text.buf, tagsStart, tagsEnd)
+      pos += text.copy(bytes, pos, start, middle)
+      pos = copyRun(bytes, pos, element.buf, 0, element.pos)
+      pos = copyRun(bytes, pos, text, middle, end)
     }
+    if (noData) bytes[pos++] = 0x2d
     bytes[pos++] = 0x20
     return pos
   }
+}
+
+/** PRI and VERSION: user facility (1), severity error (3) or informational (6). */
+function writePriority(bytes: Buffer, pos: number, isError: boolean): number {
+  bytes[pos] = 0x3c
+  bytes[pos + 1] = 0x31
+  bytes[pos + 2] = isError ? 0x31 : 0x34
+  bytes[pos + 3] = 0x3e
+  bytes[pos + 4] = 0x31
+  bytes[pos + 5] = 0x20
+  return pos + 6
+}
+
+/** The first part that cannot be written, or an empty text. */
+function faultOf(flags: number, form: FrameForm): string {
+  if (!(flags & HeadFlag.host) && !form.isValid) return 'Hostname'
+  if (flags & HeadFlag.badApp) return 'AppName'
+  if (flags & HeadFlag.badProcess) return 'ProcessID'
+  if (!form.metadata) return ''
+  if (flags & HeadFlag.badName) return 'StructuredData/Name'
+  return flags & HeadFlag.badValue ? 'StructuredData/Value' : ''
+}
+
+/** Copies a run; a call into the runtime costs more than a short loop. */
+function copyRun(target: Buffer, pos: number, source: Buffer, start: number, end: number): number {
+  if (end - start < 24) return copyBytes(target, pos, source, start, end)
+  return pos + source.copy(target, pos, start, end)
 }
 
 /** Where the messages of the envelope in question stand, for the next drain that wants the same ones. */

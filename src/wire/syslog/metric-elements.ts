@@ -5,7 +5,7 @@ import type { ForwardWriter } from '../forward-writer.ts'
 import { isUtf8 } from '../utf8.ts'
 import { decimalRoom, writeDouble, writeInt64, writeUint64 } from './decimal.ts'
 import type { EnvelopeFields } from './envelope-fields.ts'
-import { writeQuoted } from './tag-rendering.ts'
+import { writeQuoted } from './head-rendering.ts'
 
 /** Why an element could not be written. */
 export const ElementFault = { none: '', malformed: 'Message', value: 'StructuredData/Value' } as const

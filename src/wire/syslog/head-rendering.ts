@@ -1,26 +1,33 @@
 import { isWord } from '../byte-runs.ts'
-import { entry, readEntry } from '../convert/map-entry.ts'
+import { entry } from '../convert/map-entry.ts'
 import type { ForwardWriter } from '../forward-writer.ts'
 import { isUtf8 } from '../utf8.ts'
-import type { EnvelopeFields } from './envelope-fields.ts'
+import { type EnvelopeFields, readTag } from './envelope-fields.ts'
 import { isVisible, writeHostPart, writeSourceType } from './sanitize.ts'
 
-/** What the last `renderTags` made: host name, `[` and source type, tags element, one behind the other in `out`. */
-export const rendered = { hostEnd: 0, typeEnd: 0, flags: 0 }
+/** What the last `renderHead` made: host name, ` APP-NAME PROCID - ` and tags element, one behind the other in `out`. */
+export const rendered = { hostEnd: 0, idsEnd: 0, flags: 0 }
 
-export const TagsFlag = {
+export const HeadFlag = {
   /** There is a host name: some tag names an organization, a space or an app. */
   host: 1,
-  /** Some key is no SD-NAME. */
-  badName: 2,
-  /** Some value is no UTF-8. */
-  badValue: 4,
-  /** Two entries have the same key: the last one counts, so their order matters. */
-  repeated: 8,
+  /** Parts that cannot be written (RFC 5424): APP-NAME, PROCID, the key of a tag, the value of a tag. */
+  badApp: 2,
+  badProcess: 4,
+  badName: 8,
+  badValue: 16,
+  /** Two tags have the same key: the last one counts, so their order matters. */
+  repeated: 32,
 } as const
 
-/** Longest source type that is of use: PROCID has 128 bytes at most. */
-const maxType = 128
+/** RFC 5424, 6.2.5 and 6.2.6. */
+const maxAppName = 48
+const maxProcessId = 128
+/** Source type of a log with an instance: `[`, `/` and `]` take the rest. */
+const maxType = maxProcessId - 3
+/** What stays of an instance behind a longer source type. Instance ids of Diego are UUIDs; the original ends here. */
+const instanceOfLongType = 36
+const noMessageId = Buffer.from(' - ')
 const open = Buffer.from('[tags@47450')
 const hostKeys = ['organization_name', 'space_name', 'app_name'] as const
 
@@ -28,28 +35,33 @@ const hostKeys = ['organization_name', 'space_name', 'app_name'] as const
 let cells = new Int32Array(4 * 64)
 let bytes: Buffer = Buffer.alloc(0)
 
-/** Writes the parts of a message that depend on nothing but the tags behind `out.pos`. False when a tag does not parse. */
-export function renderTags(envelope: EnvelopeFields, out: ForwardWriter): boolean {
+/**
+ * Writes the parts of a message that depend on source id, instance id, tags and on whether it is a log behind `out.pos`.
+ * False when a tag does not parse.
+ */
+export function renderHead(envelope: EnvelopeFields, out: ForwardWriter): boolean {
   bytes = envelope.bytes
   if (!readTags(envelope)) return false
   const order = sortedTags(envelope.tagCount)
-  rendered.flags = order.length < envelope.tagCount ? TagsFlag.repeated : 0
+  rendered.flags = order.length < envelope.tagCount ? HeadFlag.repeated : 0
   let size = 0
   for (const i of order) size += cells[i + 3]! - cells[i]!
-  // Every byte of a value may need an escape, host and type come on top; fixed texts take 6 bytes a tag and 20 in all.
-  out.reserve(size * 4 + order.length * 6 + 20)
+  // Every byte of a value may need an escape, host and type come on top; fixed texts take 6 bytes a tag and 230 in all.
+  out.reserve(size * 4 + order.length * 6 + 256)
   writeHost(order, out)
   rendered.hostEnd = out.pos
-  writeType(order, out)
-  rendered.typeEnd = out.pos
+  writeAppName(envelope, out)
+  writeProcessId(envelope, order, out)
+  rendered.idsEnd = out.pos
   if (order.length > 0) writeElement(order, out)
   return true
 }
 
-function readTags({ entries, tagCount }: EnvelopeFields): boolean {
+function readTags(envelope: EnvelopeFields): boolean {
+  const { tagCount } = envelope
   if (tagCount * 4 > cells.length) cells = new Int32Array(tagCount * 8)
   for (let i = 0; i < tagCount; i++) {
-    if (!readEntry(bytes, entries[i * 2]!, entries[i * 2 + 1]!)) return false
+    if (!readTag(envelope, i)) return false
     cells[i * 4] = entry.keyStart
     cells[i * 4 + 1] = entry.keyEnd
     cells[i * 4 + 2] = entry.valueStart
@@ -86,19 +98,52 @@ function find(order: readonly number[], key: string): number {
 function writeHost(order: readonly number[], out: ForwardWriter): void {
   const found = hostKeys.map((key) => find(order, key))
   if (found.every((at) => at < 0)) return
-  rendered.flags |= TagsFlag.host
+  rendered.flags |= HeadFlag.host
   found.forEach((at, i) => {
     if (i > 0) out.buf[out.pos++] = 0x2e
     if (at >= 0) writeHostPart(out, bytes, cells[at + 2]!, cells[at + 3]!)
   })
 }
 
-function writeType(order: readonly number[], out: ForwardWriter): void {
-  out.buf[out.pos++] = 0x5b
+function writeAppName({ sourceStart, sourceEnd }: EnvelopeFields, out: ForwardWriter): void {
+  out.buf[out.pos++] = 0x20
+  const end = Math.min(sourceEnd, sourceStart + maxAppName)
+  if (end === sourceStart) out.buf[out.pos++] = 0x2d
+  else if (writeVisible(out, sourceStart, end)) return
+  else rendered.flags |= HeadFlag.badApp
+}
+
+/** ` [APP/PROC/WEB/0] - ` of a log, ` [0] - ` of all else. */
+function writeProcessId(envelope: EnvelopeFields, order: readonly number[], out: ForwardWriter): void {
+  out.buf[out.pos++] = 0x20
   const from = out.pos
-  const at = find(order, 'source_type')
-  if (at >= 0) writeSourceType(out, bytes, cells[at + 2]!, cells[at + 3]!)
-  out.pos = Math.min(out.pos, from + maxType)
+  out.buf[out.pos++] = 0x5b
+  const instance = envelope.instanceEnd - envelope.instanceStart
+  let keep = Math.min(instance, maxProcessId)
+  if (envelope.kind === 1) {
+    const at = find(order, 'source_type')
+    if (at >= 0) writeSourceType(out, bytes, cells[at + 2]!, cells[at + 3]!)
+    const type = out.pos - from - 1
+    keep = Math.min(instance, type <= maxType ? maxType - type : instanceOfLongType)
+    if (instance > 0) {
+      out.pos = from + 1 + Math.min(type, maxType - (type <= maxType ? 0 : keep))
+      out.buf[out.pos++] = 0x2f
+    }
+  }
+  if (!writeVisible(out, envelope.instanceStart, envelope.instanceStart + keep)) rendered.flags |= HeadFlag.badProcess
+  out.buf[out.pos++] = 0x5d
+  out.pos = Math.min(out.pos, from + maxProcessId)
+  out.raw(noMessageId)
+}
+
+/** Writes bytes of the envelope as they are; false when some are not PRINTUSASCII (RFC 5424). */
+function writeVisible(out: ForwardWriter, start: number, end: number): boolean {
+  let visible = true
+  for (let i = start; i < end; i++) {
+    if (!isVisible(bytes[i]!)) visible = false
+    out.buf[out.pos++] = bytes[i]!
+  }
+  return visible
 }
 
 function writeElement(order: readonly number[], out: ForwardWriter): void {
@@ -108,8 +153,8 @@ function writeElement(order: readonly number[], out: ForwardWriter): void {
     const valueStart = cells[at + 2]!
     const valueEnd = cells[at + 3]!
     out.buf[out.pos++] = 0x20
-    if (!isName(cells[at]!, keyEnd)) rendered.flags |= TagsFlag.badName
-    if (!isUtf8(bytes, valueStart, valueEnd)) rendered.flags |= TagsFlag.badValue
+    if (!isName(cells[at]!, keyEnd)) rendered.flags |= HeadFlag.badName
+    if (!isUtf8(bytes, valueStart, valueEnd)) rendered.flags |= HeadFlag.badValue
     out.raw(bytes, cells[at]!, keyEnd)
     writeQuoted(out, bytes, valueStart, valueEnd)
   }

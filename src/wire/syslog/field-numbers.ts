@@ -1,0 +1,143 @@
+import { sameWords, viewOf } from './byte-words.ts'
+
+/** Bounds of the table: fields, bytes of them all, bytes of one. */
+const maxFields = 1 << 14
+const maxBytes = 1 << 20
+const maxFieldBytes = 512
+const slots = maxFields * 2
+/** A field is looked for in no more places than this: the bytes are those of strangers. */
+const maxProbes = 8
+/** Words kept of each field: the first four and the last four. */
+const stride = 8
+
+/**
+ * Numbers for raw fields of envelopes: equal bytes, equal number. The tags of an app come in another order in each of its
+ * envelopes (Go shuffles maps), so whole envelopes hardly repeat themselves, but their fields do.
+ *
+ * The sizes of fields vary at random, and a loop over each would be mispredicted each time. Therefore the eight words are
+ * read at once, both to hash and to compare them, and are all there is of a field of 32 bytes.
+ */
+export class FieldNumbers {
+  count = 0
+  /** True once a field had no room: whoever holds numbers forgets them, then calls `clear`. */
+  full = false
+  /** A random number per field: sums of them tell sets apart, in any order. */
+  readonly weights = new Int32Array(maxFields)
+  private readonly words = new Int32Array(maxFields * stride)
+  private readonly sizes = new Int32Array(maxFields)
+  private readonly places = new Int32Array(maxFields)
+  /** Number plus one, 0 where nobody is. */
+  private readonly table = new Int32Array(slots)
+  private bytes = Buffer.allocUnsafeSlow(1 << 14)
+  private view = viewOf(this.bytes)
+  private used = 0
+
+  /** Number of the field `[start, end)`, or -1 when it cannot be kept. `view` is one over `source`. */
+  numberOf(view: DataView, source: Buffer, start: number, end: number): number {
+    const size = end - start
+    let a = 0
+    let b = 0
+    let c = 0
+    let d = 0
+    let e = 0
+    let f = 0
+    let g = 0
+    let h = 0
+    if (size >= 16) {
+      a = view.getInt32(start, true)
+      b = view.getInt32(start + 4, true)
+      c = view.getInt32(start + 8, true)
+      d = view.getInt32(start + 12, true)
+      e = view.getInt32(end - 16, true)
+      f = view.getInt32(end - 12, true)
+      g = view.getInt32(end - 8, true)
+      h = view.getInt32(end - 4, true)
+    } else if (size >= 8) {
+      a = view.getInt32(start, true)
+      b = view.getInt32(start + 4, true)
+      g = view.getInt32(end - 8, true)
+      h = view.getInt32(end - 4, true)
+    } else if (size >= 4) {
+      a = view.getInt32(start, true)
+      h = view.getInt32(end - 4, true)
+    } else {
+      if (size > 0) a = view.getUint8(start)
+      if (size > 1) b = view.getUint8(start + 1)
+      if (size > 2) c = view.getUint8(start + 2)
+    }
+    const { table, words, sizes } = this
+    let hash =
+      (Math.imul(a, 0x9e3779b1) + Math.imul(b, 0x85ebca6b) + Math.imul(c, 0xc2b2ae35) + Math.imul(d, 0x27d4eb2f)) ^
+      (Math.imul(e, 0x165667b1) + Math.imul(f, 0x2c1b3c6d) + Math.imul(g, 0x297a2d39) + Math.imul(h, 0x5bd1e995) + size)
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+    let slot = (hash >>> 12) & (slots - 1)
+    for (let probe = 0; probe < maxProbes; probe++, slot = (slot + 1) & (slots - 1)) {
+      const number = table[slot]! - 1
+      if (number < 0) return this.add(source, start, end, slot, a, b, c, d, e, f, g, h)
+      const at = number * stride
+      const difference =
+        (words[at]! ^ a) |
+        (words[at + 1]! ^ b) |
+        (words[at + 2]! ^ c) |
+        (words[at + 3]! ^ d) |
+        (words[at + 4]! ^ e) |
+        (words[at + 5]! ^ f) |
+        (words[at + 6]! ^ g) |
+        (words[at + 7]! ^ h) |
+        (sizes[number]! ^ size)
+      if (difference === 0 && (size <= 32 || this.sameMiddle(number, view, start, size))) return number
+    }
+    return -1
+  }
+
+  clear(): void {
+    this.count = this.used = 0
+    this.full = false
+    this.table.fill(0)
+  }
+
+  private sameMiddle(number: number, b: DataView, start: number, size: number): boolean {
+    const a = this.view
+    const from = this.places[number]!
+    if (size > 64) return sameWords(a, from + 16, b, start + 16, size - 32)
+    const to = from + size - 32
+    const end = start + size - 32
+    return (
+      ((a.getInt32(from + 16, true) ^ b.getInt32(start + 16, true)) |
+        (a.getInt32(from + 20, true) ^ b.getInt32(start + 20, true)) |
+        (a.getInt32(from + 24, true) ^ b.getInt32(start + 24, true)) |
+        (a.getInt32(from + 28, true) ^ b.getInt32(start + 28, true)) |
+        (a.getInt32(to, true) ^ b.getInt32(end, true)) |
+        (a.getInt32(to + 4, true) ^ b.getInt32(end + 4, true)) |
+        (a.getInt32(to + 8, true) ^ b.getInt32(end + 8, true)) |
+        (a.getInt32(to + 12, true) ^ b.getInt32(end + 12, true))) ===
+      0
+    )
+  }
+
+  private add(source: Buffer, start: number, end: number, slot: number, ...words: number[]): number {
+    const size = end - start
+    if (size > maxFieldBytes) return -1
+    if (this.count === maxFields || this.used + size > maxBytes) {
+      this.full = true
+      return -1
+    }
+    if (this.used + size > this.bytes.length) this.grow()
+    source.copy(this.bytes, this.used, start, end)
+    const number = this.count++
+    this.words.set(words, number * stride)
+    this.sizes[number] = size
+    this.places[number] = this.used
+    this.weights[number] = (Math.random() * 0x100000000) | 0
+    this.table[slot] = number + 1
+    this.used += size
+    return number
+  }
+
+  private grow(): void {
+    const wider = Buffer.allocUnsafeSlow(this.bytes.length * 2)
+    this.bytes.copy(wider, 0, 0, this.used)
+    this.bytes = wider
+    this.view = viewOf(wider)
+  }
+}
