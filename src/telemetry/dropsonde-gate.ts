@@ -1,12 +1,13 @@
-import { checkV1, V1Verdict } from '../wire/convert/v1-validate.ts'
+import { checkedV1, checkV1, V1Verdict } from '../wire/convert/v1-validate.ts'
+import type { V1View } from '../wire/convert/v1-view.ts'
 import { BackwardWriter, varintSize, writeVarint } from '../wire/protobuf.ts'
 import { Batch } from './batch.ts'
 import { GrowingClaim } from './growing-claim.ts'
 import type { Origin } from './origin.ts'
 import { RecordIndex } from './record-index.ts'
 
-/** Writes the accepted v1 envelope `bytes[start, end)` as field 1 of a list; false when it cannot. */
-export type V1Edit = (bytes: Buffer, start: number, end: number, out: BackwardWriter) => boolean
+/** Writes fields that shall stand behind those of the accepted v1 envelope that `v1` has read. */
+export type V1Append = (v1: V1View, out: BackwardWriter) => void
 
 /** The gate for v1 envelopes, one per datagram: checks them, frames them as repeated field 1, and makes one batch a turn. */
 export class DropsondeGate {
@@ -15,7 +16,8 @@ export class DropsondeGate {
   private readonly room = new GrowingClaim()
   private index = new RecordIndex()
   private origin: Origin | undefined
-  private readonly writer = new BackwardWriter()
+  /** What goes behind the record being added. */
+  private readonly added = new BackwardWriter(256)
 
   /** Records taken since the last `take()`. */
   get count(): number {
@@ -27,20 +29,16 @@ export class DropsondeGate {
     return this.room.used
   }
 
-  /** Takes one datagram, whose bytes are only borrowed for the call; `edit` writes it in place of what came. */
-  add(packet: Buffer, origin?: Origin, edit?: V1Edit): V1Verdict {
+  /** Takes one datagram, whose bytes are only borrowed for the call. */
+  add(packet: Buffer, origin?: Origin, append?: V1Append): V1Verdict {
     const verdict = checkV1(packet, 0, packet.length)
     if (verdict !== V1Verdict.accepted) {
       this.malformed++
       return verdict
     }
-    if (!edit) {
-      this.frame(packet, origin)
-      return verdict
-    }
-    this.writer.reset()
-    if (edit(packet, 0, packet.length, this.writer)) this.framed(this.writer.finish(), origin)
-    else this.malformed++
+    this.added.reset()
+    append?.(checkedV1, this.added)
+    this.frame(packet, origin)
     return verdict
   }
 
@@ -57,22 +55,15 @@ export class DropsondeGate {
   }
 
   private frame(body: Buffer, origin: Origin | undefined): void {
-    const at = this.room.ensure(1 + varintSize(body.length) + body.length, this.index)
-    const { buffer } = this.room
+    const { room, added } = this
+    const size = body.length + added.length
+    const at = room.ensure(1 + varintSize(size) + size, this.index)
+    const { buffer } = room
     buffer[at] = 0x0a
-    const start = writeVarint(buffer, at + 1, body.length)
+    const start = writeVarint(buffer, at + 1, size)
     body.copy(buffer, start)
-    this.note(at, start, start + body.length, origin)
-  }
-
-  /** A record that already has its tag and length. */
-  private framed(frame: Buffer, origin: Origin | undefined): void {
-    const at = this.room.ensure(frame.length, this.index)
-    const { buffer } = this.room
-    frame.copy(buffer, at)
-    let start = at + 2
-    while (buffer[start - 1]! >= 0x80) start++
-    this.note(at, start, at + frame.length, origin)
+    if (added.length > 0) added.finish().copy(buffer, start + body.length)
+    this.note(at, start, start + size, origin)
   }
 
   private note(frame: number, start: number, end: number, origin: Origin | undefined): void {

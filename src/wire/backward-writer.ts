@@ -39,8 +39,12 @@ export class BackwardWriter {
 
   /** An unsigned number up to 2^53 - 1 as varint. */
   varint(value: number): void {
-    if (value < 128) this.byte(value)
-    else this.varint64(value >>> 0, Math.floor(value / TWO32))
+    if (value < 0x80) this.byte(value)
+    else if (value < 0x4000) {
+      this.reserve(2)
+      this.buf[--this.pos] = value >>> 7
+      this.buf[--this.pos] = (value & 0x7f) | 0x80
+    } else this.varint64(value >>> 0, Math.floor(value / TWO32))
   }
 
   varint64(lo: number, hi: number): void {

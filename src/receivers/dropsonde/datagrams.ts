@@ -3,16 +3,16 @@ import type { Host, Intake } from '../../plugin.ts'
 import { heldBack, newLogGap } from '../../runtime/log-gap.ts'
 import { DropsondeGate } from '../../telemetry/dropsonde-gate.ts'
 import { datagramGatherMs, joinedPerTurn } from '../../telemetry/turn.ts'
-import { noV1Defaults, writeTaggedV1 } from '../../wire/convert/v1-edit.ts'
+import { noV1Defaults, writeMissingV1 } from '../../wire/convert/v1-edit.ts'
 import { V1Verdict, v1Reason } from '../../wire/convert/v1-validate.ts'
+import type { V1View } from '../../wire/convert/v1-view.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 
 /** Lines about malformed datagrams come at most this often. */
 const LOG_GAP_MS = 10_000
 
 /** Puts the origin into the tag `source_id` where that is missing or empty; what came in stays byte for byte. */
-const withSourceId = (bytes: Buffer, start: number, end: number, out: BackwardWriter) =>
-  writeTaggedV1(bytes, start, end, noV1Defaults, out)
+const withSourceId = (v1: V1View, out: BackwardWriter) => writeMissingV1(v1, noV1Defaults, out)
 
 /** What takes datagrams, one v1 envelope each, and offers those of one turn as one batch. */
 export interface Datagrams {

@@ -28,9 +28,22 @@ export const noV1Defaults: V1Tagger = []
 const view = new V1View()
 
 /**
- * Writes the accepted v1 envelope `bytes[start, end)` as field 1 of a list, with tag `source_id` set to the origin when
- * missing or empty, and with the tagger's fields where the envelope has none (an explicit empty one stays). All of it is
- * appended: what came in stays byte for byte. False, and nothing is written, when the bytes do not parse.
+ * Writes what the envelope that `v1` has just read lacks: the tagger's fields (an explicit empty one stays), and the tag
+ * `source_id`, set to the origin, when missing or empty. It belongs behind the envelope's own bytes.
+ */
+export function writeMissingV1(v1: V1View, tagger: V1Tagger, out: BackwardWriter): void {
+  for (let i = 0; i < tagger.length; i++) {
+    const { field, value } = tagger[i]!
+    if (!v1.has(field)) out.bytesField(field, value)
+  }
+  if (v1.hasSourceId) return
+  const name = keyBytes[Key.source_id]!
+  out.entryField(17, name, 0, name.length, v1.bytes, v1.start(V1Field.origin), v1.end(V1Field.origin))
+}
+
+/**
+ * Writes the accepted v1 envelope `bytes[start, end)` as field 1 of a list with what it lacks (`writeMissingV1`) behind
+ * it: what came in stays byte for byte. False, and nothing is written, when the bytes do not parse.
  */
 export function writeTaggedV1(
   bytes: Uint8Array,
@@ -39,18 +52,9 @@ export function writeTaggedV1(
   tagger: V1Tagger,
   out: BackwardWriter,
 ): boolean {
-  if (!view.read(bytes, start, end)) return false
+  if (!view.readHeader(bytes, start, end)) return false
   const mark = out.length
-  for (let i = 0; i < tagger.length; i++) {
-    const { field, value } = tagger[i]!
-    if (!view.has(field)) out.bytesField(field, value)
-  }
-  const tag = view.tags.find(Key.source_id)
-  if (tag < 0 || view.tags.valueStart(tag) === view.tags.valueEnd(tag)) {
-    const name = keyBytes[Key.source_id]!
-    const origin = V1Field.origin
-    out.entryField(17, name, 0, name.length, bytes, view.start(origin), view.end(origin))
-  }
+  writeMissingV1(view, tagger, out)
   out.raw(bytes, start, end)
   out.message(1, mark)
   return true

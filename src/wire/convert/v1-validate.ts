@@ -80,7 +80,8 @@ const required: Readonly<Record<number, Required>> = {
 export const V1Verdict = { accepted: 0, malformed: 1, missing: 2, invalid: 3 } as const
 export type V1Verdict = (typeof V1Verdict)[keyof typeof V1Verdict]
 
-const view = new V1View()
+/** The header of the envelope that was last checked; it has no tags. */
+export const checkedV1 = new V1View()
 const reader = new Reader()
 let missing = ''
 
@@ -89,23 +90,28 @@ let missing = ''
  * that type. `v1Reason()` tells in words why the last one was not accepted.
  */
 export function checkV1(bytes: Uint8Array, start: number, end: number): V1Verdict {
-  const verdict = checkRequired(view, bytes, start, end)
+  const parses = checkedV1.readHeader(bytes, start, end)
+  const verdict = parses ? checkRead(checkedV1, bytes, start, end) : V1Verdict.malformed
   if (verdict !== V1Verdict.accepted) return verdict
-  const field = payloadField[view.eventType]
-  return field && view.has(field) ? V1Verdict.accepted : V1Verdict.invalid
+  const field = payloadField[checkedV1.eventType]
+  return field && checkedV1.has(field) ? V1Verdict.accepted : V1Verdict.invalid
 }
 
 /** Why the last checked envelope was not accepted, in the words of the original agent's log. */
 export function v1Reason(verdict: V1Verdict): string {
   if (verdict === V1Verdict.malformed) return 'proto: cannot parse invalid wire-format data'
   if (verdict === V1Verdict.missing) return `proto: required field ${missing} not set`
-  if (verdict === V1Verdict.invalid) return `validation failed for message ${enumText(eventTypeNames, view.eventType)}`
+  if (verdict === V1Verdict.invalid)
+    return `validation failed for message ${enumText(eventTypeNames, checkedV1.eventType)}`
   return ''
 }
 
 /** Reads an envelope into `into` and checks that it parses as proto2: every required field there, payloads included. */
 export function checkRequired(into: V1View, bytes: Uint8Array, start: number, end: number): V1Verdict {
-  if (!into.read(bytes, start, end)) return V1Verdict.malformed
+  return into.read(bytes, start, end) ? checkRead(into, bytes, start, end) : V1Verdict.malformed
+}
+
+function checkRead(into: V1View, bytes: Uint8Array, start: number, end: number): V1Verdict {
   let lacks = ''
   if (!into.has(V1Field.origin)) lacks = 'events.Envelope.origin'
   else if (into.eventType === -1 && !hasEventType(bytes, start, end)) lacks = 'events.Envelope.eventType'
