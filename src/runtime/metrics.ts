@@ -73,6 +73,11 @@ export class Metrics {
     else family.series[at] = series
   }
 
+  /** Shows a family whose series somebody else keeps, because they come and go. A later one of the same name replaces it. */
+  adopt(family: Family): void {
+    this.byName.set(family.name, family)
+  }
+
   families(): Iterable<Family> {
     return this.byName.values()
   }

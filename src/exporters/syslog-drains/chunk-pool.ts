@@ -82,7 +82,8 @@ export class ChunkPool {
   }
 }
 
-const sizeNumber = (size: number): number => (size === sizes[0] ? 0 : size === sizes[1] ? 1 : size === sizes[2] ? 2 : -1)
+const sizeNumber = (size: number): number =>
+  size === sizes[0] ? 0 : size === sizes[1] ? 1 : size === sizes[2] ? 2 : -1
 
 function newChunk(size: number): Chunk {
   return { bytes: Buffer.allocUnsafeSlow(size), start: 0, end: 0, count: 0, pins: 0, listed: true, next: undefined }

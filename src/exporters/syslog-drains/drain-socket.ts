@@ -31,7 +31,6 @@ export class DrainSocket {
   private pause: Timer | undefined = undefined
   private openedAt = 0
   private usedAt = 0
-  private old = false
   /** Connections in a row that did not live long. */
   private short = 0
   private notBefore = Number.NEGATIVE_INFINITY
@@ -45,14 +44,10 @@ export class DrainSocket {
     const now = this.options.clock.monotonic()
     if (this.socket && this.isOld(now)) this.retire()
     this.usedAt = now
-    if (this.socket) return ready(undefined, this.socket)
+    if (this.socket) return void ready(undefined, this.socket)
     const wait = this.notBefore - now
-    if (wait <= 0) return this.open(ready)
+    if (wait <= 0) return void this.open(ready)
     this.pause = this.options.clock.after(wait, () => this.open(ready))
-  }
-
-  refresh(): void {
-    this.old = true
   }
 
   /** Ends it here and now; neither `ready` nor `onClose` come any more. */
@@ -69,7 +64,6 @@ export class DrainSocket {
   retire(): void {
     const { socket } = this
     this.socket = undefined
-    this.old = false
     if (!socket) return
     socket.end()
     const timer = this.options.clock.after(shortLifeMs * 5, () => socket.destroy())
@@ -78,7 +72,7 @@ export class DrainSocket {
 
   private isOld(now: number): boolean {
     const { maxAgeMs, maxIdleMs } = this.options
-    if (this.old || (maxAgeMs > 0 && now - this.openedAt >= maxAgeMs)) return true
+    if (maxAgeMs > 0 && now - this.openedAt >= maxAgeMs) return true
     return maxIdleMs > 0 && now - this.usedAt >= maxIdleMs
   }
 
@@ -103,7 +97,6 @@ export class DrainSocket {
   private adopt(socket: Socket): void {
     const { clock, onOpen, onData } = this.options
     this.socket = socket
-    this.old = false
     this.openedAt = this.usedAt = clock.monotonic()
     let failure: Error | undefined
     socket.on('error', (error) => {

@@ -183,7 +183,7 @@ export class FrameRing implements FrameSink, Shareholder {
   }
 
   private nextChunk(bytes: number): void {
-    if (this.lost) return this.writeNowhere(bytes, this.lost)
+    if (this.lost) return void this.writeNowhere(bytes, this.lost)
     const { tail } = this
     if (tail && this.end > tail.end) {
       const messages = framesIn(this.bytes, tail.end, this.end)

@@ -43,7 +43,7 @@ export class HttpResponse {
 
   private readHead(bytes: Buffer, pos: number): number {
     const known = this.text.length
-    this.text += bytes.latin1Slice(pos, Math.min(bytes.length, pos + maxHeadBytes + 4))
+    this.text += bytes.toString('latin1', pos, Math.min(bytes.length, pos + maxHeadBytes + 4))
     const end = this.text.indexOf('\r\n\r\n', Math.max(0, known - 3))
     if (end < 0) {
       if (this.text.length > maxHeadBytes) return this.fail('the head of its answer is too long', pos)
@@ -106,7 +106,7 @@ export class HttpResponse {
     const at = bytes.indexOf(10, pos)
     const end = at < 0 ? bytes.length : at + 1
     if (this.text.length + end - pos > maxHeadBytes) return this.fail('a line of its answer is too long', pos)
-    this.text += bytes.latin1Slice(pos, end)
+    this.text += bytes.toString('latin1', pos, end)
     if (at < 0) return end
     const line = this.text
     this.text = ''

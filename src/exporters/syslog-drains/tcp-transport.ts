@@ -45,10 +45,6 @@ export class TcpTransport implements Transport {
     this.connection.use((error, socket) => (socket ? this.write(socket, flight) : this.finish(error)))
   }
 
-  refresh(): void {
-    this.connection.refresh()
-  }
-
   close(): void {
     if (this.done) this.connection.close()
     else this.connection.retire()

@@ -7,8 +7,6 @@ export interface Transport {
   readonly limits: TakeLimits
   /** Sends what was taken, over a new connection when there is none. `done` comes exactly once, never within this call. */
   send(flight: Flight, done: (error?: DrainError) => void): void
-  /** What comes next leaves over a new connection; what is on its way stays on the old one. */
-  refresh(): void
   /** Ends the connection. What is under way fails. */
   close(): void
 }

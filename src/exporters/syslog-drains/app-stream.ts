@@ -1,0 +1,85 @@
+import { frameMessage } from '../../net/frames.ts'
+import { clientTlsFrom, type TlsSettings } from '../../net/tls-settings.ts'
+import { type ClientStream, type GrpcClient, type Host, newGrpcClient } from '../../plugin.ts'
+import type { Timer } from '../../runtime/clock.ts'
+import { writeEnvelopes } from '../../wire/write-envelope.ts'
+
+const path = '/loggregator.v2.Ingress/BatchSender'
+/** Lines that wait; what is more is counted and forgotten. */
+const maxWaiting = 1000
+const maxBatch = 100
+const gatherMs = 100
+
+/** Lines in the log streams of applications, written by the platform (`LGR`). */
+export interface AppStream {
+  write(app: string, text: string): void
+  close(): Promise<void>
+}
+
+export interface AppStreamOptions {
+  address: string
+  tls: TlsSettings | undefined
+  host: Host
+}
+
+/** Sends lines to the ingress of an agent, in batches of a hundred or whatever came in 100 ms. */
+export function newAppStream({ address, tls, host }: AppStreamOptions): AppStream {
+  const { clock } = host
+  const log = host.log.named('app lines')
+  const lost = host.counter('lines_lost', 'Lines for app streams that could not be handed on.')
+  const secured = clientTlsFrom(tls, host)
+  let client: GrpcClient | undefined
+  let stream: ClientStream | undefined
+  let timer: Timer | undefined
+  let waiting: { app: string; text: string; at: bigint }[] = []
+
+  const open = (): ClientStream => {
+    client ??= newGrpcClient({
+      address,
+      tls: secured,
+      serverName: tls?.server_name_override,
+      backoff: { maxMs: 5000 },
+      log,
+      clock,
+    })
+    const opened = client.clientStream(path)
+    stream = opened
+    void opened.closed.then(() => {
+      if (stream === opened) stream = undefined
+    })
+    return opened
+  }
+  const flush = () => {
+    timer = undefined
+    const lines = waiting.slice(0, maxBatch)
+    waiting = waiting.slice(maxBatch)
+    if (waiting.length > 0) timer = clock.after(gatherMs, flush)
+    const envelopes = lines.map(({ app, text, at }) => ({
+      head: { timestamp: at, sourceId: app, instanceId: '0', tags: { source_type: 'LGR' } },
+      message: { log: { payload: text, stderr: true } },
+    }))
+    const writer = stream ?? open()
+    writer.write(frameMessage(writeEnvelopes(envelopes)), (error) => {
+      if (error) lost.add(lines.length)
+    })
+  }
+  return {
+    write(app, text) {
+      if (waiting.length >= maxWaiting) return lost.add(1)
+      waiting.push({ app, text, at: BigInt(clock.now()) * 1_000_000n })
+      timer ??= clock.after(gatherMs, flush)
+    },
+    async close() {
+      timer?.cancel()
+      if (waiting.length > 0) flush()
+      timer?.cancel()
+      const last = stream
+      stream = undefined
+      // The agent may be this very process, whose ports are closed by now.
+      const giveUp = clock.after(500, () => last?.cancel())
+      await last?.end()
+      giveUp.cancel()
+      await client?.close()
+    },
+  }
+}

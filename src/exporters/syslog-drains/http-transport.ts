@@ -1,0 +1,151 @@
+import type { Socket } from 'node:net'
+import type { DrainUrl } from '../../drains/drain-url.ts'
+import { formatAddress } from '../../net/address.ts'
+import type { Clock, Timer } from '../../runtime/clock.ts'
+import { frame, readFrame } from '../../wire/syslog/frames.ts'
+import { DrainSocket } from './drain-socket.ts'
+import type { Flight, TakeLimits } from './frame-ring.ts'
+import { HttpResponse } from './http-response.ts'
+import { type Dial, DrainError, type Transport } from './transport.ts'
+
+export interface HttpTransportOptions {
+  dial: Dial
+  clock: Clock
+  url: DrainUrl
+  /** How many messages make one request. */
+  limits: TakeLimits
+  /** From the first byte of the request to the last one of the answer. */
+  timeoutMs: number
+  maxAgeMs: number
+  maxIdleMs: number
+  onOpen(): void
+}
+
+/** One message in a request, or 512 KiB and the message that reaches them. */
+export const singleLimits: TakeLimits = { bytes: Number.POSITIVE_INFINITY, messages: 1, overshoot: false }
+export const batchLimits: TakeLimits = { bytes: 524_288, messages: Number.POSITIVE_INFINITY, overshoot: true }
+
+/** Digits that the length of a body is written with at most. */
+const lengthDigits = 10
+
+/**
+ * POSTs messages without their octet counts over one keep-alive connection, one request under way. The head is written
+ * once; only the length changes. Redirects are not followed, everything but 2xx is a failure.
+ */
+export class HttpTransport implements Transport {
+  readonly limits: TakeLimits
+  private readonly options: HttpTransportOptions
+  private readonly head: Buffer
+  private readonly connection: DrainSocket
+  private request: Buffer = Buffer.alloc(0)
+  private response: HttpResponse | undefined = undefined
+  private done: ((error?: DrainError) => void) | undefined = undefined
+  private timer: Timer | undefined = undefined
+
+  constructor(options: HttpTransportOptions) {
+    this.options = options
+    this.limits = options.limits
+    this.head = Buffer.from(requestHead(options.url), 'latin1')
+    const { dial, clock, maxAgeMs, maxIdleMs, onOpen } = options
+    this.connection = new DrainSocket({
+      dial,
+      clock,
+      maxAgeMs,
+      maxIdleMs,
+      onOpen,
+      onClose: (error) => this.closed(error),
+      onData: (bytes) => this.answered(bytes),
+    })
+  }
+
+  send(flight: Flight, done: (error?: DrainError) => void): void {
+    this.done = done
+    this.connection.use((error, socket) => (socket ? this.write(socket, flight) : this.finish(error)))
+  }
+
+  close(): void {
+    if (this.done) this.connection.close()
+    else this.connection.retire()
+    this.finish(new DrainError('write', 'given up'))
+  }
+
+  private write(socket: Socket, flight: Flight): void {
+    this.response = new HttpResponse()
+    this.timer = this.options.clock.after(this.options.timeoutMs, this.timedOut)
+    socket.write(this.requestFor(flight))
+  }
+
+  /** Head and body in one buffer. The one of single messages is used again: the answer says that it was read. */
+  private requestFor({ pieces, bytes, messages }: Flight): Buffer {
+    const size = this.head.length + lengthDigits + 4 + bytes
+    const out = messages > 1 ? Buffer.allocUnsafeSlow(size) : this.reusable(size)
+    const bodyStart = this.head.length + lengthDigits + 4
+    let end = bodyStart
+    for (const { chunk, from, to } of pieces) {
+      for (let pos = from; pos < to; ) {
+        const next = readFrame(chunk.bytes, pos, to)
+        if (next < 0) break
+        chunk.bytes.copy(out, end, frame.start, frame.end)
+        end += frame.end - frame.start
+        pos = next
+      }
+    }
+    // The head ends right before the body, however many digits the length has.
+    const length = `${end - bodyStart}\r\n\r\n`
+    const start = bodyStart - length.length - this.head.length
+    this.head.copy(out, start)
+    out.write(length, bodyStart - length.length, 'latin1')
+    return out.subarray(start, end)
+  }
+
+  private reusable(size: number): Buffer {
+    if (this.request.length < size) this.request = Buffer.allocUnsafeSlow(Math.max(2048, size * 2))
+    // One giant message must not stay for good.
+    else if (this.request.length > 65_536 && size < 4096) this.request = Buffer.allocUnsafeSlow(4096)
+    return this.request
+  }
+
+  private answered(bytes: Buffer): void {
+    const { response } = this
+    // It talks without having been asked: not a connection to go on with.
+    if (!response) return void this.connection.close()
+    const state = response.feed(bytes)
+    if (state === 'more') return
+    if (!response.keepAlive) this.connection.close()
+    if (state === 'bad') this.finish(new DrainError('answer', response.fault))
+    else this.judge(response)
+  }
+
+  private closed(error: Error | undefined): void {
+    const { response } = this
+    if (response?.closed()) return void this.judge(response)
+    this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection before it answered'))
+  }
+
+  private judge({ status }: HttpResponse): void {
+    const ok = status >= 200 && status < 300
+    this.finish(ok ? undefined : new DrainError('answer', `Post responded with ${status} status code`))
+  }
+
+  private timedOut = (): void => {
+    this.connection.close()
+    this.finish(new DrainError('answer', `the drain did not answer within ${this.options.timeoutMs / 1000} s`))
+  }
+
+  private finish(error: DrainError | undefined): void {
+    const { done } = this
+    this.done = undefined
+    this.response = undefined
+    this.timer?.cancel()
+    this.timer = undefined
+    if (error?.step === 'write') this.connection.close()
+    done?.(error)
+  }
+}
+
+/** Everything in front of the number of bytes. Names and order as the original's client writes them. */
+function requestHead({ host, port, target, authorization }: DrainUrl): string {
+  const name = port === 443 ? formatAddress({ host, port }).replace(/:443$/, '') : formatAddress({ host, port })
+  const login = authorization ? `Authorization: ${authorization}\r\n` : ''
+  return `POST ${target} HTTP/1.1\r\nHost: ${name}\r\nUser-Agent: fasthttp\r\nContent-Type: text/plain\r\n${login}Content-Length: `
+}

@@ -1,0 +1,139 @@
+import { settleAll } from '../../delivery/backlog.ts'
+import { parseDenyRanges } from '../../drains/deny-ranges.ts'
+import { newResolver } from '../../net/resolver.ts'
+import { type Exporter, formatAddress, type Host, sleep } from '../../plugin.ts'
+import { newFrameForm } from '../../wire/syslog/frame-form.ts'
+import { newAppStream } from './app-stream.ts'
+import { newBindingsWatch } from './bindings-watch.ts'
+import { ChunkPool } from './chunk-pool.ts'
+import type { SyslogDrainsConfig } from './config.ts'
+import { newDialer } from './dialer.ts'
+import type { DrainWorld } from './drain.ts'
+import { newDrainTrust } from './drain-trust.ts'
+import { Notices } from './notices.ts'
+import { Registry } from './registry.ts'
+import { RetrySlots } from './retry-slots.ts'
+import { Rounds } from './rounds.ts'
+import { Router } from './router.ts'
+import { SeriesTable } from './series.ts'
+import { Shares } from './shares.ts'
+import { newTransports } from './transports.ts'
+
+/** Attempts to repeat a batch that may be under way at once, of all drains together (the original's number). */
+const retrySlots = 4
+
+export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporter {
+  const { clock, log } = host
+  const account = host.account({ unit: 'messages' })
+  const door = host.ledger.open('processor', host.id, { step: 'routing' })
+  const pool = new ChunkPool(host.budget.child(host.id, config.max_memory))
+  const rounds = new Rounds(clock, config.max_round_interval)
+  const { endpoint } = config.notices
+  const stream = endpoint && newAppStream({ address: endpoint.text, tls: config.notices.tls, host })
+  const notices = new Notices(stream, log, clock)
+  const world = newWorld(config, host, { account, pool, rounds, notices })
+  const registry = new Registry(world)
+  const router = new Router({ registry, rounds, pool, clock, account, door })
+  const watch = newBindingsWatch({ config, host, registry, notices })
+  account.held = () => sum(world.live, (drain) => (drain.ring ? drain.ring.waiting + drain.ring.taken : 0))
+  showGauges(host, registry, world, router)
+  let stopping: Promise<void> | undefined
+  let sweep: { cancel(): void } | undefined
+
+  const sweepIdle = () => {
+    const since = clock.monotonic() - config.idle_timeout
+    for (const drain of world.live) if (drain.spec.app !== '' && drain.usedAt < since) drain.closeIdle()
+    sweep = clock.after(Math.min(60_000, config.idle_timeout / 2), sweepIdle)
+  }
+  const stop = async (deadline: AbortSignal) => {
+    watch.stop()
+    sweep?.cancel()
+    for (const drain of world.live) drain.stop()
+    while (world.live.size > 0 && !deadline.aborted) await sleep(clock, 5, deadline)
+    for (const drain of world.live) drain.abort()
+    rounds.close()
+    notices.close()
+    await stream?.close()
+  }
+  return {
+    consume(batch) {
+      if (stopping) {
+        door.received += batch.count
+        door.drop('shutdown', batch.count)
+        settleAll(batch.receipts, { dropped: 'shutdown' })
+        return
+      }
+      router.route(batch)
+      // From here on they are messages of drains, each with a fate of its own.
+      settleAll(batch.receipts, 'delivered')
+    },
+    admissions: () => [],
+    async start() {
+      sweepIdle()
+      await watch.start()
+    },
+    stop: (deadline) => (stopping ??= stop(deadline)),
+  }
+}
+
+function newWorld(
+  config: SyslogDrainsConfig,
+  host: Host,
+  parts: Pick<DrainWorld, 'account' | 'rounds' | 'notices'> & { pool: ChunkPool },
+): DrainWorld {
+  const { clock, log } = host
+  const dialOf = newDialer({
+    resolver: newResolver({ clock }),
+    denied: parseDenyRanges(config.denied_ranges),
+    contexts: newDrainTrust(config.tls, log),
+    clock,
+    timeoutMs: config.dial_timeout,
+  })
+  const settings = {
+    writeTimeoutMs: config.write_timeout,
+    answerTimeoutMs: config.answer_timeout,
+    maxFlightBytes: config.max_write,
+    maxAgeMs: config.max_connection_age,
+    aggregateMaxAgeMs: config.aggregate_refresh_interval,
+    onOpen: ({ url }: { url: { host: string; port: number } }) =>
+      log.debug(`created conn to syslog drain: ${formatAddress(url)}`),
+  }
+  const gathering = { flushMs: config.batch_interval, slots: new RetrySlots(retrySlots) }
+  const forms = new Map<string, ReturnType<typeof newFrameForm>>()
+  return {
+    shares: new Shares(parts.pool, config.max_memory),
+    limits: { maxMessages: config.queue_size, maxBytes: config.queue_bytes },
+    clock,
+    rounds: parts.rounds,
+    account: parts.account,
+    series: new SeriesTable(host.id, host.metrics),
+    notices: parts.notices,
+    transports: newTransports(dialOf, clock, settings, gathering),
+    formOf(hostname, metadata) {
+      // Shared by the drains of one application; those of others are never equal.
+      const key = `${metadata} ${hostname}`
+      let form = forms.get(key)
+      if (!form) {
+        if (forms.size >= 256) forms.clear()
+        form = newFrameForm({ hostname, metadata })
+        forms.set(key, form)
+      }
+      return form
+    },
+    live: new Set(),
+  }
+}
+
+function showGauges(host: Host, registry: Registry, world: DrainWorld, router: Router): void {
+  host.total('handed', 'Envelopes times drains they were shown to, before filters.', () => router.handed)
+  host.gauge('app_drains', 'Drains of applications.', () => registry.count)
+  host.gauge('aggregate_drains', 'Aggregate drains.', () => registry.aggregates.length)
+  host.gauge('active_drains', 'Drains with a sender.', () => world.live.size)
+  host.gauge('memory_bytes', 'Memory of what waits for drains.', () => sum(world.live, ({ ring }) => ring?.held ?? 0))
+}
+
+function sum<T>(all: Iterable<T>, value: (one: T) => number): number {
+  let total = 0
+  for (const one of all) total += value(one)
+  return total
+}
