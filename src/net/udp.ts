@@ -7,10 +7,16 @@ import { newLogSeries } from './log-series.ts'
 import { claimInode, dropsOf, giveBackInode } from './proc-udp.ts'
 import { type Bursts, newBursts } from './udp-bursts.ts'
 
+/** Where a datagram came from. */
+export interface Sender {
+  readonly address: string
+  readonly port: number
+}
+
 export interface UdpListenerOptions {
   endpoint: Address
-  /** One datagram. Its bytes are lent for the time of the call: copy what you keep. */
-  onPacket: (packet: Buffer) => void
+  /** One datagram. Its bytes are lent for the time of the call: copy what you keep. Who sent it is known without `bursts` alone. */
+  onPacket: (packet: Buffer, from?: Sender) => void
   /** Asked of the kernel; default 4 MiB. The kernel grants at most net.core.rmem_max, silently. */
   receiveBufferBytes?: number | undefined
   log: Log
@@ -62,11 +68,11 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
   let dropsBefore = 0
   let retry: { cancel(): void } | undefined
 
-  const take = (packet: Buffer) => {
+  const take = (packet: Buffer, from?: Sender) => {
     stats.packets++
     stats.bytes += packet.length
     try {
-      onPacket(packet)
+      onPacket(packet, from)
     } catch (error) {
       stats.errors++
       series.note('packet', `reading a datagram failed: ${(error as Error).stack}`)
@@ -90,9 +96,9 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
         next.close()
         reject(bindError(error, { host: endpoint.host, port }))
       })
-      next.on('message', (packet) => {
+      next.on('message', (packet, from) => {
         bursts?.begin()
-        take(packet)
+        take(packet, from)
       })
       next.bind({ address: endpoint.host || '0.0.0.0', port }, () => resolve(opened(next)))
     })
