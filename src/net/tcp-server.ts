@@ -1,0 +1,257 @@
+import type { Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Address } from './address.ts'
+import { type HandshakeFailure, newServerStats, type PeerOrigin } from './grpc-types.ts'
+import { handshakeFailure } from './handshake.ts'
+import { acquire, type Lease } from './listener.ts'
+import { newLogSeries } from './log-series.ts'
+import { originOf, parentOf, peerOf } from './peer-origin.ts'
+import { type ConnectionOwner, TcpConnection } from './tcp-connection.ts'
+import type { ServerTls } from './tls.ts'
+
+/** What is made of one connection's bytes. */
+export interface ConnectionSink {
+  /** The next bytes, on loan. */
+  data(chunk: Buffer): void
+  /** Called once: no more bytes will come. */
+  end(): void
+}
+
+export interface TcpServerOptions {
+  endpoint: Address
+  /** Without it: plain TCP. */
+  tls?: ServerTls | undefined
+  /** Asked once per connection, after the handshake. */
+  open: (connection: TcpConnection) => ConnectionSink
+  /** Default 10,000; 0 in `idleTimeoutMs`: never. */
+  limits?:
+    | {
+        maxConnections?: number | undefined
+        /** Default 256. */
+        maxPendingHandshakes?: number | undefined
+        /** Default 10 s. */
+        handshakeTimeoutMs?: number | undefined
+        /** A connection that was not `touch`ed for so long is closed. Default 0: never. */
+        idleTimeoutMs?: number | undefined
+      }
+    | undefined
+  /** A connection that has delivered this much waits for the next turn of the event loop; default 256 KiB. */
+  readBytesPerTurn?: number | undefined
+  /** `stop` reads on for so long at most, so that what has arrived already is not lost; default 500 ms. */
+  drainMs?: number | undefined
+  log: Log
+  clock?: Clock | undefined
+  reusePort?: boolean | undefined
+  takeOver?: boolean | undefined
+}
+
+/** Plain numbers for whoever observes them. */
+export interface TcpStats {
+  connectionsOpen: number
+  connectionsAccepted: number
+  /** Closed at once: `maxConnections` or `maxPendingHandshakes` reached. */
+  connectionsRefused: number
+  /** Closed because they were idle. */
+  connectionsIdle: number
+  handshakesPending: number
+  readonly handshakesFailed: Record<HandshakeFailure, number>
+  bytesIn: number
+}
+
+export interface TcpServer {
+  readonly stats: Readonly<TcpStats>
+  /** Bound address; undefined before `start` and after `stop`. */
+  readonly address: Address | undefined
+  /** Resolves with the bound address; rejects with a sentence when the port is taken. */
+  start(): Promise<Address>
+  /** Stops reading from everyone, until `resume`: peers then wait in their writes. */
+  pause(): void
+  resume(): void
+  /** Accepts no more, says so to all peers (FIN), reads what has arrived until it is quiet, then closes. */
+  stop(signal?: AbortSignal): Promise<void>
+}
+
+/** A server for protocols that are a stream of bytes: TCP or TLS, one `ConnectionSink` per connection. */
+export function newTcpServer(options: TcpServerOptions): TcpServer {
+  const clock = options.clock ?? systemClock
+  const { log, tls, limits = {} } = options
+  const maxConnections = limits.maxConnections ?? 10_000
+  const maxPending = limits.maxPendingHandshakes ?? 256
+  const idleMs = limits.idleTimeoutMs ?? 0
+  const stats: TcpStats = {
+    connectionsOpen: 0,
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    connectionsIdle: 0,
+    handshakesPending: 0,
+    handshakesFailed: newServerStats().handshakesFailed,
+    bytesIn: 0,
+  }
+  const series = newLogSeries(log, clock)
+  const connections = new Set<TcpConnection>()
+  const pending = new Set<Socket>()
+  /** A socket forgets its peer's address when it closes, which is when a failure is reported. */
+  const peers = new WeakMap<Socket, string>()
+  const front = tls && newFront(tls, limits.handshakeTimeoutMs ?? 10_000)
+  let lease: Lease | undefined
+  let unwatch: (() => void) | undefined
+  let sweep: { cancel(): void } | undefined
+  let stopping = false
+  let paused = false
+  let emptied: (() => void) | undefined
+
+  const owner: ConnectionOwner = {
+    clock,
+    readBytesPerTurn: options.readBytesPerTurn ?? 256 << 10,
+    get paused() {
+      return paused
+    },
+    read(bytes) {
+      stats.bytesIn += bytes
+    },
+    broken(error, origin) {
+      const text = `reading from ${origin.address} failed: ${(error as Error).stack ?? error}`
+      series.note('sink', text)
+    },
+    closed(connection) {
+      connections.delete(connection)
+      if (connections.size === 0) emptied?.()
+    },
+  }
+  const onConnection = (socket: Socket) => {
+    if (stopping || stats.connectionsOpen >= maxConnections || pending.size >= maxPending) {
+      stats.connectionsRefused++
+      if (!stopping)
+        series.note('refused', `connection refused: ${stats.connectionsOpen} are open, ${pending.size} in handshake`)
+      return void socket.destroy()
+    }
+    stats.connectionsAccepted++
+    stats.connectionsOpen++
+    socket.on('close', () => {
+      stats.connectionsOpen--
+      settle(socket)
+    })
+    if (!front) return adopt(socket as TLSSocket)
+    peers.set(socket, peerOf(socket))
+    pending.add(socket)
+    stats.handshakesPending = pending.size
+    front.emit('connection', socket)
+  }
+  const settle = (socket: Socket) => {
+    pending.delete(socket)
+    stats.handshakesPending = pending.size
+  }
+  const adopt = (socket: TLSSocket) => {
+    if (stopping) return void socket.destroy()
+    connections.add(new TcpConnection(owner, socket, originOf(socket), options.open))
+  }
+  front?.on('secureConnection', (socket) => {
+    settle(parentOf(socket))
+    // A peer that renegotiates makes us work: nobody has a reason to.
+    socket.disableRenegotiation()
+    adopt(socket)
+  })
+  front?.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    const { reason, text } = handshakeFailure(error, socket)
+    stats.handshakesFailed[reason]++
+    const peer = peers.get(parentOf(socket)) ?? 'a client'
+    const message = `TLS handshake with ${peer} failed: ${text}`
+    // Port scans and health checks connect and leave: no news.
+    if (reason === 'cut') log.debug(message)
+    else series.note(reason, message)
+    parentOf(socket).destroy()
+  })
+  const sweepIdle = () => {
+    if (idleMs <= 0) return
+    sweep = clock.after(Math.max(10, idleMs / 8), () => {
+      const since = clock.monotonic() - idleMs
+      for (const connection of connections) {
+        if (connection.lastTouched > since || paused) continue
+        stats.connectionsIdle++
+        connection.close()
+      }
+      sweepIdle()
+    })
+  }
+  return {
+    stats,
+    get address() {
+      return lease?.address
+    },
+    async start() {
+      if (lease) return lease.address
+      stopping = false
+      const { reusePort = false, takeOver = false } = options
+      lease = await acquire(options.endpoint, { onConnection, reusePort, takeOver })
+      unwatch = tls?.onChange(() => front?.setSecureContext(tls.options()))
+      sweepIdle()
+      return lease.address
+    },
+    pause() {
+      paused = true
+      for (const connection of connections) connection.hold()
+    },
+    resume() {
+      paused = false
+      for (const connection of connections) {
+        connection.touch()
+        connection.letGo()
+      }
+    },
+    async stop(signal) {
+      stopping = true
+      unwatch?.()
+      sweep?.cancel()
+      const released = lease?.release()
+      lease = undefined
+      await released
+      for (const socket of pending) socket.destroy()
+      await drained(connections, signal, options.drainMs ?? 500, clock, (then) => {
+        emptied = then
+      })
+      for (const connection of connections) connection.close()
+      series.close()
+    },
+  }
+}
+
+/** The protocol engine without a socket of its own: connections are handed to it. */
+function newFront(tls: ServerTls, handshakeTimeout: number): TlsServer {
+  return createTlsServer({ ...tls.options(), handshakeTimeout })
+}
+
+/** Half-closes all and lets them read on until a few turns brought nothing, or the time is over. */
+async function drained(
+  connections: Set<TcpConnection>,
+  signal: AbortSignal | undefined,
+  drainMs: number,
+  clock: Clock,
+  whenEmpty: (then: () => void) => void,
+): Promise<void> {
+  if (connections.size === 0 || signal?.aborted) return
+  for (const connection of connections) connection.finish()
+  let isOver = false
+  const over = () => {
+    isOver = true
+  }
+  const timer = clock.after(drainMs, over)
+  signal?.addEventListener('abort', over, { once: true })
+  whenEmpty(over)
+  const read = () => [...connections].reduce((sum, connection) => sum + connection.bytesIn, 0)
+  let last = -1
+  for (let quiet = 0; !isOver && quiet < quietTurns; quiet++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    const now = read()
+    if (now !== last) quiet = 0
+    last = now
+  }
+  timer.cancel()
+  signal?.removeEventListener('abort', over)
+}
+
+/** Turns of the event loop without a byte from anybody: what had arrived has been read. */
+const quietTurns = 3
+
+export type { PeerOrigin }
