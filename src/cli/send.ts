@@ -33,9 +33,7 @@ export async function send(kind: string, args: readonly string[], flags: SendFla
     tags: tagsOf(flags.tag),
   }
   try {
-    const deliver = delivery(flags, writeEnvelopes([{ head, message }]))
-    // A short key is taken from the second attempt on.
-    await deliver().catch((error: GrpcError) => (weakKey.test(error.message) ? deliver() : Promise.reject(error)))
+    await deliver(flags, writeEnvelopes([{ head, message }]))
   } catch (error) {
     process.stderr.write(`tailrace: could not send to ${flags.to}: ${(error as GrpcError).message}\n`)
     return ExitCode.failed
@@ -44,19 +42,14 @@ export async function send(kind: string, args: readonly string[], flags: SendFla
   return ExitCode.ok
 }
 
-const weakKey = /the next attempt accepts it/
-
-/** One attempt per call, all with the same TLS settings. Throws when the files cannot be used. */
-function delivery(flags: SendFlags, bytes: Buffer): () => Promise<void> {
-  const tls = tlsOf(flags)
+/** Throws when the TLS files cannot be used, or when nobody takes it. */
+async function deliver(flags: SendFlags, bytes: Buffer): Promise<void> {
   const log = newLog({ level: 'error' })
-  return async () => {
-    const client = newGrpcClient({ address: flags.to, tls, serverName: flags.serverName, log })
-    try {
-      await client.unary('/loggregator.v2.Ingress/Send', bytes, { timeoutMs: 5000 })
-    } finally {
-      await client.close()
-    }
+  const client = newGrpcClient({ address: flags.to, tls: tlsOf(flags), serverName: flags.serverName, log })
+  try {
+    await client.unary('/loggregator.v2.Ingress/Send', bytes, { timeoutMs: 5000 })
+  } finally {
+    await client.close()
   }
 }
 

@@ -96,24 +96,25 @@ function judge(socket: TLSSocket, options: DialOptions, tls: ClientTls, name: st
   if (!socket.authorized && !tls.insecureSkipVerify) {
     const error = socket.authorizationError as unknown
     const code = error instanceof Error ? error.message : String(error)
-    if (code === 'UNSPECIFIED' && hasWeakKey(socket.getPeerCertificate(true))) {
-      tls.acceptWeakKeys(`the key of the certificate of ${where}`)
-      return new Error(`certificate of ${where} has a key of less than 2048 bits; the next attempt accepts it`)
-    }
+    const bits = code === 'UNSPECIFIED' ? shortestKey(socket.getPeerCertificate(true)) : undefined
+    if (bits !== undefined)
+      return new Error(`certificate of ${where} is not accepted: a key of ${bits} bits is too short`)
     return new Error(refusal(socket, where, name, code), { cause: error })
   }
   if (options.alpn && !options.alpn.includes(String(socket.alpnProtocol)))
     return new Error(`${where} did not agree on ${options.alpn.join(' or ')} (ALPN): is it a gRPC server?`)
+  tls.notePeer(socket, where)
   return undefined
 }
 
-/** OpenSSL's verdict on short keys has no name in Node: look along the chain. */
-function hasWeakKey(certificate: DetailedPeerCertificate): boolean {
+/** OpenSSL's verdict on short keys has no name in Node: look along the chain for the shortest below 2048 bits. */
+function shortestKey(certificate: DetailedPeerCertificate): number | undefined {
+  let shortest = 2048
   for (let at = certificate; at; at = at.issuerCertificate) {
-    if (at.modulus && (at.bits ?? 0) < 2048) return true
-    if (at.issuerCertificate === at) return false
+    if (at.modulus) shortest = Math.min(shortest, at.bits ?? 0)
+    if (at.issuerCertificate === at) break
   }
-  return false
+  return shortest < 2048 ? shortest : undefined
 }
 
 /** Why we do not trust the peer. */

@@ -117,6 +117,7 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     const socket = session.socket as TLSSocket
     settle(parentOf(socket), false)
     sessions.set(session, new ServerSession(shared, session, originOf(socket)))
+    tls?.notePeer(socket, peers.get(parentOf(socket)) ?? 'a client')
     session.on('close', () => {
       sessions.delete(session)
       if (sessions.size === 0) allClosed?.()
@@ -138,7 +139,6 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     // Port scans and health checks connect and leave: no news.
     if (reason === 'cut') log.debug(message)
     else series.note(reason, message)
-    if (reason === 'weak_key') tls?.acceptWeakKeys(`the key of a client certificate (${peer})`)
   })
 
   const destroyAll = () => {

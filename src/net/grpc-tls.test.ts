@@ -261,32 +261,71 @@ describe('keys of 1024 bits', () => {
       { tls: clientTls(weak, { log }), serverName: 'metron' },
     )
     expect((await ask(pair)).toString()).toBe('metron')
-    expect(lines).toHaveLength(2)
-    expect(lines[0]).toMatch(/weak\.cert\.pem is shorter than 2048 bits: such keys are accepted from now on/)
+    expect(lines.filter((line) => line.includes('since it is our own'))).toHaveLength(2)
+    expect(lines[0]).toMatch(/the key of .*weak\.cert\.pem is shorter than 2048 bits: accepted, since it is our own;/)
   })
 
-  test('a peer that has one is accepted from the second attempt on, in both roles', async () => {
+  test('also without a CA file', async () => {
+    const { log, lines } = recordingLog()
+    const { cert, key } = vault.files('weak-alone', { bits: 1024 })
+    serverTls({ cert, key }, { log })
+    expect(lines).toHaveLength(1)
+  })
+
+  test('a peer that has one from a CA of ours is accepted from the first handshake on, in both roles, and named once', async () => {
     const weak = vault.files('weak-peer', { bits: 1024 })
     const { log, lines } = recordingLog()
-    const backoff = { baseMs: 1 }
-    const strongClient = await pairOf(
-      { methods, tls: serverTls(weak) },
-      { tls: clientTls(good, { log }), serverName: 'metron', backoff },
-    )
-    expect((await failure(ask(strongClient))).message).toMatch(/key/i)
-    expect((await strongClient.client.unary('/s/Who', Buffer.alloc(1), { waitForReady: true })).toString()).toBe(
-      'metron',
-    )
-    const strongServer = await pairOf(
-      { methods, tls: serverTls(good, { log }) },
-      { tls: clientTls(weak), serverName: 'metron', backoff },
-    )
-    await failure(ask(strongServer))
-    await until(() => strongServer.server.stats.handshakesFailed.weak_key > 0)
-    expect((await strongServer.client.unary('/s/Who', Buffer.alloc(1), { waitForReady: true })).toString()).toBe(
-      'metron',
-    )
+    const client = clientTls(good, { log })
+    const strongClient = await pairOf({ methods, tls: serverTls(weak) }, { tls: client, serverName: 'metron' })
+    expect((await ask(strongClient)).toString()).toBe('metron')
+    const server = serverTls(good, { log })
+    for (let i = 0; i < 2; i++) {
+      const strongServer = await pairOf({ methods, tls: server }, { tls: clientTls(weak), serverName: 'metron' })
+      expect((await ask(strongServer)).toString()).toBe('metron')
+    }
     expect(lines).toHaveLength(2)
+    for (const line of lines)
+      expect(line).toMatch(/certificate of 127\.0\.0\.1:\d+ is shorter than 2048 bits: accepted, since a CA of ours/)
+  })
+
+  test('a stranger who has one stays out, under whatever name, and changes nothing', async () => {
+    const { log, lines } = recordingLog()
+    const tls = serverTls(good, { log })
+    const before = JSON.stringify(tls.options())
+    // It calls its CA as ours is called: then OpenSSL judges the length of the key before it judges the signature.
+    const impostor = newAuthority({ commonName: 'test CA' })
+    const backoff = { baseMs: 1 }
+    for (const signer of [impostor, newAuthority({ commonName: 'stranger CA' })]) {
+      const files = vault.files('stranger', { bits: 1024 }, signer)
+      const pair = await pairOf({ methods, tls, log }, { tls: clientTls(files), serverName: 'metron', backoff })
+      for (let i = 0; i < 3; i++) expect((await failure(ask(pair))).code).toBe(14)
+      const { handshakesFailed } = pair.server.stats
+      expect([handshakesFailed.weak_key, handshakesFailed.unknown_ca > 0]).toEqual([0, true])
+    }
+    expect(JSON.stringify(tls.options())).toBe(before)
+    expect(lines.join()).not.toContain('accepted')
+  })
+
+  test('a key below 1024 bits is never accepted, not even from a CA of ours', async () => {
+    const tiny = loadTlsFiles(vault.files('tiny', { bits: 768 }), Date.now())
+    const { server, port } = await pairOf({ methods, tls: serverTls(good) }, { tls: clientTls(good) })
+    const options = { host: '127.0.0.1', port, cert: tiny.cert!, key: tiny.key!, rejectUnauthorized: false }
+    for (let i = 0; i < 2; i++) {
+      const socket = connectTls({ ...options, ALPNProtocols: ['h2'], ciphers: 'DEFAULT@SECLEVEL=0' })
+      socket.on('error', () => {})
+      await until(() => server.stats.handshakesFailed.weak_key === i + 1)
+      socket.destroy()
+    }
+  })
+
+  test('where the authorities of the system count too, 2048 bits are the least', async () => {
+    const weak = vault.files('weak-public', { bits: 1024 })
+    const pair = await pairOf(
+      { methods, tls: serverTls(weak) },
+      { tls: clientTls(good, { systemAuthorities: true }), serverName: 'metron', backoff: { baseMs: 1 } },
+    )
+    for (let i = 0; i < 2; i++)
+      expect((await failure(ask(pair))).message).toMatch(/is not accepted: a key of 1024 bits is too short/)
   })
 })
 

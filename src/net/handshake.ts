@@ -7,7 +7,7 @@ const causes: [pattern: RegExp, reason: HandshakeFailure, text: string][] = [
   [/CERT_HAS_EXPIRED/, 'expired', 'its certificate has expired'],
   [/CERT_NOT_YET_VALID/, 'not_yet_valid', 'its certificate is not valid yet (is a clock wrong?)'],
   // Node has no name for this verdict, and the certificate is gone by now.
-  [/^UNSPECIFIED$/, 'weak_key', 'its certificate was refused, most likely for a key of less than 2048 bits'],
+  [/^UNSPECIFIED$/, 'weak_key', 'its certificate was refused, most likely because its key is too short'],
   [
     /SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE|INVALID_CA|INVALID_PURPOSE/,
     'unknown_ca',

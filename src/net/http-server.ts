@@ -52,9 +52,9 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   let lease: Lease | undefined
   let unwatch: (() => void) | undefined
   server.on('clientError', (_error, socket) => socket.destroy())
+  server.on('secureConnection', (socket: TLSSocket) => tls?.notePeer(socket, 'a client'))
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     const { reason, text } = handshakeFailure(error, socket)
-    if (reason === 'weak_key') tls?.acceptWeakKeys('the key of a client certificate')
     if (reason === 'cut') log.debug(`TLS handshake failed: ${text}`)
     else series.note(reason, `TLS handshake failed: ${text}`)
   })

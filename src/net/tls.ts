@@ -1,4 +1,11 @@
-import { createSecureContext, getCACertificates, type SecureContextOptions, type SecureVersion } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
+import {
+  createSecureContext,
+  getCACertificates,
+  type SecureContextOptions,
+  type SecureVersion,
+  type TLSSocket,
+} from 'node:tls'
 import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
 import { certificateFault, filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
@@ -38,8 +45,8 @@ interface ReloadingTls {
   onChange(listener: () => void): () => void
   /** Looks at the files now; also done by itself while somebody listens or asks for options. */
   check(): void
-  /** From now on keys below 2048 bits are accepted; `whose` goes into the warning. */
-  acceptWeakKeys(whose: string): void
+  /** To be told of every peer whose handshake is over: the first with a short key that was accepted is named in a warning. */
+  notePeer(socket: TLSSocket, name: string): void
 }
 
 /** Server side, always the whole set of options: a partial one would fall back to Node's defaults. */
@@ -91,6 +98,14 @@ export function clientTls(files: TlsFiles, options: ClientTlsOptions = {}): Clie
   }
 }
 
+/**
+ * OpenSSL's security level 1 takes keys from 1024 bits on, as Go does and older platforms have them; Node's default, level 2,
+ * from 2048 bits on. What decides is the configuration, never a peer: level 1 holds where peers are judged by the CA file
+ * alone, so that nobody gets in with a short key but those to whom a CA of ours gave one, and where the own key is short.
+ */
+const levelOne = ':@SECLEVEL=1'
+const longEnough = 2048
+
 interface Context {
   options(): SecureContextOptions
   checkIfDue(): void
@@ -103,7 +118,9 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   const reloadMs = options.reloadMs ?? 10_000
   const ciphers = cipherList(options.cipherSuites)
   const listeners = new Set<() => void>()
-  let weak = false
+  // Our own key, or one of its chain, is short.
+  let short = false
+  let noted = false
   let timer: Timer | undefined
   let version = filesVersion(files)
   let lastCheck = clock.monotonic()
@@ -114,28 +131,27 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
     ...(from.cert && { cert: from.cert, key: from.key! }),
     minVersion: `TLSv${options.minVersion ?? '1.2'}` as SecureVersion,
     maxVersion: `TLSv${options.maxVersion ?? '1.3'}` as SecureVersion,
-    ciphers: weak ? `${ciphers}:@SECLEVEL=1` : ciphers,
+    ciphers: short || (from.ca && !options.systemAuthorities) ? ciphers + levelOne : ciphers,
   })
-  const acceptWeakKeys = (whose: string) => {
-    if (weak) return
-    weak = true
-    log.warn(
-      `${whose} is shorter than 2048 bits: such keys are accepted from now on (OpenSSL security level 1); issue keys of 2048 bits or more`,
-    )
-    current = build(material)
-    tell()
-  }
+  const warn = (whose: string, why: string) =>
+    log.warn(`${whose} is shorter than ${longEnough} bits: accepted, ${why}; issue keys of ${longEnough} bits or more`)
   /** Throws when OpenSSL cannot use the pair: wrong key, not PEM. */
   const probe = (from: TlsMaterial): SecureContextOptions => {
+    short = from.cert !== undefined && isShort(new X509Certificate(from.cert))
     try {
       createSecureContext(build(from))
     } catch (error) {
-      if (weak || !/key too small|too weak/i.test(String(error))) throw keypairError(error as Error)
-      createSecureContext({ ...build(from), ciphers: `${ciphers}:@SECLEVEL=1` })
-      material = from
-      acceptWeakKeys(`the key of ${files.cert ?? files.ca}`)
+      if (short || !/key too small|too weak/i.test(String(error))) throw keypairError(error as Error)
+      short = true
+      createSecureContext(build(from))
     }
+    if (short) warn(`the key of ${files.cert ?? 'cert_pem'}`, 'since it is our own')
     return build(from)
+  }
+  const notePeer = (socket: TLSSocket, name: string) => {
+    if (noted || !socket.authorized || !isShort(socket.getPeerX509Certificate())) return
+    noted = true
+    warn(`the key of the certificate of ${name}`, 'since a CA of ours signed it')
   }
   const tell = () => {
     for (const listener of listeners) listener()
@@ -181,7 +197,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
     },
     reloading: {
       check,
-      acceptWeakKeys,
+      notePeer,
       onChange(listener) {
         listeners.add(listener)
         if (listeners.size === 1) watch()
@@ -193,6 +209,10 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
     },
   }
 }
+
+/** Keys of elliptic curves have no such length: those that TLS knows are long enough. */
+const isShort = (certificate: X509Certificate | undefined): boolean =>
+  (certificate?.publicKey.asymmetricKeyDetails?.modulusLength ?? longEnough) < longEnough
 
 function keypairError(error: Error): Error {
   const mismatch = /key values mismatch|KEY_VALUES_MISMATCH/.test(error.message)
