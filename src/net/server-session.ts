@@ -30,6 +30,9 @@ const MAX_STREAM_ID = 2 ** 31 - 1
 /** How long the ping between the two GOAWAYs may take. */
 const GOAWAY_PING_MS = 250
 
+/** How long a client may take to speak HTTP/2: as long as ours waits for a server. */
+const SETTINGS_MS = 20_000
+
 /** More than acknowledgements and window updates between two pings: the connection carries replies. */
 const REPLY_BYTES = 1024
 
@@ -53,6 +56,11 @@ export class ServerSession {
     session.setLocalWindowSize(shared.sessionWindowBytes)
     session.on('error', ignored)
     session.on('ping', () => this.#ping())
+    const silent = shared.clock.after(SETTINGS_MS, () => {
+      shared.stats.handshakesFailed.timeout++
+      session.destroy()
+    })
+    for (const event of ['remoteSettings', 'close']) session.once(event, () => silent.cancel())
     session.on('stream', (stream, headers) => this.#open(stream, headers))
   }
 
