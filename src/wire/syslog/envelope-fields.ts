@@ -34,10 +34,14 @@ export class EnvelopeFields {
     this.kind = this.bodyStart = this.bodyEnd = this.tagCount = 0
     let pos = start
     while (pos < end) {
-      if (bytes[pos] === 0x4a && pos + 1 < end) {
-        const next = pos + 2 + bytes[pos + 1]!
-        if (bytes[pos + 1]! < 0x80 && next <= end) {
-          this.addTag(pos, next)
+      const tag = bytes[pos]!
+      // Tags, source id and instance id of less than 128 bytes: nearly all fields there are.
+      if ((tag === 0x4a || tag === 0x12 || tag === 0x42) && pos + 1 < end) {
+        const size = bytes[pos + 1]!
+        const next = pos + 2 + size
+        if (size < 0x80 && next <= end) {
+          if (tag === 0x4a) this.addTag(pos, next)
+          else this.keepId(tag >>> 3, pos, pos + 2, next)
           pos = next
           continue
         }
@@ -67,18 +71,23 @@ export class EnvelopeFields {
 
   private keep(field: number, from: number, start: number, end: number): void {
     if (field === 9) this.addTag(from, end)
-    else if (field === 2) {
-      this.sourceField = from
-      this.sourceStart = start
-      this.sourceEnd = end
-    } else if (field === 8) {
-      this.instanceField = from
-      this.instanceStart = start
-      this.instanceEnd = end
-    } else if (field < 11 && kindOfField[field] !== 0) {
+    else if (field === 2 || field === 8) this.keepId(field, from, start, end)
+    else if (field < 11 && kindOfField[field] !== 0) {
       this.kind = kindOfField[field]!
       this.bodyStart = start
       this.bodyEnd = end
+    }
+  }
+
+  private keepId(field: number, from: number, start: number, end: number): void {
+    if (field === 2) {
+      this.sourceField = from
+      this.sourceStart = start
+      this.sourceEnd = end
+    } else {
+      this.instanceField = from
+      this.instanceStart = start
+      this.instanceEnd = end
     }
   }
 

@@ -21,7 +21,30 @@ export class LogBody {
     const { bytes, bodyStart, bodyEnd } = envelope
     this.bytes = bytes
     this.type = this.start = this.end = 0
-    reader.reset(bytes, bodyStart, bodyEnd)
+    if (!this.readUsual(bodyStart, bodyEnd) && !this.readAny(bodyStart, bodyEnd)) return false
+    this.measure()
+    return true
+  }
+
+  /** Payload and type as they are written by all clients: {0a len payload [10 type]}. False when it is not that. */
+  private readUsual(start: number, end: number): boolean {
+    const { bytes } = this
+    if (end - start < 3 || bytes[start] !== 0x0a) return false
+    const first = bytes[start + 1]!
+    const second = bytes[start + 2]!
+    if (first >= 0x80 && second >= 0x80) return false
+    const payload = first < 0x80 ? start + 2 : start + 3
+    const stop = payload + (first < 0x80 ? first : (first & 0x7f) | (second << 7))
+    const isTyped = stop + 2 === end && bytes[stop] === 0x10 && bytes[stop + 1]! < 0x80
+    if (stop !== end && !isTyped) return false
+    if (isTyped) this.type = bytes[stop + 1]!
+    this.start = payload
+    this.end = stop
+    return true
+  }
+
+  private readAny(start: number, end: number): boolean {
+    reader.reset(this.bytes, start, end)
     while (reader.next()) {
       if (reader.field === 2 && reader.wire === 0) this.type = reader.varint32()
       else {
@@ -31,9 +54,7 @@ export class LogBody {
         this.end = reader.stop
       }
     }
-    if (!reader.ok) return false
-    this.measure()
-    return true
+    return reader.ok
   }
 
   /** Writes it at `pos`, where there is room; answers the position behind it. */
