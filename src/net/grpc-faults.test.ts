@@ -1,4 +1,4 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import {
   type ClientHttp2Session,
   connect as connectHttp2,
@@ -48,7 +48,8 @@ async function bare(port: number, use: (session: ClientHttp2Session, socket: Soc
   const socket = connectTcp(port, '127.0.0.1')
   const session = connectHttp2(`http://127.0.0.1:${port}`, { createConnection: () => socket })
   session.on('error', () => {})
-  await new Promise((resolve) => session.once('remoteSettings', resolve))
+  // Both ends have spoken, and know it.
+  await Promise.all(['remoteSettings', 'localSettings'].map((event) => once(session, event)))
   try {
     await use(session, socket)
   } finally {
