@@ -56,15 +56,15 @@ export function newHttpGetter(options: HttpGetOptions): HttpGetter {
           let size = 0
           response.on('data', (chunk: Buffer) => {
             size += chunk.length
-            if (size > maxBytes) return call.destroy(new TooLarge(`the answer is larger than ${maxBytes} bytes`))
-            chunks.push(chunk)
+            if (size <= maxBytes) return void chunks.push(chunk)
+            failed(new TooLarge(`the answer is larger than ${maxBytes} bytes`))
+            call.destroy()
           })
           response.on('end', () => {
             timer.cancel()
             resolve({ status: response.statusCode!, body: Buffer.concat(chunks, size), headers: response.headers })
           })
-          response.on('error', failed)
-          response.on('aborted', () => failed(new Error('the peer cut the connection in the middle of its answer')))
+          response.on('error', () => failed(new Error('the peer cut the connection in the middle of its answer')))
         }
         const failed = (error: Error) => {
           timer.cancel()

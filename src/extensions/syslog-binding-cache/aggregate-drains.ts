@@ -21,7 +21,7 @@ export function readAggregateDrains(path: string): AggregateDrains {
   try {
     tree = parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ? (error as Error).message : 'it is not YAML'
+    const reason = (error as NodeJS.ErrnoException).syscall ? (error as Error).message : 'it is not YAML'
     throw new Error(`failed to read the aggregate drains file ${path}: ${reason}`)
   }
   const warnings: string[] = []
