@@ -115,7 +115,7 @@ class GraphBuilder {
     return new ProcessorNode(made.process, account, next, fault)
   }
 
-  /** What the last processor hands to: every exporter, those that need another format behind one shared converter. */
+  /** What the last processor hands to: every exporter, those that need other formats behind one converter for each way. */
   private pipelineTail(pipeline: PipelinePlan): Consumer {
     const direct: Consumer[] = []
     const converted: Taker[] = []
@@ -126,8 +126,9 @@ class GraphBuilder {
       else if (formats.length > 0)
         converted.push({ consumer, formats, takes: () => this.exporters.get(id)?.made.takes ?? formats })
     }
-    const node = converted.length > 0 ? [this.converter(pipeline.format, converted, pipeline.id)] : []
-    return fanOut([...direct, ...node])
+    const ways = Map.groupBy(converted, ({ formats }) => findConverter(pipeline.format, formats))
+    const nodes = Array.from(ways.values(), (takers) => this.converter(pipeline.format, takers, pipeline.id))
+    return fanOut([...direct, ...nodes])
   }
 
   private converter(from: Format, takers: readonly Taker[], pipeline: string): Consumer {
