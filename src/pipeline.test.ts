@@ -147,6 +147,20 @@ describe('the life cycle', () => {
     expect(graph.ready()).toBe(false)
   })
 
+  test('a component that cannot even be created is named too', () => {
+    const { receiver, exporter } = newWorld()
+    const faulty = defineReceiver({
+      ...receiver(['envelopes']),
+      create() {
+        throw new Error('failed to load keypair: no certificate')
+      },
+    })
+    const all = [of('r', faulty), of('x', exporter(['envelopes']))]
+    expect(() => build(all, [pipe('envelopes', ['r'], [], ['x'])])).toThrow(
+      'failed to create receiver "r": failed to load keypair: no certificate',
+    )
+  })
+
   test('a component that never stops is left behind after the deadline', async () => {
     const { exporter, receiver } = newWorld()
     const hanging = defineExporter({

@@ -73,14 +73,18 @@ class GraphBuilder {
 
   private addExtension(instance: Instance<ExtensionSpec>): void {
     const host = this.host(instance)
-    this.life.add(instance, instance.spec.create({ config: instance.config, host }))
+    this.life.add(
+      instance,
+      created(instance, () => instance.spec.create({ config: instance.config, host })),
+    )
   }
 
   private addSink(id: string): void {
     const exporter = this.find('exporter', id) as Instance<ExporterSpec> | undefined
     if (exporter) {
       const queues = new GuardedQueues()
-      const made = exporter.spec.create({ config: exporter.config, host: this.host(exporter, { opened: queues.add }) })
+      const host = this.host(exporter, { opened: queues.add })
+      const made = created(exporter, () => exporter.spec.create({ config: exporter.config, host }))
       const own = () => this.shared.ledger.open('queue', id)
       this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id) }) })
       this.life.add(exporter, made)
@@ -91,7 +95,8 @@ class GraphBuilder {
     const account = this.shared.ledger.open('processor', id)
     const host = this.host(connector, { account })
     const books = withBooks(account, next, this.faultLog(id))
-    const made = connector.spec.create({ config: connector.config, host, next: books.next })
+    const { next: out } = books
+    const made = created(connector, () => connector.spec.create({ config: connector.config, host, next: out }))
     this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
     this.connectors.set(id, { consumer: new Port(books.around(made)), next })
   }
@@ -108,7 +113,7 @@ class GraphBuilder {
     const { format } = pipeline
     const account = this.shared.ledger.open('processor', id, { pipeline: pipeline.id })
     const host = this.host(instance, { account, pipeline: pipeline.id })
-    const made = instance.spec.create({ config: instance.config, host, format })
+    const made = created(instance, () => instance.spec.create({ config: instance.config, host, format }))
     const fault = this.faultLog(id)
     if (typeof made === 'function') return new ProcessorNode(made, account, next, fault)
     this.life.add(instance, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
@@ -185,7 +190,8 @@ class GraphBuilder {
       })
     }
     account.held = () => Object.values(intakes).reduce((sum, intake) => sum + intake.held, 0)
-    const component = spec.create({ config, host: this.host(instance, { account }), intakes })
+    const host = this.host(instance, { account })
+    const component = created(instance, () => spec.create({ config, host, intakes }))
     this.life.add(instance, component)
     this.life.afterReceivers(() => Object.values(intakes).forEach((intake) => void intake.close()))
   }
@@ -247,5 +253,14 @@ class GraphBuilder {
     const found = this.find(kind, id)
     if (!found) throw new GraphError(`${kind} "${id}" is not configured`)
     return found
+  }
+}
+
+/** What `create` makes; a failure names the component. */
+function created<T>({ id, spec }: Instance, create: () => T): T {
+  try {
+    return create()
+  } catch (error) {
+    throw new Error(`failed to create ${spec.kind} "${id}": ${(error as Error).message}`, { cause: error })
   }
 }

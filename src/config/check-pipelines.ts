@@ -100,10 +100,18 @@ function members(findings: Findings, declared: Declared, written: string, key: s
     if (list.length === 0)
       report(findings, 'TR_CONFIG_PIPELINE', ['service', 'pipelines'], `${label}: must have at least one ${kind}`, {
         key: written,
+        hint: missingHint(declared, kind),
       })
   }
   repeated(findings, processors, [...path, 'processors'], label)
   return { receivers: [...new Set(receivers)], processors, exporters: [...new Set(exporters)] }
+}
+
+function missingHint(declared: Declared, kind: 'receiver' | 'exporter'): string {
+  const [first] = declared[kind].keys()
+  return first === undefined
+    ? `configure ${article(kind)} under ${sectionOf[kind]} and name it here`
+    : `write ${sectionOf[kind]}: [${first}]`
 }
 
 function repeated(findings: Findings, processors: string[], path: string[], label: string): void {

@@ -47,8 +47,9 @@ function unknownKey(key: string, issue: Issue, schema: z.ZodType, { base, shownB
   }
 }
 
-/** Says it plainly, and in the words of the Collector, so that a search for those finds the way. */
+/** Says it plainly, and below a component's own level in the words of the Collector, so that a search for those finds the way. */
 export function unknownKeyMessage(key: string, path: readonly PropertyKey[]): string {
+  if (path.length === 0) return `unknown key ${quoted(key)}`
   return `unknown key ${quoted(key)} ('${structPath(path)}' has invalid keys: ${key})`
 }
 

@@ -86,7 +86,7 @@ describe('substitution', () => {
     ['${}', 'TR_CONFIG_VARIABLE', 'has invalid name'],
     ['${nope:x}', 'TR_CONFIG_SCHEME', 'scheme "nope" is not supported for uri "nope:'],
     ['${http://x/y}', 'TR_CONFIG_SCHEME', 'scheme "http" is not supported'],
-    ['${file:/missing}', 'TR_CONFIG_READ', 'unable to read the file file:/missing: ENOENT'],
+    ['${file:/missing}', 'TR_CONFIG_READ', 'unable to read the file /missing: there is no such file'],
     ['${file:/a$b}', 'TR_CONFIG_EXPANSION', "unsupported characters ('$')"],
   ]
   test.each(faults)('%s is a problem', (written, code, message) => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ConfigCode, Problem } from './diagnostics.ts'
+import { readFailure } from './read-failure.ts'
 import { type Location, locate, maskSpot, newSource, type Source, type Spot } from './source.ts'
 import { type Surroundings, substitute } from './substitute.ts'
 import { Substituted } from './substituted.ts'
@@ -48,7 +49,12 @@ export function loadConfig(files: readonly string[], { set, env, readFile = read
   const nowhere = newSource(files[0] ?? '--config', '')
   let root: Node = { kind: 'map', entries: new Map(), spot: { source: nowhere, start: 0, end: 0 } }
   if (files.length === 0)
-    from.report('TR_CONFIG_EMPTY', root.spot, 'at least one config flag must be provided', 'name a configuration file')
+    from.report(
+      'TR_CONFIG_EMPTY',
+      root.spot,
+      'at least one config flag must be provided',
+      'name a configuration file: tailrace run agent.yaml',
+    )
   const parts = [
     ...files.map((file) => () => readLocation(file, from)),
     ...set.map((text) => () => readSet(text, from)),
@@ -108,7 +114,7 @@ function contentOf(location: string, scheme: string, opaque: string, from: Surro
   try {
     return newSource(opaque, from.readFile(opaque))
   } catch (error) {
-    from.report('TR_CONFIG_READ', spot, `unable to read the file file:${opaque}: ${(error as Error).message}`)
+    from.report('TR_CONFIG_READ', spot, ...readFailure(opaque, error))
     return undefined
   }
 }

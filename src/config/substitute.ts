@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: messages show references as they are written
 import type { ConfigCode } from './diagnostics.ts'
+import { readFailure } from './read-failure.ts'
 import { plainScalar } from './scalar.ts'
 import { newSource, type Spot } from './source.ts'
 import { Substituted } from './substituted.ts'
@@ -168,7 +169,7 @@ function file(path: string, spot: Spot, from: Surroundings, depth: number): Foun
   try {
     content = from.readFile(path)
   } catch (error) {
-    from.report('TR_CONFIG_READ', spot, `unable to read the file file:${path}: ${(error as Error).message}`)
+    from.report('TR_CONFIG_READ', spot, ...readFailure(path, error))
     return undefined
   }
   const source = `file:${path}`

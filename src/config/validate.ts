@@ -40,7 +40,7 @@ export async function validate(loaded: LoadedConfig, catalogue: Catalogue): Prom
   checkConnectors(findings, declared, pipelines)
   checkCycles(findings, declared, pipelines)
   checkResources(findings, usedComponents(findings, declared, pipelines, service))
-  if (problems.length > 0 || !service) return { problems, warnings }
+  if (problems.length > 0 || !service) return blamingVariables(problems, warnings)
   return { config: configOf(declared, pipelines, service), problems, warnings }
 }
 
@@ -82,3 +82,18 @@ function configOf(declared: Declared, pipelines: PipelineConfig[], service: Serv
     service,
   }
 }
+
+/** A value that is wrong because a variable of it is not set: that is what to mend, so the problem says it, not a warning. */
+function blamingVariables(problems: Problem[], warnings: Problem[]): Validation {
+  const unset = warnings.filter(({ code, path }) => {
+    return code === 'TR_CONFIG_UNSET' && problems.some((problem) => problem.path === path)
+  })
+  const explained = problems.map((problem) => {
+    const causes = unset.filter(({ path }) => path === problem.path)
+    if (causes.length === 0) return problem
+    return { ...problem, hint: causes.map(({ message, hint }) => `${plainly(message)}: ${hint}`).join('; ') }
+  })
+  return { problems: explained, warnings: warnings.filter((warning) => !unset.includes(warning)) }
+}
+
+const plainly = (message: string) => message.replace(/^.* unset environment variable (\S+)$/, '$1 is not set')
