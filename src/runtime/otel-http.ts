@@ -6,10 +6,12 @@ import {
   ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
 } from '@opentelemetry/otlp-transformer'
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs'
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import type { Target } from './otel-settings.ts'
 
 /** An exporter of metrics by OTLP over HTTP, in protobuf. */
-export const newHttpMetrics = (target: Target) =>
+export const newHttpMetrics = (target: Target): PushMetricExporter =>
   new OTLPExporterBase(
     createOtlpHttpExportDelegate(
       optionsOf(target, 'v1/metrics'),
@@ -21,7 +23,7 @@ export const newHttpMetrics = (target: Target) =>
   )
 
 /** The same for log records. */
-export const newHttpLogs = (target: Target) =>
+export const newHttpLogs = (target: Target): LogRecordExporter =>
   new OTLPExporterBase(
     createOtlpHttpExportDelegate(
       optionsOf(target, 'v1/logs'),
