@@ -39,20 +39,35 @@ export function decodeBindingPage(json: string): BindingPage {
   return { results: bindings(field(page, 'results'), 'results'), nextId: next as number }
 }
 
+/** Texts are turned into bytes in pieces of about this size: a list of ten thousand drains has tens of megabytes. */
+const PIECE = 256 * 1024
+
 /** Compact JSON as Go writes it, with the final line break: what `/v2/bindings` and `/v2/aggregate` answer. */
 export function encodeBindings(list: readonly Binding[] | null): Buffer {
-  const text = JSON.stringify(
-    list?.map(({ url, credentials }) => ({
-      url,
-      credentials: credentials.map(({ cert, key, ca, apps }) => ({
-        cert,
-        key,
-        ca,
-        apps: apps?.map(({ hostname, app_id }) => ({ hostname, app_id })) ?? null,
-      })),
-    })) ?? null,
-  )
-  return Buffer.from(`${text.replace(/[<>&\u2028\u2029]/g, escaped)}\n`)
+  if (list === null) return Buffer.from('null\n')
+  const pieces: Buffer[] = []
+  let text = '['
+  for (const [i, binding] of list.entries()) {
+    text += `${i > 0 ? ',' : ''}${bindingText(binding)}`
+    if (text.length < PIECE) continue
+    pieces.push(Buffer.from(text))
+    text = ''
+  }
+  pieces.push(Buffer.from(`${text}]\n`))
+  return Buffer.concat(pieces)
+}
+
+function bindingText({ url, credentials }: Binding): string {
+  const text = JSON.stringify({
+    url,
+    credentials: credentials.map(({ cert, key, ca, apps }) => ({
+      cert,
+      key,
+      ca,
+      apps: apps?.map(({ hostname, app_id }) => ({ hostname, app_id })) ?? null,
+    })),
+  })
+  return text.replace(/[<>&\u2028\u2029]/g, escaped)
 }
 
 const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
