@@ -156,11 +156,15 @@ class Run {
 
   /** Feeds until it is so. */
   feedUntil(what: string, enough: () => boolean): Promise<void> {
-    return until(what, () => {
-      // What is dropped because a queue is full would hide what is lost on the way.
-      if (this.held < 500) this.feed()
-      return enough()
-    })
+    return until(
+      what,
+      () => {
+        // What is dropped because a queue is full would hide what is lost on the way.
+        if (this.held < 500) this.feed()
+        return enough()
+      },
+      20_000,
+    )
   }
 
   /** What every stream brought, in the order of the streams. */
@@ -209,9 +213,7 @@ describe.each(subjects)('$name', (subject) => {
     for (const { fault } of plans.sort((a, b) => a.at - b.at)) {
       // Small messages fit into one frame of HTTP/2, large ones break in the middle.
       run.width = random(2) === 0 ? 40 : 4000
-      // A peer whose answers are lost opens no window: it can take 32 KiB at least.
-      const most = fault === 'lost answers' ? 10_000 : 20 * run.width
-      await peer.plan(fault, { bytes: 1 + random(most), messages: 1 + random(6) })
+      await peer.plan(fault, { bytes: 1 + random(20 * run.width), messages: 1 + random(6) })
       await run.feedUntil(fault, () => peer.broken)
       await peer.comeBack()
       const before = peer.messages
@@ -226,6 +228,24 @@ describe.each(subjects)('$name', (subject) => {
     if (subject.ordered) expect(ascending([...new Set(run.got.flat())])).toBe(true)
   })
 })
+
+test.each([...new Map(subjects.map((subject) => [subject.type, subject])).values()])(
+  '$type says how much a kill costs with the bounds that its queues have',
+  ({ type, settings }) => {
+    const { config, delivery } = specOf(type)
+    const bounds = config.parse(settings('127.0.0.1:9')) as Record<
+      'queue_size' | 'queue_requests' | 'queue_bytes',
+      number
+    >
+    const said = [...delivery.on_kill.matchAll(/([\d,]+) (records|requests|MiB)/g)].map(([, n, unit]) => [
+      unit,
+      Number(n!.replaceAll(',', '')),
+    ])
+    expect(said.length).toBeGreaterThan(0)
+    const known = { records: bounds.queue_size, requests: bounds.queue_requests, MiB: bounds.queue_bytes / 2 ** 20 }
+    expect(Object.fromEntries(said)).toEqual(Object.fromEntries(said.map(([unit]) => [unit, known[unit as 'MiB']])))
+  },
+)
 
 describe.each(specs.map((spec) => [spec.type, spec] as const))('%s', (type, spec) => {
   test('is held to what it declares, or sends to nobody who could break', () => {
