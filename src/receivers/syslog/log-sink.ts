@@ -49,7 +49,7 @@ export class LogSink implements Collector {
     origin: Origin | undefined,
   ): void {
     const { form, room, index } = this
-    const size = form.measure(message, isParsed, extra)
+    const size = form.measure(b, message, isParsed, extra)
     if (index.count === 0) this.origin = origin
     else if (this.origin !== origin) this.origin = undefined
     if (room.used === 0) {

@@ -83,6 +83,7 @@ function framingOf({
 /** Shows what the port counts. */
 function watch({ stats }: TcpServer, host: Host): void {
   host.gauge('connections', 'Open connections.', () => stats.connectionsOpen)
+  host.total('received_bytes', 'Bytes read from connections.', () => stats.bytesIn)
   host.total('connections_refused', 'Connections closed because there were too many.', () => stats.connectionsRefused)
   host.total('connections_idle', 'Connections closed because no message came.', () => stats.connectionsIdle)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof typeof stats.handshakesFailed)[])

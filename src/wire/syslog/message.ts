@@ -63,6 +63,9 @@ export class SyslogMessage {
   msgIdEnd = 0
   textStart = 0
   textEnd = 0
+  /** Extent of the structured data; empty when there is none. */
+  dataStart = 0
+  dataEnd = 0
   /** The whole message. */
   start = 0
   end = 0
@@ -78,6 +81,7 @@ export class SyslogMessage {
     this.hostStart = this.hostEnd = this.appStart = this.appEnd = start
     this.procStart = this.procEnd = this.msgIdStart = this.msgIdEnd = start
     this.textStart = this.textEnd = end
+    this.dataStart = this.dataEnd = start
     this.start = start
     this.end = end
     this.itemCount = 0

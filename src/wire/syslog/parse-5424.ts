@@ -138,6 +138,7 @@ function readStructuredData(
   if (pos < end && b[pos] === 0x2d && (strict || pos + 1 === end || b[pos + 1] === 0x20)) return pos + 1
   // In the place of structured data stands the text: some senders leave the dash out.
   if (pos >= end || b[pos] !== 0x5b) return strict ? -1 : pos
+  message.dataStart = start
   let seen: Set<string> | undefined
   let elements = 0
   while (pos < end && b[pos] === 0x5b) {
@@ -155,6 +156,7 @@ function readStructuredData(
     pos = readParameters(b, pos, end, message, strict)
     if (pos < 0) return -1
   }
+  message.dataEnd = pos
   return pos
 }
 

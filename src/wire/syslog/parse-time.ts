@@ -182,5 +182,5 @@ export function splitNanos(seconds: number, nanos: number): boolean {
   const lo = (upper - shifted * 65_536) * 65_536 + (low % TWO32)
   halves.lo = lo >>> 0
   halves.hi = (shifted + Math.floor(low / TWO32) + (lo >= TWO32 ? 1 : 0)) >>> 0
-  return seconds > -9_223_372_036 && seconds < 9_223_372_036
+  return seconds > -9_223_372_037 && (seconds < 9_223_372_036 || (seconds === 9_223_372_036 && nanos <= 854_775_807))
 }

@@ -1,5 +1,5 @@
-import { copyBytes } from '../byte-runs.ts'
 import { varintSize, varintSize64, writeVarint, writeVarint64 } from '../varint.ts'
+import { copyShort } from './copy-short.ts'
 import { Item, itemSize, type SyslogMessage } from './message.ts'
 import { float, integer, readGoFloat, readInt64, readUint64 } from './numbers.ts'
 import { copyValue } from './parse-5424.ts'
@@ -57,7 +57,7 @@ export class EnvelopeForm {
   private timeLo = 0
   private timeHi = 0
   private bodySize = 0
-  private source: Uint8Array = tagsId
+  private source: Buffer = tagsId
   private sourceFrom = 0
   private sourceTo = 0
   private instanceStart = 0
@@ -83,7 +83,7 @@ export class EnvelopeForm {
    * Size of the envelope that `message` over `b` becomes, or -1 with `fault`. `now`: time of arrival, for messages without
    * one; `peer` stands in for a source id that nothing else gives.
    */
-  measure(b: Buffer, message: SyslogMessage, nowLo: number, nowHi: number, peer: Uint8Array): number {
+  measure(b: Buffer, message: SyslogMessage, nowLo: number, nowHi: number, peer: Buffer): number {
     if (!this.findIds(b, message, peer)) return -1
     const isTimely = message.hasTime && splitNanos(message.seconds, message.nanos)
     this.timeLo = isTimely ? halves.lo : nowLo
@@ -115,7 +115,7 @@ export class EnvelopeForm {
     return this.writeBody(b, message, to, at)
   }
 
-  private findIds(b: Buffer, message: SyslogMessage, peer: Uint8Array): boolean {
+  private findIds(b: Buffer, message: SyslogMessage, peer: Buffer): boolean {
     this.source = b
     if (message.appEnd > message.appStart) {
       this.sourceFrom = message.appStart
@@ -232,7 +232,7 @@ export class EnvelopeForm {
 
   private gaugeValueSize(items: Int32Array): number {
     const unitSize = valueSize(items, this.unitItem)
-    return 1 + varintSize(unitSize) + unitSize + 9
+    return (unitSize === 0 ? 0 : 1 + varintSize(unitSize) + unitSize) + 9
   }
 
   private measureEvent(b: Buffer, { items }: SyslogMessage, from: number, to: number): boolean {
@@ -287,10 +287,10 @@ export class EnvelopeForm {
       to[at] = 0x0a
       at = writeVarint(to, at + 1, keySize)
       if (prefix > 0) {
-        at = copyBytes(to, at, b, items[id]!, items[id + 1]!)
+        at = copyShort(to, at, b, items[id]!, items[id + 1]!)
         to[at++] = 0x2e
       }
-      at = copyBytes(to, at, b, items[item]!, items[item + 1]!)
+      at = copyShort(to, at, b, items[item]!, items[item + 1]!)
       at = putValue(to, at, 0x12, b, items, item)
     }
     return at
@@ -339,7 +339,7 @@ export class EnvelopeForm {
       }
       to[at] = 0x12
       at = writeVarint(to, at + 1, this.gaugeValueSize(items))
-      at = putValue(to, at, 0x0a, b, items, this.unitItem)
+      if (valueSize(items, this.unitItem) > 0) at = putValue(to, at, 0x0a, b, items, this.unitItem)
       to[at] = 0x11
       return to.writeDoubleLE(this.number, at + 1)
     }
@@ -406,13 +406,13 @@ function tagSize(items: Int32Array, at: number, prefix: number): number {
   return 1 + varintSize(entry) + entry
 }
 
-function extraTagSize(key: Uint8Array, size: number): number {
+function extraTagSize(key: Buffer, size: number): number {
   if (size === 0) return 0
   const entry = 3 + key.length + varintSize(size) + size
   return 1 + varintSize(entry) + entry
 }
 
-function putTag(to: Buffer, pos: number, key: Uint8Array, b: Uint8Array, start: number, end: number): number {
+function putTag(to: Buffer, pos: number, key: Buffer, b: Buffer, start: number, end: number): number {
   const size = end - start
   if (size === 0) return pos
   to[pos] = 0x4a
@@ -420,16 +420,16 @@ function putTag(to: Buffer, pos: number, key: Uint8Array, b: Uint8Array, start: 
   return putText(to, putText(to, at, 0x0a, key, 0, key.length), 0x12, b, start, end)
 }
 
-function putText(to: Buffer, pos: number, tag: number, b: Uint8Array, start: number, end: number): number {
+function putText(to: Buffer, pos: number, tag: number, b: Buffer, start: number, end: number): number {
   to[pos] = tag
-  return copyBytes(to, writeVarint(to, pos + 1, end - start), b, start, end)
+  return copyShort(to, writeVarint(to, pos + 1, end - start), b, start, end)
 }
 
 /** A parameter's value without its escapes. */
-function putValue(to: Buffer, pos: number, tag: number, b: Uint8Array, items: Int32Array, at: number): number {
+function putValue(to: Buffer, pos: number, tag: number, b: Buffer, items: Int32Array, at: number): number {
   to[pos] = tag
   const from = writeVarint(to, pos + 1, valueSize(items, at))
   const start = items[at + Item.valueStart]!
   const end = items[at + Item.valueEnd]!
-  return items[at + Item.extra]! > 0 ? copyValue(to, from, b, start, end) : copyBytes(to, from, b, start, end)
+  return items[at + Item.extra]! > 0 ? copyValue(to, from, b, start, end) : copyShort(to, from, b, start, end)
 }

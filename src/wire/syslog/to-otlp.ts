@@ -1,8 +1,9 @@
-import { copyBytes } from '../byte-runs.ts'
 import { varintSize, writeVarint } from '../varint.ts'
+import { copyShort } from './copy-short.ts'
 import { Item, itemSize, type SyslogMessage } from './message.ts'
 import { copyValue } from './parse-5424.ts'
 import { halves, splitNanos } from './parse-time.ts'
+import { SeenData } from './seen-data.ts'
 
 export interface LogRecordOptions {
   /** `original`: the body is the message as it came, as in the Collector; `message`: its text alone, and no attribute `message`. */
@@ -62,6 +63,9 @@ export class LogRecordForm {
   private bodyStart = 0
   private bodyEnd = 0
   private dataSize = 0
+  private readonly seen = new SeenData()
+  /** The attribute `structured_data` as it was written before. */
+  private written: Buffer | undefined
   private isParsed = true
 
   constructor({ body }: LogRecordOptions) {
@@ -69,7 +73,7 @@ export class LogRecordForm {
   }
 
   /** Size of the record. Without `isParsed` it has a body alone; `extra` are encoded attributes. */
-  measure(message: SyslogMessage, isParsed: boolean, extra: Uint8Array): number {
+  measure(b: Buffer, message: SyslogMessage, isParsed: boolean, extra: Buffer): number {
     const whole = this.isWhole || !isParsed
     this.isParsed = isParsed
     this.bodyStart = whole ? message.start : message.textStart
@@ -93,7 +97,9 @@ export class LogRecordForm {
     size += textSize(keys.procId, message.procEnd - message.procStart)
     size += textSize(keys.msgId, message.msgIdEnd - message.msgIdStart)
     if (this.isWhole) size += textSize(keys.message, message.textEnd - message.textStart)
-    return message.itemCount > 0 ? size + this.measureData(message) : size
+    if (message.itemCount === 0) return size
+    this.written = this.seen.find(b, message.dataStart, message.dataEnd, message.appStart, message.appEnd)
+    return size + (this.written ? this.written.length : this.measureData(message))
   }
 
   /** Writes what was measured last at `pos`; answers the position behind it. */
@@ -102,7 +108,7 @@ export class LogRecordForm {
     message: SyslogMessage,
     nowLo: number,
     nowHi: number,
-    extra: Uint8Array,
+    extra: Buffer,
     to: Buffer,
     pos: number,
   ): number {
@@ -116,7 +122,7 @@ export class LogRecordForm {
       to[at + 1] = severityNumbers[priority & 7]!
       to[at + 2] = 0x1a
       to[at + 3] = text.length
-      at = copyBytes(to, at + 4, text, 0, text.length)
+      at = copyShort(to, at + 4, text, 0, text.length)
     }
     const body = this.bodyEnd - this.bodyStart
     to[at] = 0x2a
@@ -134,11 +140,18 @@ export class LogRecordForm {
       at = putText(to, at, keys.hostname, b, message.hostStart, message.hostEnd)
       at = putText(to, at, keys.procId, b, message.procStart, message.procEnd)
       at = putText(to, at, keys.msgId, b, message.msgIdStart, message.msgIdEnd)
-      if (message.itemCount > 0) at = this.writeData(b, message, to, at)
+      if (message.itemCount > 0) at = this.putData(b, message, to, at)
       if (this.isWhole) at = putText(to, at, keys.message, b, message.textStart, message.textEnd)
     }
-    at = copyBytes(to, at, extra, 0, extra.length)
+    at = copyShort(to, at, extra, 0, extra.length)
     return putFixed64(to, at, 0x59, nowLo, nowHi)
+  }
+
+  private putData(b: Buffer, message: SyslogMessage, to: Buffer, pos: number): number {
+    if (this.written) return pos + this.written.copy(to, pos)
+    const end = this.writeData(b, message, to, pos)
+    this.seen.put(b, message.dataStart, message.dataEnd, to, pos, end)
+    return end
   }
 
   /** Size of the attribute `structured_data`, a map of maps. Notes the size of each element's list beside the element. */
@@ -177,7 +190,7 @@ export class LogRecordForm {
         isElement ? elementSize(items, item, items[item + Item.extra]!) : parameterSize(items, item),
       )
       to[at] = 0x0a
-      at = copyBytes(to, writeVarint(to, at + 1, nameSize), b, items[item]!, items[item + 1]!)
+      at = copyShort(to, writeVarint(to, at + 1, nameSize), b, items[item]!, items[item + 1]!)
       const size = isElement ? items[item + Item.extra]! : valueSize(items, item)
       to[at] = 0x12
       at = writeVarint(to, at + 1, 1 + varintSize(size) + size)
@@ -186,7 +199,7 @@ export class LogRecordForm {
       if (isElement) continue
       const start = items[item + Item.valueStart]!
       const end = items[item + Item.valueEnd]!
-      at = items[item + Item.extra]! > 0 ? copyValue(to, at, b, start, end) : copyBytes(to, at, b, start, end)
+      at = items[item + Item.extra]! > 0 ? copyValue(to, at, b, start, end) : copyShort(to, at, b, start, end)
     }
     return at
   }
@@ -210,30 +223,30 @@ function elementSize(items: Int32Array, at: number, inner: number): number {
   return 2 + varintSize(nameSize) + nameSize + varintSize(any) + any
 }
 
-function textSize(key: Uint8Array, size: number): number {
+function textSize(key: Buffer, size: number): number {
   if (size === 0) return 0
   const any = 1 + varintSize(size) + size
   const whole = key.length + varintSize(any) + any
   return 1 + varintSize(whole) + whole
 }
 
-const intSize = (key: Uint8Array, value: number): number => 2 + key.length + 2 + varintSize(value)
+const intSize = (key: Buffer, value: number): number => 2 + key.length + 2 + varintSize(value)
 
-function putKey(to: Buffer, pos: number, key: Uint8Array, any: number): number {
+function putKey(to: Buffer, pos: number, key: Buffer, any: number): number {
   to[pos] = 0x32
   const at = writeVarint(to, pos + 1, key.length + varintSize(any) + any)
-  return writeVarint(to, copyBytes(to, at, key, 0, key.length), any)
+  return writeVarint(to, copyShort(to, at, key, 0, key.length), any)
 }
 
-function putText(to: Buffer, pos: number, key: Uint8Array, b: Uint8Array, start: number, end: number): number {
+function putText(to: Buffer, pos: number, key: Buffer, b: Buffer, start: number, end: number): number {
   const size = end - start
   if (size === 0) return pos
   const at = putKey(to, pos, key, 1 + varintSize(size) + size)
   to[at] = 0x0a
-  return copyBytes(to, writeVarint(to, at + 1, size), b, start, end)
+  return copyShort(to, writeVarint(to, at + 1, size), b, start, end)
 }
 
-function putInt(to: Buffer, pos: number, key: Uint8Array, value: number): number {
+function putInt(to: Buffer, pos: number, key: Buffer, value: number): number {
   const at = putKey(to, pos, key, 1 + varintSize(value))
   to[at] = 0x18
   return writeVarint(to, at + 1, value)
