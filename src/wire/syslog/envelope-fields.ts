@@ -2,6 +2,8 @@ import { readEntry } from '../convert/map-entry.ts'
 import { Reader } from '../protobuf.ts'
 
 const reader = new Reader()
+/** Where tags begin in `extents`. */
+const firstTag = 4
 /** Kind of message by its field number in Envelope, as numbered in telemetry/envelope-scan.ts. */
 const kindOfField: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 5]
 
@@ -10,28 +12,26 @@ export class EnvelopeFields {
   bytes: Buffer = Buffer.alloc(0)
   timestampLo = 0
   timestampHi = 0
-  /** Source id and instance id: where the field begins, its text, its end. All equal when there is none. */
-  sourceField = 0
   sourceStart = 0
   sourceEnd = 0
-  instanceField = 0
   instanceStart = 0
   instanceEnd = 0
   /** 0 none, 1 log, 2 counter, 3 gauge, 4 timer, 5 event. */
   kind = 0
   bodyStart = 0
   bodyEnd = 0
-  /** Start and end of each `tags` field, with its own tag and length. */
-  tags = new Int32Array(128)
+  /** Start and end of whole fields: source id, instance id (zero when absent), then each of `tags`. */
+  extents = new Int32Array(128)
   tagCount = 0
 
   /** Reads the envelope `bytes[start, end)`. Answers its kind, or -1 when the bytes are no protobuf. */
   read(bytes: Buffer, start: number, end: number): number {
     this.bytes = bytes
     this.timestampLo = this.timestampHi = 0
-    this.sourceField = this.sourceStart = this.sourceEnd = 0
-    this.instanceField = this.instanceStart = this.instanceEnd = 0
+    this.sourceStart = this.sourceEnd = this.instanceStart = this.instanceEnd = 0
     this.kind = this.bodyStart = this.bodyEnd = this.tagCount = 0
+    const { extents } = this
+    extents[0] = extents[1] = extents[2] = extents[3] = 0
     let pos = start
     while (pos < end) {
       const tag = bytes[pos]!
@@ -81,32 +81,35 @@ export class EnvelopeFields {
 
   private keepId(field: number, from: number, start: number, end: number): void {
     if (field === 2) {
-      this.sourceField = from
+      this.extents[0] = from
+      this.extents[1] = end
       this.sourceStart = start
       this.sourceEnd = end
     } else {
-      this.instanceField = from
+      this.extents[2] = from
+      this.extents[3] = end
       this.instanceStart = start
       this.instanceEnd = end
     }
   }
 
   private addTag(from: number, end: number): void {
-    const at = this.tagCount++ * 2
-    if (at === this.tags.length) this.grow()
-    this.tags[at] = from
-    this.tags[at + 1] = end
+    const at = firstTag + this.tagCount++ * 2
+    if (at === this.extents.length) this.grow()
+    this.extents[at] = from
+    this.extents[at + 1] = end
   }
 
   private grow(): void {
-    const wider = new Int32Array(this.tags.length * 2)
-    wider.set(this.tags)
-    this.tags = wider
+    const wider = new Int32Array(this.extents.length * 2)
+    wider.set(this.extents)
+    this.extents = wider
   }
 }
 
 /** Reads the map entry in tag `i` of the envelope into `entry`. False when it does not parse. */
-export function readTag({ bytes, tags }: EnvelopeFields, i: number): boolean {
-  reader.reset(bytes, tags[i * 2]!, tags[i * 2 + 1]!)
+export function readTag({ bytes, extents }: EnvelopeFields, i: number): boolean {
+  const at = firstTag + i * 2
+  reader.reset(bytes, extents[at]!, extents[at + 1]!)
   return reader.next() && reader.span() && readEntry(bytes, reader.start, reader.stop)
 }

@@ -1,10 +1,10 @@
 import { sameWords, viewOf } from './byte-words.ts'
 
-/** Bounds of the table: fields, bytes of them all, bytes of one. */
-const maxFields = 1 << 14
+/** Bounds of the table: numbers are below this; bytes of all fields, bytes of one. */
+export const maxNumbers = 1 << 14
 const maxBytes = 1 << 20
 const maxFieldBytes = 512
-const slots = maxFields * 2
+const slots = maxNumbers * 2
 /** A field is looked for in no more places than this: the bytes are those of strangers. */
 const maxProbes = 8
 /** Words kept of each field: the first four and the last four. */
@@ -19,75 +19,96 @@ const stride = 8
  */
 export class FieldNumbers {
   count = 0
+  /** Weights of the fields that `take` took last. */
+  sum = 0
   /** True once a field had no room: whoever holds numbers forgets them, then calls `clear`. */
   full = false
   /** A random number per field: sums of them tell sets apart, in any order. */
-  readonly weights = new Int32Array(maxFields)
-  private readonly words = new Int32Array(maxFields * stride)
-  private readonly sizes = new Int32Array(maxFields)
-  private readonly places = new Int32Array(maxFields)
+  private readonly weights = new Int32Array(maxNumbers)
+  private readonly words = new Int32Array(maxNumbers * stride)
+  private readonly sizes = new Int32Array(maxNumbers)
+  private readonly places = new Int32Array(maxNumbers)
   /** Number plus one, 0 where nobody is. */
   private readonly table = new Int32Array(slots)
   private bytes = Buffer.allocUnsafeSlow(1 << 14)
   private view = viewOf(this.bytes)
   private used = 0
 
-  /** Number of the field `[start, end)`, or -1 when it cannot be kept. `view` is one over `source`. */
-  numberOf(view: DataView, source: Buffer, start: number, end: number): number {
-    const size = end - start
-    let a = 0
-    let b = 0
-    let c = 0
-    let d = 0
-    let e = 0
-    let f = 0
-    let g = 0
-    let h = 0
-    if (size >= 16) {
-      a = view.getInt32(start, true)
-      b = view.getInt32(start + 4, true)
-      c = view.getInt32(start + 8, true)
-      d = view.getInt32(start + 12, true)
-      e = view.getInt32(end - 16, true)
-      f = view.getInt32(end - 12, true)
-      g = view.getInt32(end - 8, true)
-      h = view.getInt32(end - 4, true)
-    } else if (size >= 8) {
-      a = view.getInt32(start, true)
-      b = view.getInt32(start + 4, true)
-      g = view.getInt32(end - 8, true)
-      h = view.getInt32(end - 4, true)
-    } else if (size >= 4) {
-      a = view.getInt32(start, true)
-      h = view.getInt32(end - 4, true)
-    } else {
-      if (size > 0) a = view.getUint8(start)
-      if (size > 1) b = view.getUint8(start + 1)
-      if (size > 2) c = view.getUint8(start + 2)
+  /**
+   * Numbers of `count` fields, whose start and end in `source` stand in `extents`; an empty one has none. They go to
+   * `numbers`, their weights into `sum`. Answers how many, or -1 when one of them cannot be kept. `view` is one over `source`.
+   */
+  take(view: DataView, source: Buffer, extents: Int32Array, count: number, numbers: Int32Array): number {
+    const { table, words, sizes, weights } = this
+    let taken = 0
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const start = extents[i * 2]!
+      const end = extents[i * 2 + 1]!
+      const size = end - start
+      let a = 0
+      let b = 0
+      let c = 0
+      let d = 0
+      let e = 0
+      let f = 0
+      let g = 0
+      let h = 0
+      if (size >= 16) {
+        a = view.getInt32(start, true)
+        b = view.getInt32(start + 4, true)
+        c = view.getInt32(start + 8, true)
+        d = view.getInt32(start + 12, true)
+        e = view.getInt32(end - 16, true)
+        f = view.getInt32(end - 12, true)
+        g = view.getInt32(end - 8, true)
+        h = view.getInt32(end - 4, true)
+      } else if (size >= 8) {
+        a = view.getInt32(start, true)
+        b = view.getInt32(start + 4, true)
+        g = view.getInt32(end - 8, true)
+        h = view.getInt32(end - 4, true)
+      } else if (size >= 4) {
+        a = view.getInt32(start, true)
+        h = view.getInt32(end - 4, true)
+      } else if (size > 0) {
+        a = view.getUint8(start)
+        if (size > 1) b = view.getUint8(start + 1)
+        if (size > 2) h = view.getUint8(start + 2)
+      } else continue
+      let slot =
+        (Math.imul(b, 0x9e3779b1) + Math.imul(g, 0x85ebca6b)) ^
+        (Math.imul(h, 0xc2b2ae35) + Math.imul(f, 0x27d4eb2f) + a)
+      slot = (slot ^ (slot >>> 15)) & (slots - 1)
+      let number = -1
+      for (let probe = 0; probe < maxProbes; probe++, slot = (slot + 1) & (slots - 1)) {
+        const found = table[slot]! - 1
+        if (found < 0) {
+          number = this.add(source, start, end, slot, a, b, c, d, e, f, g, h)
+          break
+        }
+        const at = found * stride
+        const difference =
+          (words[at]! ^ a) |
+          (words[at + 1]! ^ b) |
+          (words[at + 2]! ^ c) |
+          (words[at + 3]! ^ d) |
+          (words[at + 4]! ^ e) |
+          (words[at + 5]! ^ f) |
+          (words[at + 6]! ^ g) |
+          (words[at + 7]! ^ h) |
+          (sizes[found]! ^ size)
+        if (difference === 0 && (size <= 32 || this.sameMiddle(found, view, start, size))) {
+          number = found
+          break
+        }
+      }
+      if (number < 0) return -1
+      numbers[taken++] = number
+      sum = (sum + weights[number]!) | 0
     }
-    const { table, words, sizes } = this
-    let hash =
-      (Math.imul(a, 0x9e3779b1) + Math.imul(b, 0x85ebca6b) + Math.imul(c, 0xc2b2ae35) + Math.imul(d, 0x27d4eb2f)) ^
-      (Math.imul(e, 0x165667b1) + Math.imul(f, 0x2c1b3c6d) + Math.imul(g, 0x297a2d39) + Math.imul(h, 0x5bd1e995) + size)
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-    let slot = (hash >>> 12) & (slots - 1)
-    for (let probe = 0; probe < maxProbes; probe++, slot = (slot + 1) & (slots - 1)) {
-      const number = table[slot]! - 1
-      if (number < 0) return this.add(source, start, end, slot, a, b, c, d, e, f, g, h)
-      const at = number * stride
-      const difference =
-        (words[at]! ^ a) |
-        (words[at + 1]! ^ b) |
-        (words[at + 2]! ^ c) |
-        (words[at + 3]! ^ d) |
-        (words[at + 4]! ^ e) |
-        (words[at + 5]! ^ f) |
-        (words[at + 6]! ^ g) |
-        (words[at + 7]! ^ h) |
-        (sizes[number]! ^ size)
-      if (difference === 0 && (size <= 32 || this.sameMiddle(number, view, start, size))) return number
-    }
-    return -1
+    this.sum = sum
+    return taken
   }
 
   clear(): void {
@@ -118,7 +139,7 @@ export class FieldNumbers {
   private add(source: Buffer, start: number, end: number, slot: number, ...words: number[]): number {
     const size = end - start
     if (size > maxFieldBytes) return -1
-    if (this.count === maxFields || this.used + size > maxBytes) {
+    if (this.count === maxNumbers || this.used + size > maxBytes) {
       this.full = true
       return -1
     }

@@ -3,7 +3,7 @@ import { entry } from '../convert/map-entry.ts'
 import { ForwardWriter } from '../forward-writer.ts'
 import { wordsOf } from './byte-words.ts'
 import { type EnvelopeFields, readTag } from './envelope-fields.ts'
-import { FieldNumbers } from './field-numbers.ts'
+import { FieldNumbers, maxNumbers } from './field-numbers.ts'
 import { HeadFlag, rendered, renderHead } from './head-rendering.ts'
 
 /** Bounds: heads, bytes of all their texts, fields of one. Beyond them everything is forgotten at once: apps come and go. */
@@ -46,39 +46,20 @@ export class HeadCache {
   /** Fields of the envelope in question. */
   private readonly numbers = new Int32Array(maxFields)
   private numberCount = 0
-  private sum = 0
   /** Per field the round in which it was last found in a head under comparison. */
-  private readonly marks = new Int32Array(this.fields.weights.length)
+  private readonly marks = new Int32Array(maxNumbers)
   private round = 0
 
   /** The head of the envelope, or -1 when its tags do not parse. Valid until the next call. */
   find(envelope: EnvelopeFields): number {
-    const { bytes, tags, tagCount } = envelope
+    const { bytes, extents, tagCount } = envelope
     if (this.fields.full) this.clear(true)
     if (this.text.buf.length > maxBuffer) this.shrink()
     if (tagCount > maxFields - 2) return this.renderLoose(envelope)
     const { fields } = this
-    const view = wordsOf(bytes)
-    this.numberCount = 0
-    this.sum = envelope.kind === 1 ? logWeight : 0
-    const { sourceField, sourceEnd, instanceField, instanceEnd } = envelope
-    // An absent field takes no part: both would have the same number.
-    if (sourceEnd > sourceField && !this.take(fields.numberOf(view, bytes, sourceField, sourceEnd)))
-      return this.renderLoose(envelope)
-    if (instanceEnd > instanceField && !this.take(fields.numberOf(view, bytes, instanceField, instanceEnd)))
-      return this.renderLoose(envelope)
-    for (let i = 0; i < tagCount; i++) {
-      if (!this.take(fields.numberOf(view, bytes, tags[i * 2]!, tags[i * 2 + 1]!))) return this.renderLoose(envelope)
-    }
-    return this.findHead(envelope, this.sum)
-  }
-
-  /** Takes the number of a field of the envelope; false when it has none. */
-  private take(number: number): boolean {
-    if (number < 0) return false
-    this.numbers[this.numberCount++] = number
-    this.sum = (this.sum + this.fields.weights[number]!) | 0
-    return true
+    this.numberCount = fields.take(wordsOf(bytes), bytes, extents, tagCount + 2, this.numbers)
+    if (this.numberCount < 0) return this.renderLoose(envelope)
+    return this.findHead(envelope, envelope.kind === 1 ? fields.sum ^ logWeight : fields.sum)
   }
 
   /** Upper case of the tag `source_type` of this envelope, which has this head, up to the first `/`. */
