@@ -79,7 +79,7 @@ export function guardConverter(inner: Consumer, account: Account, fault: OnFault
 export function loseRest(batch: Batch, account: Account, rest: number, error: unknown, fault: OnFault): void {
   const lost = Math.max(0, rest)
   account.drop('fault', lost)
-  if (lost === batch.count) settleLost(batch)
+  if (lost > 0 && lost === batch.count) settleLost(batch)
   fault(error, lost)
 }
 

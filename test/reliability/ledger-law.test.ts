@@ -31,6 +31,9 @@ import { deliveryConfig, envelopes, otlpLogs, textsOf } from '../support/deliver
 const whenFull = ['drop_oldest', 'drop_newest', 'refuse', 'wait'] as const
 const answers = ['ok', 'ok', 'later', 'retry', 'lost', 'drop', 'partial', 'fault'] as const
 
+/** When a component throws, on every third batch: before it has done anything with it, or when all is done. */
+const faults = ['never', 'never', 'before', 'after'] as const
+
 const graph = fc.record({
   receivers: fc.array(fc.record({ pushesBack: fc.boolean() }), { minLength: 1, maxLength: 3 }),
   processors: fc.array(fc.constantFrom('pass', 'half', 'none', 'double', 'throw'), { minLength: 1, maxLength: 3 }),
@@ -42,10 +45,11 @@ const graph = fc.record({
       consumers: fc.constantFrom(1, 1, 3),
       otlp: fc.boolean(),
       retry: fc.boolean(),
+      throws: fc.constantFrom(...faults),
     }),
     { minLength: 1, maxLength: 3 },
   ),
-  connectors: fc.integer({ min: 0, max: 1 }),
+  connectors: fc.array(fc.constantFrom(...faults), { maxLength: 1 }),
   pipelines: fc.array(
     fc.record({
       receivers: fc.array(fc.nat(9), { minLength: 1, maxLength: 2 }),
@@ -140,7 +144,7 @@ class World {
     const receivers = shape.receivers.map(({ pushesBack }, i) => add(`r${i}`, this.receiver(pushesBack)))
     const processors = shape.processors.map((how, i) => add(`p${i}`, processor(how)))
     const exporters = shape.exporters.map((given, i) => add(`e${i}`, this.exporter(given)))
-    const connectors = Array.from({ length: shape.connectors }, (_, i) => add(`c${i}`, connector))
+    const connectors = shape.connectors.map((throws, i) => add(`c${i}`, connector(throws)))
     const pick = (ids: string[], numbers: number[]) => [...new Set(numbers.map((n) => ids[n % ids.length]!))]
     const pipelines = shape.pipelines.map((given, i): PipelinePlan => {
       const last = i > 0 && i === shape.pipelines.length - 1
@@ -196,7 +200,10 @@ class World {
       takes,
       delivery: { semantics: 'at least once', order: 'kept', on_kill: '' },
       config: object({}),
-      create: ({ host }) => queued(config, host, peer, { random: () => 0.5 }),
+      create({ host }) {
+        const made = queued(config, host, peer, { random: () => 0.5 })
+        return { ...made, ...throwing(given.throws, (batch) => made.consume(batch)) }
+      },
     })
   }
 
@@ -302,15 +309,28 @@ const without = (pipeline: PipelinePlan): PipelinePlan => ({
   receivers: pipeline.receivers.filter((id) => !id.startsWith('c')),
 })
 
-const connector = defineConnector({
-  type: 'connector',
-  stability: 'beta',
-  summary: '',
-  takes: ['envelopes'],
-  makes: ['envelopes'],
-  config: object({}),
-  create: ({ next }) => ({ consume: (batch) => next.consume(batch) }),
-})
+const connector = (throws: (typeof faults)[number]) =>
+  defineConnector({
+    type: 'connector',
+    stability: 'beta',
+    summary: '',
+    takes: ['envelopes'],
+    makes: ['envelopes'],
+    config: object({}),
+    create: ({ next }) => throwing(throws, (batch) => next.consume(batch)),
+  })
+
+function throwing(when: (typeof faults)[number], consume: (batch: Batch) => void) {
+  let turn = 0
+  return {
+    consume(batch: Batch) {
+      const now = ++turn % 3 === 0 ? when : 'never'
+      if (now === 'before') throw new Error('a bug')
+      consume(batch)
+      if (now === 'after') throw new Error('a bug')
+    },
+  }
+}
 
 const processor = (how: Shape['processors'][number]) =>
   defineProcessor({
