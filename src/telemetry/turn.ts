@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts'
 import type { Origin } from './origin.ts'
+import { pace } from './pace.ts'
 
 /** What collects records between two deliveries: `EnvelopeGate`, `DropsondeGate`. */
 export interface Collector {
@@ -49,6 +50,7 @@ export function joinedPerTurn(
   const endTurn = () => {
     armed = false
     flush()
+    if (gatherMs === 0) pace()
   }
   return {
     arm(origin) {
