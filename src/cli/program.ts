@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import type { DrainCheckFlags } from './drain-check.ts'
 import { ExitCode } from './exit-codes.ts'
 import { version } from './version.ts'
 
@@ -84,6 +85,7 @@ function newProgram(): Command {
       process.exitCode = await certs(dir, Number(options.days))
     })
   addSend(program)
+  addDrain(program)
   program
     .command('version')
     .description('print the version')
@@ -127,6 +129,26 @@ function addSend(program: Command): void {
         process.exitCode = await send(kind, command.args, command.opts())
       })
   }
+}
+
+function addDrain(program: Command): void {
+  program
+    .command('drain')
+    .description('look after syslog drains')
+    .command('check <url>')
+    .description('try a drain URL step by step and say what is wrong with it')
+    .option('--ca <file>', 'CA of the server, as the service binding has it')
+    .option('--cert <file>', 'client certificate')
+    .option('--key <file>', 'key of the client certificate')
+    .option('--deny <ranges>', 'addresses drains may not have: 10.0.0.0-10.0.255.255,169.254.0.0/16', '')
+    .option('--timeout <duration>', 'for each step', '10s')
+    .option('--send', 'also send one test line')
+    .option('--insecure', 'go on when the certificate cannot be trusted')
+    .option('--json', 'print the result as JSON')
+    .action(async (url: string, options: DrainCheckFlags) => {
+      const { drainCheck } = await import('./drain-check.ts')
+      process.exitCode = await drainCheck(url, options)
+    })
 }
 
 const collect = (value: string, all: string[]): string[] => [...all, value]
