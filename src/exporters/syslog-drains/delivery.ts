@@ -62,15 +62,13 @@ export class Delivery implements Sends {
       return
     }
     if (gathering && !this.isRipe(gathering)) return
-    const flight = ring.take(transport.limits)
-    if (!flight) return
     this.busy = true
     this.due = false
     this.flush?.cancel()
     this.flush = undefined
     const go = () => {
       this.inLine = undefined
-      transport.send(flight, this.attempted)
+      transport.send(this.take, this.attempted)
     }
     if (!gathering || !this.failing) return void go()
     this.hasSlot = true
@@ -103,6 +101,8 @@ export class Delivery implements Sends {
     return !this.busy && !this.retry && this.options.ring.waiting === 0
   }
 
+  private take = () => this.options.ring.take(this.options.transport.limits)
+
   private attempted = (error?: DrainError): void => {
     if (!this.busy) return
     this.busy = false
@@ -127,7 +127,7 @@ export class Delivery implements Sends {
     if (this.closing) return void this.lose()
     if (this.schedule.exhausted) {
       // The oldest message has had all its attempts; of a gathered request, all of them.
-      ring.dropOldest(transport.limits.overshoot ? messages : 1, 'retries_exhausted')
+      ring.dropOldest(transport.limits.overshoot ? this.nextCount() : 1, 'retries_exhausted')
       this.schedule.givenUp()
     }
     this.due = true
@@ -135,6 +135,13 @@ export class Delivery implements Sends {
       this.retry = undefined
       this.pump()
     })
+  }
+
+  /** How many messages the next request would have. */
+  private nextCount(): number {
+    const count = this.take()?.messages ?? 0
+    this.options.ring.undo()
+    return count
   }
 
   private isRipe({ flushMs }: Gathering): boolean {

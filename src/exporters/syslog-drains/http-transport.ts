@@ -58,9 +58,13 @@ export class HttpTransport implements Transport {
     })
   }
 
-  send(flight: Flight, done: (error?: DrainError) => void): void {
+  send(take: () => Flight | undefined, done: (error?: DrainError) => void): void {
     this.done = done
-    this.connection.use((error, socket) => (socket ? this.write(socket, flight) : this.finish(error)))
+    this.connection.use((error, socket) => {
+      const flight = socket && take()
+      if (flight) this.write(socket, flight)
+      else this.finish(error)
+    })
   }
 
   close(): void {

@@ -5,8 +5,11 @@ import type { Flight, TakeLimits } from './frame-ring.ts'
 export interface Transport {
   /** How much it sends at a time. */
   readonly limits: TakeLimits
-  /** Sends what was taken, over a new connection when there is none. `done` comes exactly once, never within this call. */
-  send(flight: Flight, done: (error?: DrainError) => void): void
+  /**
+   * Sends what `take` answers, which is asked when there is a connection: until then the oldest may still make room.
+   * `done` comes exactly once, never within this call.
+   */
+  send(take: () => Flight | undefined, done: (error?: DrainError) => void): void
   /** Ends the connection. What is under way fails. */
   close(): void
 }
