@@ -93,6 +93,23 @@ test.each<[string, string, string]>([
   ],
 ])('%s', async (_name, text, expected) => expect(await said(text)).toContain(expected))
 
+test.each([
+  ['TRUE', true],
+  ['yes', true],
+  ['true', false],
+  ['1', false],
+  ['False', false],
+  ['', false],
+])('a flag from a variable that holds %j is doubtful: %s', async (text, doubtful) => {
+  process.env.TAILRACE_TEST_FLAG = text
+  const exporter = 'loggregator: {endpoint: "127.0.0.1:1", tls: {insecure: "${env:TAILRACE_TEST_FLAG}"}}'
+  const found = await said(around('statsd:', '', exporter))
+  delete process.env.TAILRACE_TEST_FLAG
+  const expected =
+    /^warning: agent\.yaml:6:\d+ {2}exporters\.loggregator\.tls\.insecure {2}TR_CONFIG_VALUE\n {2}the variable TAILRACE_TEST_FLAG is read as false: true and 1 alone are true$/m
+  expect(expected.test(found)).toBe(doubtful)
+})
+
 test('a file that is not there, and a folder', async () => {
   const about = async (file: string) => findingsText(await readConfiguration([file], []))
   expect(await about('no-such-agent.yaml')).toBe(

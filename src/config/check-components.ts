@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { isMap } from './containers.ts'
 import type { ConfigCode, Problem } from './diagnostics.ts'
 import { bool } from './fields.ts'
@@ -14,7 +15,7 @@ import {
   parseId,
   sectionOf,
 } from './schema.ts'
-import { eachSecret, shapeOf } from './schema-walk.ts'
+import { eachDoubtfulBool, eachSecret, shapeOf } from './schema-walk.ts'
 import { unwrapped } from './substituted.ts'
 
 /** Where checks leave what they find. */
@@ -125,6 +126,7 @@ function parseSettings(findings: Findings, entry: CatalogueEntry, given: unknown
   const { loaded, problems } = findings
   const { required, settings } = withoutRequired(findings, entry, given, path)
   eachSecret(entry.config, settings, path, (secret) => loaded.hide(secret))
+  warnOfBools(findings, entry.config, settings, path)
   try {
     const result = entry.config.safeParse(settings ?? {})
     if (result.success) return { config: result.data, required }
@@ -138,6 +140,20 @@ function parseSettings(findings: Findings, entry: CatalogueEntry, given: unknown
     )
   }
   return undefined
+}
+
+/** The originals take `true` and `1` alone for true, and so do we; who wrote `TRUE` should hear of it. */
+export function warnOfBools({ loaded, warnings }: Findings, schema: z.ZodType, given: unknown, path: string[]): void {
+  eachDoubtfulBool(schema, given, path, (at, { source }) => {
+    const message = `${source.replace(/^env:/, 'the variable ')} is read as false: true and 1 alone are true`
+    warnings.push({
+      code: 'TR_CONFIG_VALUE',
+      location: loaded.at(at),
+      path: at.join('.'),
+      message,
+      hint: 'write true, or false to say it plainly',
+    })
+  })
 }
 
 /** Every component may say `required: false`; the engine reads it, not the component. */

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { isMap } from './containers.ts'
 import { fieldDef, innermost } from './field.ts'
 import { nearest } from './nearest.ts'
-import { unwrapped } from './substituted.ts'
+import { Substituted, unwrapped } from './substituted.ts'
 
 type Shape = Record<string, z.ZodType>
 
@@ -52,6 +52,24 @@ export function eachSecret(
   const children = def?.secret ? undefined : childrenOf(schema, given)
   for (const [key, child, inner] of children ?? []) eachSecret(child, inner, [...path, key], found)
   if (!children && given !== undefined && given !== null && holdsSecret(schema)) found(path)
+}
+
+const plainlyFalse = new Set(['', '0', 'f', 'n', 'no', 'off', 'false'])
+
+/** Calls back with every bool that is false though the text of its variable does not look like it: `TRUE`, `yes`, `on`. */
+export function eachDoubtfulBool(
+  schema: z.ZodType,
+  value: unknown,
+  path: PropertyKey[],
+  found: (path: PropertyKey[], from: Substituted) => void,
+): void {
+  if (fieldDef(schema)?.label === 'bool' && value instanceof Substituted) {
+    const { text } = value
+    if (text !== 'true' && text !== '1' && !plainlyFalse.has(text.toLowerCase())) found(path, value)
+    return
+  }
+  for (const [key, child, inner] of childrenOf(schema, unwrapped(value)) ?? [])
+    eachDoubtfulBool(child, inner, [...path, key], found)
 }
 
 /** The values below a block, list or map with their schemas; undefined when the value is none of these. */
