@@ -23,14 +23,30 @@ export function sameWords(a: DataView, from: number, b: DataView, start: number,
   return a.getInt32(from + last, true) === b.getInt32(start + last, true)
 }
 
+let alignedOf: ArrayBufferLike | undefined
+let aligned: Int32Array<ArrayBufferLike> = new Int32Array(0)
+
 /** Whether one of the bytes is zero. */
-export function hasZero(words: DataView, start: number, end: number): boolean {
-  let pos = start
+export function hasZero(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes.buffer !== alignedOf) {
+    alignedOf = bytes.buffer
+    aligned = new Int32Array(alignedOf, 0, alignedOf.byteLength >>> 2)
+  }
+  const offset = bytes.byteOffset
+  const first = (offset + start + 3) >>> 2
+  const last = (offset + end) >>> 2
+  if (first >= last) return hasZeroByte(bytes, start, end)
   let found = 0
-  for (; pos + 4 <= end; pos += 4) {
-    const word = words.getInt32(pos, true)
+  for (let i = first; i < last; i++) {
+    const word = aligned[i]!
     found |= (word - 0x01010101) & ~word
   }
-  for (; pos < end; pos++) found |= words.getUint8(pos) - 1
-  return (found & 0x80808080) !== 0
+  if (found & 0x80808080) return true
+  return hasZeroByte(bytes, start, (first << 2) - offset) || hasZeroByte(bytes, (last << 2) - offset, end)
+}
+
+function hasZeroByte(bytes: Uint8Array, start: number, end: number): boolean {
+  let found = 0
+  for (let pos = start; pos < end; pos++) found |= bytes[pos]! - 1
+  return found < 0
 }

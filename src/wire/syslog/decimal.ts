@@ -7,19 +7,28 @@ export const decimalRoom = 32
 /** An unsigned number up to 2^32 - 1. */
 export function writeUint32(buf: Uint8Array, pos: number, value: number): number {
   const end = pos + digitsOf(value)
+  let at = end - 1
   let rest = value
-  for (let at = end - 1; at >= pos; at--) {
+  if (rest > 0x7fffffff) {
     const tenth = Math.floor(rest / 10)
-    buf[at] = 0x30 + rest - tenth * 10
+    buf[at--] = 0x30 + rest - tenth * 10
     rest = tenth
+  }
+  // Whole numbers from here on, divided by a multiplication.
+  for (let small = rest | 0; at >= pos; at--) {
+    const tenth = (small / 10) | 0
+    buf[at] = 0x30 + small - tenth * 10
+    small = tenth
   }
   return end
 }
 
 /** Decimal digits of an unsigned number up to 2^53. */
 export function digitsOf(value: number): number {
-  let digits = 1
-  for (let rest = value; rest >= 10; rest /= 10) digits++
+  if (value < 100) return value < 10 ? 1 : 2
+  if (value < 10000) return value < 1000 ? 3 : 4
+  let digits = 5
+  for (let limit = 1e5; value >= limit; limit *= 10) digits++
   return digits
 }
 

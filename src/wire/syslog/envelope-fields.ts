@@ -46,6 +46,10 @@ export class EnvelopeFields {
           continue
         }
       }
+      if (tag === 0x08 && pos + 10 <= end && this.readTime(pos + 1)) {
+        pos += 10
+        continue
+      }
       pos = this.readField(pos, end)
       if (pos < 0) {
         this.kind = -1
@@ -53,6 +57,25 @@ export class EnvelopeFields {
       }
     }
     return this.kind
+  }
+
+  /** Reads a varint of nine bytes, as the nanoseconds of our time are (2^56 to 2^63). False when it is another one. */
+  private readTime(pos: number): boolean {
+    const { bytes } = this
+    const a = bytes[pos]!
+    const b = bytes[pos + 1]!
+    const c = bytes[pos + 2]!
+    const d = bytes[pos + 3]!
+    const e = bytes[pos + 4]!
+    const f = bytes[pos + 5]!
+    const g = bytes[pos + 6]!
+    const h = bytes[pos + 7]!
+    const last = bytes[pos + 8]!
+    if ((a & b & c & d & e & f & g & h) < 0x80 || last >= 0x80) return false
+    const low = (a & 0x7f) | ((b & 0x7f) << 7) | ((c & 0x7f) << 14) | ((d & 0x7f) << 21) | (e << 28)
+    this.timestampLo = low >>> 0
+    this.timestampHi = ((e & 0x7f) >>> 4) | ((f & 0x7f) << 3) | ((g & 0x7f) << 10) | ((h & 0x7f) << 17) | (last << 24)
+    return true
   }
 
   /** Reads the field at `pos`; answers the position behind it, or -1. */

@@ -1,5 +1,5 @@
 import { Reader } from '../protobuf.ts'
-import { hasZero, wordsOf } from './byte-words.ts'
+import { hasZero } from './byte-words.ts'
 import type { EnvelopeFields } from './envelope-fields.ts'
 
 const reader = new Reader()
@@ -71,7 +71,7 @@ export class LogBody {
     const { bytes, start, end } = this
     this.size = end - start
     let last = end - 1
-    this.hasNul = hasZero(wordsOf(bytes), start, end)
+    this.hasNul = hasZero(bytes, start, end)
     if (this.hasNul) {
       for (let i = start; i < end; i++) if (bytes[i] === 0) this.size--
       while (last >= start && bytes[last] === 0) last--
