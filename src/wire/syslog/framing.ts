@@ -66,7 +66,7 @@ export class Framer {
 
   /** Takes the next bytes, on loan. False: the connection must end. */
   feed(chunk: Buffer): boolean {
-    if (this.isClosed) return false
+    if (this.isClosed || chunk.length === 0) return !this.isClosed
     const ascii = isAscii(chunk)
     if (this.size === 0) return this.cutAll(chunk, chunk.length, ascii)
     const all = this.size + chunk.length
@@ -214,7 +214,8 @@ export class Framer {
         continue
       }
       if (stop < 0 || stop + 1 === end) {
-        this.searched = length + (stop < 0 ? 0 : 1)
+        // A line feed at the end is looked at again, with what follows it.
+        this.searched = length
         this.waits = stop >= 0
         return pos
       }
@@ -261,16 +262,16 @@ export class Framer {
     return pos
   }
 
-  /** Reads `123 <`: position of the `<`; `pos` when more bytes are needed to tell; 0 when it is no count. */
+  /** Reads `123 <`: position of the `<`; `pos` when more bytes are needed to tell; -1 when it is no count. */
   private readCount(b: Buffer, pos: number, end: number): number {
     let at = pos
     let size = 0
     while (at < end && at - pos < 9 && b[at]! >= 0x30 && b[at]! <= 0x39) size = size * 10 + b[at++]! - 0x30
-    if (size > longestSkip) return 0
+    if (size > longestSkip) return -1
     if (at === end) return pos
-    if (b[at] !== SP) return 0
+    if (b[at] !== SP) return -1
     if (at + 1 === end) return pos
-    if (b[at + 1] !== LESS) return 0
+    if (b[at + 1] !== LESS) return -1
     this.count = size
     return at + 1
   }
@@ -314,7 +315,7 @@ export class Framer {
     const { carry, size, options } = this
     if (this.skipsLine || this.skip > 0) return
     const first = carry[0]!
-    const behind = options.kind !== 'lines' && first >= 0x31 && first <= 0x39 ? this.readCount(carry, 0, size) : 0
+    const behind = options.kind !== 'lines' && first >= 0x31 && first <= 0x39 ? this.readCount(carry, 0, size) : -1
     const end = carry[size - 1] === CR ? size - 1 : size
     if (behind > 0) this.sink.frame(carry, behind, end, this.carryIsAscii, true)
     else this.sink.frame(carry, 0, end, this.carryIsAscii, false)
