@@ -1,6 +1,6 @@
 import { Catalogue } from '../components.ts'
 import { formatProblems, type Problem } from '../config/diagnostics.ts'
-import { loadConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import type { Config, ServiceSettings } from '../config/schema.ts'
 import { validate } from '../config/validate.ts'
 import { checkEdges } from '../engine/check-edges.ts'
@@ -37,7 +37,26 @@ export async function readConfiguration(files: readonly string[], set: readonly 
     return { code: 'TR_CONFIG_VALUE', location: loaded.at(path), path: path.join('.'), ...fault }
   })
   const found = [...edges, ...telemetry]
-  return found.length > 0 ? { problems: found, warnings } : { plan, service: config.service, problems, warnings }
+  const all = [...warnings, ...unserved(config.service, loaded)]
+  return found.length > 0
+    ? { problems: found, warnings: all }
+    : { plan, service: config.service, problems, warnings: all }
+}
+
+/** Pages that a Collector would serve with these settings, and tailrace does not. */
+function unserved({ telemetry: { metrics } }: ServiceSettings, loaded: LoadedConfig): Problem[] {
+  const base = ['service', 'telemetry', 'metrics']
+  const paths = [
+    ...(metrics.address ? [[...base, 'address']] : []),
+    ...metrics.readers.flatMap(({ pull }, i) => (pull ? [[...base, 'readers', i, 'pull']] : [])),
+  ]
+  return paths.map((path) => ({
+    code: 'TR_CONFIG_UNUSED',
+    location: loaded.at(path),
+    path: path.join('.'),
+    message: 'nothing is served here for scraping',
+    hint: 'use the extension metrics_endpoint',
+  }))
 }
 
 /** Every problem and warning as people read them; empty when there are none. */

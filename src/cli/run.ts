@@ -26,7 +26,6 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   if (!plan || !service) return ExitCode.config
   const { shared, log, closeTelemetry } = await newShared(plan, service, options)
   if (options.featureGates) log.warn('feature gates are ignored: there are none here', { gates: options.featureGates })
-  warnOfUnserved(service, log)
   const { starting, stopping } = service.telemetry.logs
   for (const line of starting) log.line(line)
   const stopped = whenAskedToStop()
@@ -82,12 +81,6 @@ const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
   Object.fromEntries(
     Object.entries(given).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
   )
-
-/** Says what a Collector would do with these settings and tailrace does not. */
-function warnOfUnserved({ telemetry: { metrics } }: ServiceSettings, log: Log): void {
-  if (!metrics.address && !metrics.readers.some((reader) => reader.pull)) return
-  log.warn('service.telemetry.metrics: nothing is served there for scraping; use the extension metrics_endpoint')
-}
 
 const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
   telemetry.logs.processors !== undefined ||
