@@ -89,6 +89,8 @@ async function load({ kind, files, ms, port }: Job): Promise<number> {
 /** The other process: a server, or a client that loads ours. */
 async function peer(): Promise<void> {
   const server = { current: undefined as ReturnType<typeof newServer> | undefined }
+  // The last server would keep this process alive for ever, and the other one waits for it.
+  process.once('disconnect', () => void server.current?.stop(AbortSignal.abort()))
   process.on('message', async (job: Job & { role: 'server' | 'client' }) => {
     if (job.role === 'client') process.send!({ count: await load(job) })
     else {
