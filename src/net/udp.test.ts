@@ -26,6 +26,73 @@ test('hands datagrams on whole and in order, empty ones too', async () => {
   await listener.stop()
 })
 
+test.each([true, false])(
+  'hands on bursts whole and in order, and what comes between them: bursts %s',
+  async (bursts) => {
+    const got: string[] = []
+    const onPacket = (packet: Buffer) => void got.push(packet.toString())
+    const listener = newUdpListener({ endpoint, onPacket, bursts, log: silentLog })
+    const { port } = await listener.start()
+    const sent: string[] = []
+    for (const count of [1, 500, 1, 3, 70]) {
+      const burst = Array.from({ length: count }, (_, i) => `${sent.length + i}`)
+      sent.push(...burst)
+      await send(port, ...burst)
+      // Once all is there, the next burst may meet a listener that rests, reads or waits.
+      await until(() => got.length === sent.length)
+    }
+    expect(got).toEqual(sent)
+    expect(listener.stats).toMatchObject({ packets: sent.length, errors: 0 })
+    await listener.stop()
+  },
+)
+
+test('takes what has arrived before it stops, nothing afterwards, and can start again', async () => {
+  const got: string[] = []
+  const onPacket = (packet: Buffer) => void got.push(packet.toString())
+  const listener = newUdpListener({ endpoint, onPacket, log: silentLog })
+  const { port } = await listener.start()
+  await send(port, 'first')
+  await until(() => got.length === 1)
+  // The listener rests now where it reads bursts: these wait in the kernel.
+  await send(port, 'second', 'third')
+  await listener.stop()
+  expect(got).toEqual(['first', 'second', 'third'])
+  const again = await listener.start()
+  await send(again.port, 'fourth')
+  await until(() => got.length === 4)
+  await listener.stop()
+})
+
+test('a listener that is stopped by what it reads takes no more', async () => {
+  const got: string[] = []
+  let stopped: Promise<void> | undefined
+  const onPacket = (packet: Buffer) => {
+    got.push(packet.toString())
+    if (packet.toString() === 'stop') stopped = listener.stop()
+  }
+  const listener = newUdpListener({ endpoint, onPacket, log: silentLog })
+  const { port } = await listener.start()
+  await send(port, 'a')
+  await until(() => got.length === 1)
+  await send(port, 'b', 'stop')
+  await until(() => stopped !== undefined)
+  await stopped
+  expect(got).toEqual(['a', 'b', 'stop'])
+  expect(listener.address).toBeUndefined()
+})
+
+test('stopped while it is being bound it leaves no socket behind', async () => {
+  const listener = newUdpListener({ endpoint, onPacket: () => {}, log: silentLog })
+  const starting = listener.start()
+  await listener.stop()
+  const address = await starting
+  expect(listener.address).toBeUndefined()
+  const rival = newUdpListener({ endpoint: address, onPacket: () => {}, log: silentLog })
+  await rival.start()
+  await rival.stop()
+})
+
 test('counts what the kernel dropped for this socket alone', async () => {
   let packets = 0
   const idle = newUdpListener({ endpoint, onPacket: () => {}, log: silentLog })

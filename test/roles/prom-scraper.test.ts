@@ -130,3 +130,22 @@ test('P11, P16: a target that fails is counted and named once, and spoken of aga
   const page = await role.metrics()
   expect(page.get('failed_scrapes_total{scrape_target_source_id="some-id"}')).toBe(2)
 })
+
+test('a malformed page emits nothing, counts one failed scrape and names the line; other targets go on', async () => {
+  const bad = '# TYPE good gauge\ngood 1\nbad{a="b} 1\ngood 2\n'
+  const { port } = await startTargets((path, count) => ({
+    body: path === '/bad' && count === 1 ? bad : '# TYPE up gauge\nup 1\n',
+  }))
+  const folder = newFolder({
+    'bad.yml': `port: ${port}\npath: bad\nsource_id: bad\nscrape_interval: 100ms\n`,
+    'good.yml': `port: ${port}\npath: good\nsource_id: good\nscrape_interval: 100ms\n`,
+  })
+  const sink = await startIngressSink()
+  const role = await startRole('prom-scraper', promScraperEnv(sink.address, `${folder}/*.yml`))
+  await role.line(/^\[id: bad, .*\]: text format parsing error in line 3: /)
+  await sink.until('the next page of both', () => new Set(sink.envelopes().map((each) => each.source_id)).size === 2)
+  expect(sink.envelopes().every(({ gauge }) => Object.keys(gauge.metrics)[0] === 'up')).toBe(true)
+  const page = await role.metrics()
+  expect(page.get('failed_scrapes_total{scrape_target_source_id="bad"}')).toBe(1)
+  expect(page.get('failed_scrapes_total{scrape_target_source_id="good"}')).toBe(0)
+})

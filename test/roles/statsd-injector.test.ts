@@ -77,6 +77,18 @@ test('prints the lines of the original, and one for a malformed line', async () 
   await role.line(/^Error parsing stat line "noorigin:1\|c": input line 'noorigin:1\|c' was not a valid statsd line/)
 })
 
+test('a malformed line costs itself alone: the others of its datagram arrive, and it is counted', async () => {
+  const { role, sink, statsd } = await injector()
+  const garbage = Buffer.from([0xff, 0x00, 0x3a, 0x7c, 0x0a, 0x80])
+  await sendDatagrams(statsd, ['o.a:1|g\nnoorigin:1|c\no.b:x|g\no.c:3|g', garbage, 'o.d:4|g'])
+  await sink.until('the good ones', () => sink.count() === 3)
+  expect(sink.envelopes().map(({ gauge }) => Object.keys(gauge.metrics)[0])).toEqual(['a', 'c', 'd'])
+  // This role has no metrics page, as the original has none.
+  role.signal('SIGUSR1')
+  await role.line(/^ *receiver statsd: .*malformed 4/)
+  await role.line(/^ *tailrace_statsd_malformed_lines_total .*4$/)
+})
+
 test('while the agent is away it keeps what comes, and sends it in order once the agent is back', async () => {
   const { sink, statsd } = await injector()
   await sendDatagrams(statsd, ['o.n:0|g'])

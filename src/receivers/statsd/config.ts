@@ -59,7 +59,7 @@ export const config = object({
   is_monotonic_counter: bool().default(false).describe('Mark sums of counters as monotonic.'),
   timer_histogram_mapping: list(mapping())
     .default([])
-    .describe('What becomes of timers, histograms and distributions.'),
+    .describe('What becomes of timers, histograms and distributions; gauges where nothing is said.'),
   max_series: int({ min: 1, max: 10_000_000 })
     .default(10_000)
     .describe('Most series that are kept; the one not seen for longest is forgotten first.'),

@@ -172,8 +172,24 @@ describe('statsd receiver that aggregates', () => {
     await run.receiver.stop()
   })
 
-  test('summarises timers, histograms and distributions', async () => {
-    const run = await aggregating()
+  const summaries = ['timing', 'histogram', 'distribution'].map((statsd_type) => ({
+    statsd_type,
+    observer_type: 'summary',
+  }))
+
+  test('makes a gauge with a point for every value of timers, histograms and distributions that no mapping names', async () => {
+    const run = await aggregating({ timer_histogram_mapping: [{ statsd_type: 'histogram', observer_type: 'summary' }] })
+    await fold(run, ['latency:3:7|ms', 'size:4|d', 'named:5|h'], 4)
+    const { latency, size, named } = metricsOf(run.receiver)
+    expect(latency).toMatchObject({ unit: 'ms' })
+    expect(latency!.gauge.dataPoints.map((point: Message) => point.asDouble)).toEqual([3, 7])
+    expect(size!.gauge.dataPoints).toHaveLength(1)
+    expect(named!.summary.dataPoints).toHaveLength(1)
+    await run.receiver.stop()
+  })
+
+  test('summarises timers, histograms and distributions where asked to', async () => {
+    const run = await aggregating({ timer_histogram_mapping: summaries })
     const values = Array.from({ length: 100 }, (_, i) => `${i + 1}`).join(':')
     await fold(run, [`latency:${values}|ms`, 'size:4|h|@0.5', 'size:2|d'], 102)
     const { latency } = metricsOf(run.receiver)
@@ -239,7 +255,7 @@ describe('statsd receiver that aggregates', () => {
       metric_type: 'counter',
       'container.id': 'abc',
     })
-    expect(attributesOf(wait!.summary.dataPoints[0])).toEqual({ metric_type: 'timing' })
+    expect(attributesOf(wait!.gauge.dataPoints[0])).toEqual({ metric_type: 'timing' })
     await run.receiver.stop()
   })
 
@@ -264,7 +280,7 @@ describe('statsd receiver that aggregates', () => {
   })
 
   test('charges values to the memory budget, keeps a sample of them when it is used up, and gives all of it back', async () => {
-    const run = await aggregating({}, 1024)
+    const run = await aggregating({ timer_histogram_mapping: summaries }, 1024)
     const values = Array.from({ length: 500 }, () => '1').join(':')
     await fold(run, [`latency:${values}|ms`, 'users:ann|s'], 501)
     const { latency } = metricsOf(run.receiver)

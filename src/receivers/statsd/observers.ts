@@ -19,7 +19,8 @@ const types: Record<string, MetricType> = {
   distribution: MetricType.distribution,
 }
 
-const defaultObserver: Observer = { kind: 'summary', percentiles: [0, 10, 50, 90, 95, 100] }
+/** As in the Collector: nothing is aggregated that nobody asked for. */
+const defaultObserver: Observer = { kind: 'gauge' }
 
 /** Observers by `MetricType`. Throws when a pattern or a list of buckets is not sound; the message names it. */
 export function newObservers(config: StatsdConfig): readonly Observer[] {
