@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { frameMessage } from '../../src/net/frames.ts'
 import { counter, ingressClient, log, sendDatagrams, textOf } from '../support/client.ts'
 import { encodeEnvelope, encodeEnvelopeBatch, encodeV1, frameRecords } from '../support/decode.ts'
-import { forwarderEnv, udpForwarderEnv } from '../support/environments.ts'
+import { forwarderEnv, statsdInjectorEnv, udpForwarderEnv } from '../support/environments.ts'
+import { faultsOf } from '../support/ledger-page.ts'
 import { startRole } from '../support/role.ts'
 import { startIngressSink } from '../support/sinks.ts'
 
@@ -67,6 +68,48 @@ test('a message of 10 MiB + 1 ends its stream with RESOURCE_EXHAUSTED; other str
   expect(error?.code).toBe(8)
   await client.write(good, [log('still here')])
   await sink.until('the other stream', () => sink.count() === 1)
+})
+
+test.each(['Send', 'BatchSender'])(
+  'by %s a message of 10 MiB passes whole, one byte more is refused',
+  async (method) => {
+    const { sink, role, client } = await hub()
+    const limit = 10 * 1024 * 1024
+    const batch = (last: number) =>
+      encodeEnvelopeBatch([...Array.from({ length: 160 }, () => log('x'.repeat(65_000))), log('y'.repeat(last))])
+    const whole = batch(60_000 + limit - batch(60_000).length)
+    const over = batch(60_001 + limit - batch(60_000).length)
+    expect([whole.length, over.length]).toEqual([limit, limit + 1])
+    const send = async (bytes: Buffer): Promise<number | undefined> => {
+      if (method === 'Send')
+        return client.send(bytes).then(
+          () => undefined,
+          ({ code }) => code,
+        )
+      const stream = client.stream()
+      stream.write(frameMessage(bytes))
+      return (await stream.end())?.code
+    }
+    expect(await send(whole)).toBeUndefined()
+    await sink.until('all of it', () => sink.count() === 161)
+    expect(await send(over)).toBe(8)
+    expect(await send(encodeEnvelopeBatch([log('next')]))).toBeUndefined()
+    await sink.until('what came next', () => sink.count() === 162)
+    expect(faultsOf(await role.metrics())).toEqual([])
+  },
+)
+
+test('StatsD datagrams of 65,507 bytes are read whole, whatever stands in them', async () => {
+  const sink = await startIngressSink()
+  const role = await startRole('statsd-injector', statsdInjectorEnv(sink.port))
+  const address = await role.address(/^Started statsd-injector listener at (\S+)$/)
+  const most = 65_507
+  const all = Array.from({ length: 4000 }, (_, i) => `app.hits${i}:1|c`).join('\n')
+  const full = all.slice(0, all.lastIndexOf('\n', most))
+  await sendDatagrams(address, [full, Buffer.alloc(most, 0xff), 'app.last:1|c'])
+  const count = full.split('\n').length + 1
+  await sink.until('every line', () => sink.count() === count)
+  expect(Object.keys(sink.envelopes().at(-1)!.gauge.metrics)).toEqual(['last'])
 })
 
 test('datagrams of 65,507 bytes pass whole, and empty and random ones are counted', async () => {
