@@ -1,4 +1,4 @@
-/** Which envelopes a drain gets: spec of the drain contract, `docs/wire`. */
+/** Which envelopes a drain gets; `classTakes` has the table. */
 export type DrainClass = 'logs' | 'logs_no_events' | 'metrics' | 'logs_and_metrics' | 'traces' | 'all'
 
 /** What the query of a drain URL asks for. */

@@ -81,8 +81,13 @@ export function certificateRefusal(socket: TLSSocket, name: string): DialFailure
       code: 'not_yet_valid',
       text: `the certificate of ${name} is not valid before ${isoDate(certificate.valid_from)}`,
     }
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return { code: 'wrong_name', text: `the certificate is for [${namesOf(certificate)}], not for ${name}` }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = namesOf(certificate)
+    const whose = names
+      ? `is for [${names}], not for ${name}`
+      : `of ${name} has no alternative names, and its common name does not count`
+    return { code: 'wrong_name', text: `the certificate ${whose}` }
+  }
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT')
     return { code: 'unknown_ca', text: `the certificate of ${name} is self-signed and not one that we trust` }
   if (unknownCa.has(code))
@@ -101,5 +106,5 @@ const isoDate = (text: string | undefined) => {
 const issuerOf = (certificate: { issuer?: { CN?: string | string[] } }) =>
   certificate.issuer?.CN ? `"${certificate.issuer.CN}"` : 'an issuer without a name'
 
-const namesOf = (certificate: { subjectaltname?: string; subject?: { CN?: string | string[] } }) =>
-  certificate.subjectaltname?.replace(/DNS:|IP Address:/g, '') ?? certificate.subject?.CN ?? ''
+const namesOf = (certificate: { subjectaltname?: string }) =>
+  certificate.subjectaltname?.replace(/DNS:|IP Address:/g, '')

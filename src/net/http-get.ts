@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { request as requestTls, Agent as TlsAgent } from 'node:https'
 import { isIP } from 'node:net'
-import { checkServerIdentity } from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { dialError } from './dial.ts'
 import { Agent, request } from './node-http.ts'
 import type { ClientTls } from './tls.ts'
+import { serverIdentityError } from './tls-identity.ts'
 
 export interface HttpGetOptions {
   /** `https://cloud-controller-ng.service.cf.internal:9023` */
@@ -92,7 +93,6 @@ function tlsOptions({ tls, serverName }: HttpGetOptions, host: string) {
     ...tls?.options(),
     ...(isIP(name) ? {} : { servername: name }),
     rejectUnauthorized: !tls?.insecureSkipVerify,
-    checkServerIdentity: (_: string, certificate: Parameters<typeof checkServerIdentity>[1]) =>
-      checkServerIdentity(name, certificate),
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => serverIdentityError(name, certificate),
   }
 }

@@ -192,6 +192,12 @@ o4fUF51ncKBnYCU3ZM4Rg4I/QoehRANCAATjhJpqauGieisISYA45ioX+PYxoT/c
       'the certificate is for [other.test, www.other.test], not for drain.test',
     ],
     [
+      'without alternative names',
+      issue(authority, { commonName: 'drain.test' }),
+      'wrong_name',
+      'the certificate of drain.test has no alternative names, and its common name does not count',
+    ],
+    [
       'of another authority',
       issue(other, { commonName: 'drain.test', names: ['drain.test'] }),
       'unknown_ca',
@@ -280,6 +286,18 @@ o4fUF51ncKBnYCU3ZM4Rg4I/QoehRANCAATjhJpqauGieisISYA45ioX+PYxoT/c
   test('a peer that hangs up is told apart', async () => {
     const port = await listening(createServer((socket) => void socket.destroy()))
     expect(await failure({ port, tls: { trust: trusts() } })).toMatchObject({ step: 'tls', code: 'closed' })
+  })
+
+  test.each(['münchen.test', 'MÜNCHEN.test.'])('%s is looked for in its ASCII form', async (host) => {
+    const names: string[] = []
+    const pair = issue(authority, { commonName: 'x', names: ['xn--mnchen-3ya.test'] })
+    const SNICallback: TlsOptions['SNICallback'] = (name, done) => {
+      names.push(name)
+      done(null)
+    }
+    const port = await tlsServer(pair, { SNICallback })
+    await dialled({ host, port, tls: { trust: trusts({ ca: authority.cert }) } })
+    expect(names).toEqual(['xn--mnchen-3ya.test'])
   })
 
   test('many at once all get their turn', async () => {

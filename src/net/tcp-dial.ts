@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { domainToASCII } from 'node:url'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { formatAddress } from './address.ts'
 import { certificateRefusal, type DialFailure, networkFailure, tlsFailure } from './dial-failures.ts'
@@ -179,7 +180,7 @@ function secure(
   context: number,
   done: (verdict: DialFailure | undefined) => void,
 ): TLSSocket {
-  const name = tls.serverName ?? options.host
+  const name = asciiName(tls.serverName ?? options.host)
   const socket: TLSSocket = connectTls(
     {
       socket: raw,
@@ -193,6 +194,12 @@ function secure(
     () => done(socket.authorized || trust.insecureSkipVerify ? undefined : certificateRefusal(socket, name)),
   )
   return socket
+}
+
+/** As it stands in certificates: international names in their ASCII form, without the final dot. */
+function asciiName(name: string): string {
+  const plain = name.replace(/\.$/, '')
+  return isIP(plain) ? plain : domainToASCII(plain) || plain
 }
 
 function timedOut({ host, port, timeoutMs }: TcpDialOptions, step: DialStep): DialError {

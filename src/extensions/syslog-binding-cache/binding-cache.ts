@@ -14,7 +14,7 @@ import { type Component, type Host, newLogSeries } from '../../plugin.ts'
 import { type AggregateDrains, readAggregateDrains } from './aggregate-drains.ts'
 import { type AppLines, newAppLines } from './app-lines.ts'
 import { type BindingPoller, newBindingPoller } from './binding-poller.ts'
-import { bindingRoutes } from './binding-routes.ts'
+import { bindingRoutes, servedList } from './binding-routes.ts'
 import { newComplaints } from './complaints.ts'
 import { fetchBindings } from './fetch-bindings.ts'
 import type { BindingCacheConfig } from './settings.ts'
@@ -36,7 +36,7 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
   const server = newHttpServer({
     endpoint: config.endpoint,
     tls,
-    routes: bindingRoutes(() => poller.state.body, encodeBindings(aggregate.drains)),
+    routes: bindingRoutes(() => poller.state.list, servedList(encodeBindings(aggregate.drains))),
     readTimeoutMs: READ_TIMEOUT_MS,
     maxConnections: 10_000,
     log,
@@ -56,7 +56,7 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
       http.close()
       await appLines?.close()
     },
-    ready: () => poller.state.body !== undefined,
+    ready: () => poller.state.list !== undefined,
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Binding, encodeBindings } from '../../drains/bindings.ts'
 import type { Clock, Log } from '../../plugin.ts'
 import { sleep } from '../../plugin.ts'
+import { type ServedList, servedList } from './binding-routes.ts'
 import { FetchError, type FetchFault } from './fetch-bindings.ts'
 import type { Complaint, Validated, Validator } from './validate-bindings.ts'
 
@@ -17,7 +18,7 @@ export interface PollerOptions {
 /** What the last good round brought, and how the rounds went. */
 export interface PollerState {
   /** The list as agents get it; undefined before the first good round. */
-  body: Buffer | undefined
+  list: ServedList | undefined
   /** Different applications in it. */
   apps: number
   /** Drain URLs in it. */
@@ -40,7 +41,7 @@ export interface BindingPoller {
 export function newBindingPoller(options: PollerOptions): BindingPoller {
   const { fetch, validator, complain, log, clock, intervalMs } = options
   const state: PollerState = {
-    body: undefined,
+    list: undefined,
     apps: 0,
     drains: 0,
     last: { invalid: 0, denied: 0, unresolvedKept: 0 },
@@ -61,7 +62,7 @@ export function newBindingPoller(options: PollerOptions): BindingPoller {
       })
     if (round.kept.length === 0 && state.drains > 0)
       log.warn('the Cloud Controller lists no usable drain any more', { before: state.drains })
-    state.body = encodeBindings(round.kept)
+    state.list = servedList(encodeBindings(round.kept))
     state.apps = appsOf(round.kept)
     state.drains = round.kept.length
     state.last = round
@@ -77,7 +78,7 @@ export function newBindingPoller(options: PollerOptions): BindingPoller {
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof FetchError) state.failed[error.fault]++
-      log.error((error as Error).message, { kept: state.body ? state.drains : 'nothing yet' })
+      log.error((error as Error).message, { kept: state.list ? state.drains : 'nothing yet' })
     }
   }
   const loop = async (signal: AbortSignal) => {

@@ -90,9 +90,9 @@ async function started(settings: { api: object } & Record<string, unknown>) {
   return { extension, lines, port, value, get: (path: string, method = 'GET') => fetchText(port, path, method) }
 }
 
-function fetchText(port: number, path: string, method = 'GET') {
+function fetchText(port: number, path: string, method = 'GET', headers: Record<string, string> = {}) {
   return new Promise<{ status: number; headers: IncomingMessage['headers']; text: string }>((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, path, method, agent: false }, (response) => {
+    const call = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk) => chunks.push(chunk))
       response.on('end', () =>
@@ -142,6 +142,33 @@ describe('what it serves', () => {
     capi.answer = page([])
     await until(() => extension.ready!())
     expect(await get('/v2/bindings')).toMatchObject({ status: 200, text: '[]\n' })
+  })
+
+  test('who has the list already is told so', async () => {
+    const capi = await cloudController(page([drain('https://127.0.0.2')]))
+    const { get, port, extension, value } = await started({ api: { url: capi.origin } })
+    await until(() => extension.ready!())
+    const tag = String((await get('/v2/bindings')).headers.etag)
+    const again = () => fetchText(port, '/v2/bindings', 'GET', { 'if-none-match': tag })
+    expect(await again()).toMatchObject({ status: 304, text: '' })
+    capi.answer = page([])
+    await until(() => value('cached_drains') === 0)
+    expect(await again()).toMatchObject({ status: 200, text: '[]\n' })
+  })
+
+  test('ten thousand drains', async () => {
+    const all = Array.from({ length: 10_000 }, (_, i) =>
+      drain(`syslog-tls://127.0.${i >> 8}.${i & 255}:6514/${i}?drain-data=all`, `app-${i}`, `other-${i}`),
+    )
+    const capi = await cloudController((id, ...rest) => {
+      const part = all.slice(id, id + 1000)
+      page(part, part.length > 0 ? id + 1000 : null)(id, ...rest)
+    })
+    const { get, extension, value } = await started({ api: { url: capi.origin } })
+    await until(() => extension.ready!())
+    expect(capi.asked.length).toBeGreaterThanOrEqual(11)
+    expect(JSON.parse((await get('/v2/bindings')).text)).toEqual(all)
+    expect(value('cached_bindings')).toBe(20_000)
   })
 
   test('the aggregate drains of the file', async () => {
