@@ -57,6 +57,11 @@ export class TcpConnection {
     if (owner.paused) this.hold()
   }
 
+  /** Whether nothing more will be read. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Starts the idle time anew: a message came, or it is not the peer who is slow. */
   touch(): void {
     this.lastTouched = this.#owner.clock.monotonic()

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
@@ -149,8 +150,6 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
   }
   front?.on('secureConnection', (socket) => {
     settle(parentOf(socket))
-    // A peer that renegotiates makes us work: nobody has a reason to.
-    socket.disableRenegotiation()
     adopt(socket)
   })
   front?.on('tlsClientError', (error: Error, socket: TLSSocket) => {
@@ -168,7 +167,7 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
     sweep = clock.after(Math.max(10, idleMs / 8), () => {
       const since = clock.monotonic() - idleMs
       for (const connection of connections) {
-        if (connection.lastTouched > since || paused) continue
+        if (connection.lastTouched > since || connection.isOver || paused) continue
         stats.connectionsIdle++
         connection.close()
       }
@@ -185,7 +184,7 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
       stopping = false
       const { reusePort = false, takeOver = false } = options
       lease = await acquire(options.endpoint, { onConnection, reusePort, takeOver })
-      unwatch = tls?.onChange(() => front?.setSecureContext(tls.options()))
+      unwatch = tls?.onChange(() => front?.setSecureContext(contextOf(tls)))
       sweepIdle()
       return lease.address
     },
@@ -217,9 +216,12 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
   }
 }
 
+/** TLS 1.3 has no renegotiation; under 1.2 it only makes us work (`disableRenegotiation` of a socket does not refuse it). */
+const contextOf = (tls: ServerTls) => ({ ...tls.options(), secureOptions: constants.SSL_OP_NO_RENEGOTIATION })
+
 /** The protocol engine without a socket of its own: connections are handed to it. */
 function newFront(tls: ServerTls, handshakeTimeout: number): TlsServer {
-  return createTlsServer({ ...tls.options(), handshakeTimeout })
+  return createTlsServer({ ...contextOf(tls), handshakeTimeout })
 }
 
 /** Half-closes all and lets them read on until a few turns brought nothing, or the time is over. */
@@ -253,5 +255,3 @@ async function drained(
 
 /** Turns of the event loop without a byte from anybody: what had arrived has been read. */
 const quietTurns = 3
-
-export type { PeerOrigin }
