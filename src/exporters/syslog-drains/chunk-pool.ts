@@ -13,6 +13,8 @@ export interface Chunk {
   pins: number
   /** Whether it stands in its ring's list. */
   listed: boolean
+  /** Whether its ring could give it back just now. */
+  givable: boolean
   next: Chunk | undefined
 }
 
@@ -86,5 +88,14 @@ const sizeNumber = (size: number): number =>
   size === sizes[0] ? 0 : size === sizes[1] ? 1 : size === sizes[2] ? 2 : -1
 
 function newChunk(size: number): Chunk {
-  return { bytes: Buffer.allocUnsafeSlow(size), start: 0, end: 0, count: 0, pins: 0, listed: true, next: undefined }
+  return {
+    bytes: Buffer.allocUnsafeSlow(size),
+    start: 0,
+    end: 0,
+    count: 0,
+    pins: 0,
+    listed: true,
+    givable: false,
+    next: undefined,
+  }
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { Kind } from '../../telemetry/envelope-scan.ts'
 import type { FrameForm } from '../../wire/syslog/frame-form.ts'
 import { Delivery } from './delivery.ts'
+import { FloodGate } from './flood-gate.ts'
 import { FrameRing, type RingLimits } from './frame-ring.ts'
 import type { DrainSpec } from './merge.ts'
 import type { Notices } from './notices.ts'
@@ -39,6 +40,8 @@ export class Drain {
   readonly form: FrameForm
   /** Of logs, whether their type must be looked at. */
   readonly byType: boolean
+  /** Of drains that all applications share. */
+  readonly gate: FloodGate | undefined
   ring: FrameRing | undefined = undefined
   delivery: Delivery | undefined = undefined
   /** Monotonic time of the last message; set by the router once a batch. */
@@ -55,6 +58,7 @@ export class Drain {
     for (const [name, number] of kindsByName) if (name !== 'none' && classTakes(drainClass, name)) kinds |= 1 << number
     this.kinds = kinds
     this.byType = includeLogTypes !== undefined || excludeLogTypes !== undefined
+    this.gate = spec.app === '' ? new FloodGate() : undefined
     this.form = world.formOf(spec.hostname, metadata)
   }
 
@@ -90,10 +94,10 @@ export class Drain {
     return ring
   }
 
-  /** Books an envelope that cannot be written as syslog. */
-  unencodable(): void {
+  /** Books an envelope that never became a message. */
+  refuse(reason: DropReason): void {
     this.world.account.received++
-    this.lost('not_representable', 1)
+    this.lost(reason, 1)
   }
 
   /** No messages for a long time: ring and connection go, until the next one. */

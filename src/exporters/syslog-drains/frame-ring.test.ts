@@ -172,6 +172,8 @@ test('whatever happens, frames stay whole and in order, counts are exact and mem
           expect(ring.waiting + ring.taken).toBeLessThanOrEqual(60)
         }
         expect(memory.budget.used).toBe(drains.reduce((sum, { ring }) => sum + ring.held, 0))
+        for (const { ring } of drains) expect(ring.givable).toBeLessThanOrEqual(ring.held)
+        expect(memory.shares.count).toBe(drains.filter(({ ring }) => ring.held > 0).length)
         expect(memory.budget.used).toBeLessThanOrEqual(maxBytes)
       }
       for (const { ring } of drains) {
@@ -179,6 +181,7 @@ test('whatever happens, frames stay whole and in order, counts are exact and mem
         ring.dropOldest(ring.waiting, 'shutdown')
       }
       expect(memory.budget.used).toBe(0)
+      expect(drains.map(({ ring }) => [ring.givable, ring.sizeClass])).toEqual(drains.map(() => [0, 0]))
     }),
     { numRuns: 300 },
   )

@@ -53,6 +53,7 @@ export class FrameRing implements FrameSink, Shareholder {
   /** Frames taken. */
   taken = 0
   held = 0
+  givable = 0
   sizeClass = 0
   before: Shareholder | undefined = undefined
   after: Shareholder | undefined = undefined
@@ -80,6 +81,11 @@ export class FrameRing implements FrameSink, Shareholder {
     this.onDrop = onDrop
   }
 
+  /** How full it is, by whichever bound is nearer: 1 is full. */
+  get fill(): number {
+    return Math.max((this.waiting + this.taken) / this.limits.maxMessages, this.held / this.limits.maxBytes)
+  }
+
   reserve(bytes: number): void {
     if (this.end + bytes > this.bytes.length) this.nextChunk(bytes)
   }
@@ -101,7 +107,7 @@ export class FrameRing implements FrameSink, Shareholder {
     let whole = true
     while (whole && this.returned.length > 0) {
       whole = takePart(flight, this.returned[0]!, limits)
-      if (this.returned[0]!.count === 0) this.unpin(this.returned.shift()!.chunk)
+      if (whole) this.unpin(this.returned.shift()!.chunk)
     }
     while (whole && this.head) {
       const chunk = this.head
@@ -128,6 +134,7 @@ export class FrameRing implements FrameSink, Shareholder {
     const flight = this.land()
     if (!flight) return
     this.returned = [...flight.pieces, ...this.returned]
+    for (const { chunk } of flight.pieces) if (!chunk.listed) this.setGivable(chunk, true)
     this.waiting += flight.messages
     this.waitingBytes += flight.bytes
   }
@@ -210,6 +217,7 @@ export class FrameRing implements FrameSink, Shareholder {
     this.bytes = chunk.bytes
     this.end = 0
     this.shares.changed(this, cost)
+    if (old) this.setGivable(old, true)
     // Everything in the old one was taken: it only stayed because it was the one written to.
     if (old && old.count === 0 && this.head === old) this.unlist()
     this.high = Math.max(this.high, this.held)
@@ -267,15 +275,30 @@ export class FrameRing implements FrameSink, Shareholder {
     if (this.tail === chunk) this.tail = undefined
     chunk.next = undefined
     chunk.listed = false
+    this.setGivable(chunk, false)
     if (chunk.pins === 0) this.free(chunk)
   }
 
   private unpin(chunk: Chunk): void {
     chunk.pins--
-    if (chunk.pins === 0 && !chunk.listed) this.free(chunk)
+    if (chunk.listed) return
+    if (chunk.pins === 0) this.free(chunk)
+    else this.setGivable(chunk, this.isReturned(chunk))
+  }
+
+  private isReturned(chunk: Chunk): boolean {
+    return this.returned.some((piece) => piece.chunk === chunk)
+  }
+
+  private setGivable(chunk: Chunk, givable: boolean): void {
+    if (chunk.givable === givable) return
+    chunk.givable = givable
+    const cost = chunkCost(chunk.bytes.length)
+    this.shares.changedGivable(this, givable ? cost : -cost)
   }
 
   private free(chunk: Chunk): void {
+    this.setGivable(chunk, false)
     this.shares.changed(this, -chunkCost(chunk.bytes.length))
     this.shares.pool.give(chunk)
   }

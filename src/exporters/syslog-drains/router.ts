@@ -62,18 +62,28 @@ export class Router {
         if (!looked) this.writer.look(buffer, rows[row + Row.start]!, rows[row + Row.end]!)
         looked = true
         if (drain.byType && kind === Kind.log && !drain.takesType(this.writer.logType())) continue
-        this.put(drain)
+        if (drain.gate && !this.isFair(drain, buffer, rows, row)) drain.refuse('unfair_share')
+        else this.put(drain)
       }
     }
     pool.settle()
     rounds.turn()
   }
 
+  /** `rows` at `row` are the places of the envelope in `bytes`. */
+  private isFair({ ring, gate }: Drain, bytes: Buffer, rows: Uint32Array, row: number): boolean {
+    if (!ring || !gate) return true
+    const { fill } = ring
+    const size = rows[row + Row.end]! - rows[row + Row.start]!
+    const capacity = fill > 0 ? ring.waitingBytes / fill : 0
+    return gate.admits(bytes, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!, size, fill, capacity)
+  }
+
   private put(drain: Drain): void {
     const { account, door, rounds } = this.options
     const ring = drain.ring ?? drain.open()
     const messages = this.writer.write(drain.form, ring)
-    if (messages < 0) return void drain.unencodable()
+    if (messages < 0) return void drain.refuse('not_representable')
     if (messages === 0) return
     account.received += messages
     door.made += messages

@@ -4,7 +4,9 @@ import type { ChunkPool } from './chunk-pool.ts'
 export interface Shareholder {
   /** Bytes of its chunks. */
   held: number
-  /** Size class, 0 for none. */
+  /** Of these, what it could give back just now. */
+  givable: number
+  /** Size class of that, 0 for none. */
   sizeClass: number
   before: Shareholder | undefined
   after: Shareholder | undefined
@@ -13,7 +15,7 @@ export interface Shareholder {
 }
 
 const classes = 32
-/** How many drains of the largest class are asked: those whose every byte is being written can give nothing. */
+/** How many drains of a class are asked: one whose only old chunk is half on its way gives nothing. */
 const asked = 8
 
 /**
@@ -50,8 +52,15 @@ export class Shares {
 
   /** Notes that a drain holds `by` bytes more, or less. */
   changed(drain: Shareholder, by: number): void {
+    if (drain.held === 0) this.holders++
     drain.held += by
-    const sizeClass = drain.held === 0 ? 0 : 32 - Math.clz32(drain.held)
+    if (drain.held === 0) this.holders--
+  }
+
+  /** Notes that a drain could give back `by` bytes more, or less. */
+  changedGivable(drain: Shareholder, by: number): void {
+    drain.givable += by
+    const sizeClass = drain.givable === 0 ? 0 : 32 - Math.clz32(drain.givable)
     if (sizeClass === drain.sizeClass) return
     if (drain.sizeClass !== 0) this.remove(drain)
     if (sizeClass !== 0) this.insert(drain, sizeClass)
@@ -78,7 +87,6 @@ export class Shares {
     if (head) head.before = drain
     this.heads[sizeClass] = drain
     this.used |= 1 << sizeClass
-    this.holders++
   }
 
   private remove(drain: Shareholder): void {
@@ -88,6 +96,5 @@ export class Shares {
     if (after) after.before = before
     drain.before = drain.after = undefined
     if (!this.heads[sizeClass]) this.used &= ~(1 << sizeClass)
-    this.holders--
   }
 }
