@@ -1,3 +1,4 @@
+import { sameBytes } from '../byte-runs.ts'
 import { sameWords, viewOf } from './byte-words.ts'
 
 /** Bounds of the table: numbers are below this; bytes of all fields, bytes of one. */
@@ -80,28 +81,22 @@ export class FieldNumbers {
         (Math.imul(b, 0x9e3779b1) + Math.imul(g, 0x85ebca6b)) ^
         (Math.imul(h, 0xc2b2ae35) + Math.imul(f, 0x27d4eb2f) + a)
       slot = (slot ^ (slot >>> 15)) & (slots - 1)
-      let number = -1
-      for (let probe = 0; probe < maxProbes; probe++, slot = (slot + 1) & (slots - 1)) {
-        const found = table[slot]! - 1
-        if (found < 0) {
-          number = this.add(source, start, end, slot, a, b, c, d, e, f, g, h)
-          break
-        }
-        const at = found * stride
-        const difference =
-          (words[at]! ^ a) |
-          (words[at + 1]! ^ b) |
-          (words[at + 2]! ^ c) |
-          (words[at + 3]! ^ d) |
-          (words[at + 4]! ^ e) |
-          (words[at + 5]! ^ f) |
-          (words[at + 6]! ^ g) |
-          (words[at + 7]! ^ h) |
-          (sizes[found]! ^ size)
-        if (difference === 0 && (size <= 32 || this.sameMiddle(found, view, start, size))) {
-          number = found
-          break
-        }
+      let number = table[slot]! - 1
+      const at = number * stride
+      const difference =
+        number < 0
+          ? 1
+          : (words[at]! ^ a) |
+            (words[at + 1]! ^ b) |
+            (words[at + 2]! ^ c) |
+            (words[at + 3]! ^ d) |
+            (words[at + 4]! ^ e) |
+            (words[at + 5]! ^ f) |
+            (words[at + 6]! ^ g) |
+            (words[at + 7]! ^ h) |
+            (sizes[number]! ^ size)
+      if (difference !== 0 || (size > 32 && !this.sameMiddle(number, view, start, size))) {
+        number = this.search(view, source, start, end, slot)
       }
       if (number < 0) return -1
       numbers[taken++] = number
@@ -109,6 +104,21 @@ export class FieldNumbers {
     }
     this.sum = sum
     return taken
+  }
+
+  /** The number in this slot or in one behind it; a new one in the first that is empty; or -1. */
+  private search(view: DataView, source: Buffer, start: number, end: number, slot: number): number {
+    for (let probe = 0; probe < maxProbes; probe++) {
+      const at = (slot + probe) & (slots - 1)
+      const number = this.table[at]! - 1
+      if (number < 0) return this.add(view, source, start, end, at)
+      if (
+        this.sizes[number] === end - start &&
+        sameBytes(this.bytes, this.places[number]!, this.places[number]! + end - start, source, start, end)
+      )
+        return number
+    }
+    return -1
   }
 
   clear(): void {
@@ -136,7 +146,7 @@ export class FieldNumbers {
     )
   }
 
-  private add(source: Buffer, start: number, end: number, slot: number, ...words: number[]): number {
+  private add(view: DataView, source: Buffer, start: number, end: number, slot: number): number {
     const size = end - start
     if (size > maxFieldBytes) return -1
     if (this.count === maxNumbers || this.used + size > maxBytes) {
@@ -146,13 +156,31 @@ export class FieldNumbers {
     if (this.used + size > this.bytes.length) this.grow()
     source.copy(this.bytes, this.used, start, end)
     const number = this.count++
-    this.words.set(words, number * stride)
+    this.keepWords(view, start, end, number * stride)
     this.sizes[number] = size
     this.places[number] = this.used
     this.weights[number] = (Math.random() * 0x100000000) | 0
     this.table[slot] = number + 1
     this.used += size
     return number
+  }
+
+  /** The words as `take` reads them. */
+  private keepWords(view: DataView, start: number, end: number, at: number): void {
+    const { words } = this
+    const size = end - start
+    words.fill(0, at, at + stride)
+    if (size < 4) {
+      words[at] = view.getUint8(start)
+      if (size > 1) words[at + 1] = view.getUint8(start + 1)
+      if (size > 2) words[at + 7] = view.getUint8(start + 2)
+      return
+    }
+    const each = size >= 16 ? 4 : size >= 8 ? 2 : 1
+    for (let i = 0; i < each; i++) {
+      words[at + i] = view.getInt32(start + i * 4, true)
+      words[at + 7 - i] = view.getInt32(end - 4 - i * 4, true)
+    }
   }
 
   private grow(): void {
