@@ -55,7 +55,7 @@ export function newBursts(socket: Socket, bufferBytes: number, take: TakePacket)
       timer = setTimeout(poll, restMs)
     },
     end() {
-      if (timer || soon) readBurst()
+      readBurst()
       ended = true
       clearTimeout(timer)
       clearImmediate(soon)

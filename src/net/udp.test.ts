@@ -5,6 +5,7 @@ import { silentLog } from '../runtime/log.ts'
 import { parseProcUdp } from './proc-udp.ts'
 import { until } from './test-kit.ts'
 import { newUdpListener } from './udp.ts'
+import { canReadBursts } from './udp-bursts.ts'
 
 const endpoint = { host: '127.0.0.1', port: 0 }
 
@@ -47,14 +48,14 @@ test.each([true, false])(
   },
 )
 
-test('takes what has arrived before it stops, nothing afterwards, and can start again', async () => {
+test.runIf(canReadBursts())('takes what has arrived before it stops, and can start again', async () => {
   const got: string[] = []
   const onPacket = (packet: Buffer) => void got.push(packet.toString())
   const listener = newUdpListener({ endpoint, onPacket, log: silentLog })
   const { port } = await listener.start()
   await send(port, 'first')
   await until(() => got.length === 1)
-  // The listener rests now where it reads bursts: these wait in the kernel.
+  // The listener rests now: these wait in the kernel.
   await send(port, 'second', 'third')
   await listener.stop()
   expect(got).toEqual(['first', 'second', 'third'])
