@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
-import { type HandshakeFailure, newServerStats, type PeerOrigin } from './grpc-types.ts'
+import { type HandshakeFailure, newServerStats } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
