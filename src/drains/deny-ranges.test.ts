@@ -53,3 +53,16 @@ test('the bytes of an address are those of every spelling of it', () => {
     }),
   )
 })
+
+test('any text is a list of ranges or a plain error, and no question throws', () => {
+  const part = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string({ maxLength: 6 }), fc.constantFrom('-', '/', ',', '8'))
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()), (parts, ip) => {
+      try {
+        parseDenyRanges(parts.join('')).denies(ip)
+      } catch (error) {
+        expect((error as Error).message).toMatch(/^invalid (BlacklistRange|IP Address|Blacklist IP Range)/)
+      }
+    }),
+  )
+})
