@@ -47,6 +47,35 @@ test.runIf(readMany)('reads at most so many datagrams, whole, in order; then non
   sender.close()
 })
 
+test.runIf(readMany)('whoever takes a datagram reads none before it has ended, and may fail', async () => {
+  const { socket, fd, port } = await boundSocket()
+  const sender = createSocket('udp4')
+  const got: string[] = []
+  socket.on('message', () => {
+    readMany!(fd, (packet) => {
+      expect(readMany!(fd, () => got.push('inside'))).toBe(0)
+      got.push(packet.toString())
+    })
+  })
+  for (const packet of ['a', 'b', 'c']) sender.send(packet, port, '127.0.0.1')
+  await until(() => got.length === 2)
+  expect(got).toEqual(['b', 'c'])
+  socket.removeAllListeners('message')
+  socket.on('message', () => {
+    expect(() =>
+      readMany!(fd, () => {
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    got.push('failed')
+  })
+  for (const packet of ['d', 'e']) sender.send(packet, port, '127.0.0.1')
+  await until(() => got.length === 3)
+  expect(readMany!(fd, () => {})).toBe(0)
+  socket.close()
+  sender.close()
+})
+
 test.runIf(readMany)('a descriptor that is no socket reads as silence', () => {
   expect(readMany!(-1, () => {})).toBe(0)
 })

@@ -62,13 +62,21 @@ function newReadMany(ffi: Ffi): ReadMany {
     words[i * 8 + 2] = ffi.getRawPointer(vectors) + BigInt(i * vectorBytes)
     words[i * 8 + 3] = 1n
   }
+  let busy = false
   const readMany: ReadMany = (fd, take) => {
-    const count = recvmmsg(fd, headers, mostPerRead, MSG_DONTWAIT, 0n)
-    for (let i = 0; i < count; i++) {
-      const start = i * roomBytes
-      take(rooms.subarray(start, start + lengths[i * 16 + 14]!))
+    // Who is called for a datagram must not have the rest overwritten.
+    if (busy) return 0
+    busy = true
+    try {
+      const count = recvmmsg(fd, headers, mostPerRead, MSG_DONTWAIT, 0n)
+      for (let i = 0; i < count; i++) {
+        const start = i * roomBytes
+        take(rooms.subarray(start, start + lengths[i * 16 + 14]!))
+      }
+      return Math.max(0, count)
+    } finally {
+      busy = false
     }
-    return Math.max(0, count)
   }
   // The kernel writes to what only the numbers above point to: without this the collector would take it away.
   keptForGood.push(rooms, vectors, headers)
