@@ -36,6 +36,8 @@ export interface GrpcClientOptions {
 export interface UnaryOptions extends CallOptions {
   /** Compress the request. Loggregator's own peers refuse that. */
   gzip?: boolean | undefined
+  /** The message is one Buffer with its prefix (`frameMessage`, `Batch.grpcMessage`) and goes as it is; not with `gzip`. */
+  framed?: boolean | undefined
 }
 
 export interface ClientStreamOptions extends CallOptions {
@@ -160,9 +162,14 @@ function callUnary(
       },
     }
     const call = new ClientCall(shared, path, options, events, options.gzip ? 'gzip' : undefined)
-    call.write(options.gzip ? gzipped(message) : frameMessage(message))
+    call.write(framedBy(options, message))
     call.end()
   })
+}
+
+function framedBy({ gzip, framed }: UnaryOptions, message: Uint8Array | readonly Uint8Array[]): Buffer {
+  if (gzip) return gzipped(message)
+  return framed ? (message as Buffer) : frameMessage(message)
 }
 
 function gzipped(message: Uint8Array | readonly Uint8Array[]): Buffer {

@@ -49,7 +49,7 @@ export const otlpConfig = object({
     queue_size: 0,
     queue_requests: 1000,
     queue_bytes: '64MiB',
-    linger: '20ms',
+    linger: '25ms',
     num_consumers: 10,
   }),
 }).refine(({ endpoint, ingress_port_glob }) => endpoint !== undefined || ingress_port_glob !== undefined, {

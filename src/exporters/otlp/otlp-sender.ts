@@ -22,11 +22,14 @@ export interface OtlpSenderOptions {
 export function newOtlpSender(options: OtlpSenderOptions): Sender {
   const { client, series, maxRequestBytes } = options
   const path = exportPath[options.signal]
+  const { gzip = false } = options.call
 
   const exportOne = async (batch: Batch, abort: AbortSignal): Promise<SendResult> => {
     let reply: Buffer
     try {
-      reply = await client.unary(path, batch.bytes(), { ...options.call, signal: abort })
+      // With its prefix it lies ready to be sent without a copy.
+      const message = gzip ? batch.bytes() : batch.grpcMessage()
+      reply = await client.unary(path, message, { ...options.call, framed: !gzip, signal: abort })
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error
       const outcome = outcomeOf(error)
