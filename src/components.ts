@@ -10,6 +10,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     prometheus: () => import('./receivers/prometheus/index.ts'),
     sample_app: () => import('./receivers/sample-app/index.ts'),
     statsd: () => import('./receivers/statsd/index.ts'),
+    syslog: () => import('./receivers/syslog/index.ts'),
   },
   processor: {
     counter_totals: () => import('./processors/counter-totals/index.ts'),
