@@ -12,6 +12,8 @@ import { Timestamp } from './timestamp.ts'
 
 /** A gauge repeats its tags in every message: an envelope that makes more than this is refused. */
 const maxEnvelopeBytes = 16 << 20
+/** One huge envelope must not leave huge buffers behind. */
+const maxScratchBytes = 1 << 20
 const unknown = -2
 
 /**
@@ -105,6 +107,7 @@ export class FrameWriter {
 
   private writeOther(written: Written, out: FrameSink): number {
     this.element.reset()
+    if (this.element.buf.length > maxScratchBytes) this.element.buf = Buffer.allocUnsafeSlow(1024)
     const fault = writeElement(this.envelope, this.element)
     if (fault !== '') return this.fail(fault)
     const start = this.closeEmpty(written.form, out)
@@ -115,6 +118,7 @@ export class FrameWriter {
     const { element, gauge } = this
     if (!readGauge(this.envelope)) return this.fail('Message')
     gauge.end = 0
+    if (gauge.bytes.length > maxScratchBytes) gauge.bytes = Buffer.allocUnsafeSlow(4096)
     let count = 0
     for (let i = 0; i < metrics.count; i++) {
       if (metrics.isDead(i)) continue
