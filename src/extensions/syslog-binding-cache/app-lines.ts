@@ -11,6 +11,8 @@ export interface AppLinesOptions {
   /** Lines that wait at most; more are dropped. */
   maxPending?: number
   counted: { sent(lines: number): void; dropped(lines: number): void }
+  /** Told which lines were dropped. */
+  failed?: ((lines: readonly Complaint[]) => void) | undefined
 }
 
 /** Writes lines into the streams of applications, through the agent on this machine. */
@@ -23,8 +25,15 @@ const PATH = '/loggregator.v2.Ingress/BatchSender'
 const PER_MESSAGE = 100
 const farewellMs = 1000
 
-/** One message at a time on one stream. Lines are a courtesy: what cannot be sent is dropped and counted, never repeated. */
-export function newAppLines({ client, clock, trouble, maxPending = 20_000, counted }: AppLinesOptions): AppLines {
+/** One message at a time on one stream. Lines are a courtesy: what cannot be sent is dropped and counted. */
+export function newAppLines({
+  client,
+  clock,
+  trouble,
+  maxPending = 20_000,
+  counted,
+  failed,
+}: AppLinesOptions): AppLines {
   let stream: ClientStream | undefined
   let pending: Complaint[] = []
   let writing = false
@@ -47,26 +56,31 @@ export function newAppLines({ client, clock, trouble, maxPending = 20_000, count
     const current = stream ?? open()
     current.write(message(lines, clock.now()), (error) => {
       writing = false
-      if (error) counted.dropped(lines.length)
-      else counted.sent(lines.length)
-      // One failure stands for all that waits: the next round brings them again when they are due.
-      if (error) drop()
-      else next()
+      if (error) {
+        // One failure stands for all that waits.
+        drop([...lines, ...pending])
+        pending = []
+        return
+      }
+      counted.sent(lines.length)
+      next()
     })
   }
-  const drop = () => {
-    counted.dropped(pending.length)
-    pending = []
+  const drop = (lines: readonly Complaint[]) => {
+    if (lines.length === 0) return
+    counted.dropped(lines.length)
+    failed?.(lines)
   }
   return {
     send(lines) {
-      const room = maxPending - pending.length
-      if (lines.length > room) counted.dropped(lines.length - Math.max(0, room))
-      for (const line of lines.slice(0, Math.max(0, room))) pending.push(line)
+      const room = Math.max(0, maxPending - pending.length)
+      drop(lines.slice(room))
+      for (const line of lines.slice(0, room)) pending.push(line)
       if (!writing) next()
     },
     async close() {
-      drop()
+      drop(pending)
+      pending = []
       const last = stream
       stream = undefined
       const timer = clock.after(farewellMs, () => last?.cancel())

@@ -15,7 +15,7 @@ import { type AggregateDrains, readAggregateDrains } from './aggregate-drains.ts
 import { type AppLines, newAppLines } from './app-lines.ts'
 import { type BindingPoller, newBindingPoller } from './binding-poller.ts'
 import { bindingRoutes, servedList } from './binding-routes.ts'
-import { newComplaints } from './complaints.ts'
+import { type Complaints, newComplaints } from './complaints.ts'
 import { fetchBindings } from './fetch-bindings.ts'
 import type { BindingCacheConfig } from './settings.ts'
 import { newValidator } from './validate-bindings.ts'
@@ -29,9 +29,15 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
   checkEndpoint(config)
   const tls = failing('failed to load server TLS config', () => serverTlsFrom(config.tls, host))
   const http = apiClient(config, host)
-  const appLines = agentLines(config, host)
+  const complaints = newComplaints({
+    clock,
+    log,
+    everyMs: config.repeat_warnings,
+    send: (lines) => appLines?.send(lines),
+  })
+  const appLines = agentLines(config, host, complaints.failed)
   const aggregate = aggregateDrains(config, host)
-  const poller = newPoller(config, host, http, appLines)
+  const poller = newPoller(config, host, http, complaints)
   observe(poller, aggregate, host)
   const server = newHttpServer({
     endpoint: config.endpoint,
@@ -44,11 +50,11 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
   })
   return {
     async start() {
-      poller.start()
       const address = await server.start().catch((error: Error) => {
         throw new Error(`error creating listener: ${error.message}`, { cause: error })
       })
       log.info('serving bindings', { address: formatAddress(address) })
+      poller.start()
       checkName(config, host)
     },
     async stop(deadline) {
@@ -60,12 +66,7 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
   }
 }
 
-function newPoller(
-  config: BindingCacheConfig,
-  host: Host,
-  http: HttpGetter,
-  appLines: AppLines | undefined,
-): BindingPoller {
+function newPoller(config: BindingCacheConfig, host: Host, http: HttpGetter, complaints: Complaints): BindingPoller {
   const { clock, log } = host
   const { api } = config
   const limits = { batchSize: api.batch_size, maxBytes: api.max_size, maxPages: api.max_pages }
@@ -75,16 +76,10 @@ function newPoller(
     failed: newFailedNames(clock),
     defaultMetadata: true,
   }
-  const complaints = newComplaints({
-    clock,
-    log,
-    everyMs: config.repeat_warnings,
-    send: (lines) => appLines?.send(lines),
-  })
   return newBindingPoller({
     fetch: (signal) => fetchBindings(http, limits, signal),
     validator: newValidator(checks, newCredentialsCheck()),
-    complain: config.warn_on_invalid_drains ? complaints : () => {},
+    complain: config.warn_on_invalid_drains ? complaints.tell : () => {},
     log,
     clock,
     intervalMs: api.polling_interval,
@@ -111,7 +106,7 @@ function apiClient({ api }: BindingCacheConfig, host: Host): HttpGetter {
   })
 }
 
-function agentLines({ agent }: BindingCacheConfig, host: Host): AppLines | undefined {
+function agentLines({ agent }: BindingCacheConfig, host: Host, failed: Complaints['failed']): AppLines | undefined {
   if (!agent) return undefined
   const log = host.log.named('-> agent')
   const client = newGrpcClient({
@@ -128,6 +123,7 @@ function agentLines({ agent }: BindingCacheConfig, host: Host): AppLines | undef
     client,
     clock: host.clock,
     trouble: newLogSeries(log, host.clock),
+    failed,
     counted: { sent: (lines) => sent.add(lines), dropped: (lines) => dropped.add(lines) },
   })
 }

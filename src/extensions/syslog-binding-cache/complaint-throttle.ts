@@ -5,6 +5,8 @@ import type { Complaint } from './validate-bindings.ts'
 export interface ComplaintThrottle {
   /** Those of a round that are due; what is no longer complained about is forgotten. */
   due(complaints: readonly Complaint[]): Complaint[]
+  /** These did not arrive: they are due again with the next round. */
+  forget(complaints: readonly Complaint[]): void
 }
 
 /** Remembers `maxKept` complaints at most: what goes beyond waits until there is room. */
@@ -19,7 +21,7 @@ export function newComplaintThrottle(
       const now = clock.monotonic()
       const kept = new Map<string, number>()
       const due = complaints.filter(({ appId, message }) => {
-        const key = `${appId} ${message}`
+        const key = keyOf(appId, message)
         const last = kept.get(key) ?? told.get(key)
         if (last === undefined && kept.size >= maxKept) return false
         const isDue = last === undefined || now - last >= everyMs
@@ -29,5 +31,10 @@ export function newComplaintThrottle(
       told = kept
       return due
     },
+    forget(complaints) {
+      for (const { appId, message } of complaints) told.delete(keyOf(appId, message))
+    },
   }
 }
+
+const keyOf = (appId: string, message: string) => `${appId} ${message}`

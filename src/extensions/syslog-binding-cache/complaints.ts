@@ -14,13 +14,24 @@ export interface ComplaintsOptions {
 const MAX_OPERATOR_LINES = 100
 
 /** Tells developers and operator of unusable drains: each line at once, then as often as `everyMs` says. */
-export function newComplaints({ clock, log, everyMs, send }: ComplaintsOptions): (all: readonly Complaint[]) => void {
-  const throttle = newComplaintThrottle(clock, everyMs)
-  return (all) => {
-    const due = throttle.due(all)
-    for (const { message, appId } of due.slice(0, MAX_OPERATOR_LINES)) log.warn(`${message} for app ${appId}`)
-    const more = due.length - MAX_OPERATOR_LINES
-    if (more > 0) log.warn(`${more} more lines about unusable drains in this round went to their applications alone`)
-    if (due.length > 0) send(due)
+export interface Complaints {
+  tell(all: readonly Complaint[]): void
+  /** Lines that did not reach their applications: they are tried again with the next round. */
+  failed(lines: readonly Complaint[]): void
+}
+
+export function newComplaints({ clock, log, everyMs, send }: ComplaintsOptions): Complaints {
+  const forApps = newComplaintThrottle(clock, everyMs)
+  const forOperator = newComplaintThrottle(clock, everyMs)
+  return {
+    tell(all) {
+      const lines = forOperator.due(all)
+      for (const { message, appId } of lines.slice(0, MAX_OPERATOR_LINES)) log.warn(`${message} for app ${appId}`)
+      const more = lines.length - MAX_OPERATOR_LINES
+      if (more > 0) log.warn(`${more} more lines about unusable drains in this round went to their applications alone`)
+      const due = forApps.due(all)
+      if (due.length > 0) send(due)
+    },
+    failed: (lines) => forApps.forget(lines),
   }
 }

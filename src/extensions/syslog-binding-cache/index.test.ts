@@ -366,9 +366,11 @@ describe('complaints', () => {
 
   test('an agent that is not there costs the lines, nothing else', async () => {
     const capi = await cloudController(page([drain('ftp://x'), drain('https://127.0.0.1')]))
-    const { value } = await started({ api: { url: capi.origin }, agent: { endpoint: '127.0.0.1:1' } })
-    await until(() => value('app_lines_total', { fate: 'dropped' }) === 1)
+    const { value, lines } = await started({ api: { url: capi.origin }, agent: { endpoint: '127.0.0.1:1' } })
+    // Tried again with every round, while the operator reads the line once.
+    await until(() => value('app_lines_total', { fate: 'dropped' }) >= 3)
     expect(value('cached_drains')).toBe(1)
+    expect(lines.join('').match(/Invalid Scheme ftp/g)).toHaveLength(1)
   })
 })
 
