@@ -12,6 +12,7 @@ import {
   text,
   tlsServer,
 } from '../../config/fields.ts'
+import { newZone } from '../../wire/syslog/time-zone.ts'
 
 const addAttributes = () =>
   bool().default(false).describe('Add the addresses of both ends as attributes net.* (logs only).')
@@ -49,7 +50,10 @@ export const config = object({
   mode: oneOf(['lenient', 'strict'])
     .default('lenient')
     .describe('strict: RFC 5424 to the letter and envelopes as the Log Cache syslog server makes them.'),
-  location: text().default('UTC').describe('Time zone of timestamps without an offset, such as Europe/Berlin.'),
+  location: text()
+    .refine((name) => zoneFault(name) === undefined, { error: ({ input }) => zoneFault(String(input)) ?? '' })
+    .default('UTC')
+    .describe('Time zone of timestamps without an offset, such as Europe/Berlin.'),
   enable_octet_counting: bool()
     .optional()
     .describe('TCP: messages begin with their length. Left out: lenient takes both, strict counts.'),
@@ -75,6 +79,18 @@ export const config = object({
     .describe('Longest message. lenient: longer ones are cut; strict: the connection ends.'),
   idle_timeout: duration().default('2m').describe('A connection without a message for so long is closed; 0: never.'),
   max_connections: int({ min: 1 }).default(10_000).describe('Connections beyond this are closed at once and counted.'),
+}).refine(({ tcp, udp, unix }) => tcp ?? udp ?? unix, {
+  error: 'it listens nowhere: write tcp: {listen_address: "127.0.0.1:514"}, or a block udp or unix',
 })
+
+/** Why there is no such time zone. */
+function zoneFault(name: string): string | undefined {
+  try {
+    newZone(name)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
 
 export type SyslogConfig = ConfigOf<typeof config>

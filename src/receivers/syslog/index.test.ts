@@ -329,8 +329,12 @@ test('a local socket takes datagrams, or says what is missing', async () => {
   ])
 })
 
-test('a receiver without an address says how to give it one', async () => {
-  expect(() => runReceiver(syslog, {}, { formats: ['logs'] })).toThrow(/listens nowhere: write tcp:/)
+test.each<[string, object, string]>([
+  ['no address', {}, 'it listens nowhere: write tcp:'],
+  ['a zone that does not exist', { ...tcp, location: 'Mars/North' }, 'there is no time zone "Mars/North"'],
+])('%s is a fault of the configuration that says what to write', (_name, settings, text) => {
+  const { error } = syslog.config.safeParse(settings)
+  expect(error?.issues.map(({ message }) => message).join()).toContain(text)
 })
 
 /** A receiver before an intake that the test answers for. */

@@ -36,8 +36,6 @@ interface Door {
 const mostWaiting = 1 << 20
 
 function newSyslogReceiver(config: SyslogConfig, host: Host, intakes: Intakes): Component {
-  if (!config.tcp && !config.udp && !config.unix)
-    throw new Error(`${host.id} listens nowhere: write tcp: {listen_address: "127.0.0.1:514"}, or a block udp or unix`)
   const changed = () => {
     if (messages.isBlocked) streams?.pause()
     else streams?.resume()
