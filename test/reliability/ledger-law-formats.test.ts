@@ -392,7 +392,7 @@ test('the books add up on graphs of every format, through converters and connect
       }
       for (const number of world.accepted) expect(world.settled[number], `receipt of batch ${number}`).toBe(1)
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
   // None of the ways was left out.
   expect(converters.map(nameOf).filter((name) => !seen.has(name))).toEqual([])
