@@ -27,6 +27,8 @@ function environment(file: string): Record<string, string> {
     if (/ADDR$/.test(name)) return [[name, '127.0.0.1:1']]
     if (name === 'TAILRACE_DEMO') return [[name, join(dir, 'demo')]]
     if (rule !== ':?') return []
+    if (/_URL$/.test(name)) return [[name, 'https://127.0.0.1:1']]
+    if (/DRAINS_FILE$/.test(name)) return [[name, '/dev/null']]
     if (/CA(_|$)/.test(name)) return [[name, join(dir, 'certs', 'ca.crt')]]
     if (/CERT/.test(name)) return [[name, join(dir, 'certs', 'metron.crt')]]
     return [[name, /KEY/.test(name) ? join(dir, 'certs', 'metron.key') : 'x']]
