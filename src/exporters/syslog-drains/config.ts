@@ -51,7 +51,7 @@ export const fields = object({
   max_memory: size({ min: 65_536 }).default('256MiB').describe('Memory that may wait for all drains together.'),
   max_write: size({ min: 4096 }).default('256KiB').describe('Most bytes on their way to one TCP or TLS drain.'),
   max_round_interval: duration()
-    .default('20ms')
+    .default('10ms')
     .describe('Many busy drains are written to in rounds, at most this far apart; few are written to at once.'),
   tls: object({
     insecure_skip_verify: bool().default(false).describe('Trust every drain.'),

@@ -9,8 +9,8 @@ export interface Sends {
 
 /** Up to so many writes in a round cost nothing worth saving. */
 const few = 4
-/** A write costs about 10 µs: so much time between rounds for each keeps all of them below a thirtieth of a core. */
-const msPerWrite = 0.3
+/** A write costs about 10 µs: so much time between rounds for each keeps all of them below a twentieth of a core. */
+const msPerWrite = 0.2
 
 /**
  * When drains write: at once as long as there are few, else together in rounds whose distance grows with their number, so
