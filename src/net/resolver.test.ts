@@ -41,6 +41,11 @@ test('one family without records is no failure, nor is one that the server canno
   expect(await resolve('six.example')).toEqual(['fd00::1'])
 })
 
+test('a server that is silent about one family costs half a second, not the answer', async () => {
+  const { resolve } = await resolverOver((_, type) => (type === 'A' ? ['10.0.0.1'] : 'silence'))
+  expect(await resolve('four.example')).toEqual(['10.0.0.1'])
+})
+
 test('an address is its own answer, and nobody is asked', async () => {
   const { resolve, dns } = await resolverOver(() => 3)
   expect(await resolve('10.1.2.3')).toEqual(['10.1.2.3'])

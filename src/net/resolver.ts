@@ -1,6 +1,6 @@
 import { Resolver as DnsResolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { type Clock, systemClock } from '../runtime/clock.ts'
+import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import { newNameFiles } from './name-files.ts'
 
 /** Names to addresses, without the thread pool that `dns.lookup` would block. */
@@ -63,7 +63,7 @@ export function newResolver(options: ResolverOptions = {}): Resolver {
     let failure: ResolveError | undefined
     for (const name of files.candidates(host)) {
       try {
-        return await both(resolver, name)
+        return await both(resolver, name, clock)
       } catch (error) {
         failure = failureOf(host, error as NodeJS.ErrnoException)
         if (failure.kind === 'server') break
@@ -95,17 +95,45 @@ export function newResolver(options: ResolverOptions = {}): Resolver {
   }
 }
 
-/** A and AAAA records at once; one of the two is enough, unless both have something to say. */
-async function both(resolver: DnsResolver, name: string): Promise<string[]> {
-  const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
-  const found = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-  if (found.length > 0) return found
-  const reasons = [v4, v6].flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []))
-  // "I do not know" outweighs "there is none": the other record may be there.
-  throw (
-    reasons.find(({ code }) => !absent.has(code)) ?? reasons[0] ?? Object.assign(new Error('none'), { code: 'ENODATA' })
-  )
+/** How long the second kind of address may take when the first is there: some servers never answer for AAAA. */
+const SECOND_MS = 500
+
+/** A and AAAA records at once; one of the two is enough. */
+function both(resolver: DnsResolver, name: string, clock: Clock): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const found: [v4: string[], v6: string[]] = [[], []]
+    const failures: NodeJS.ErrnoException[] = []
+    let open = 2
+    let timer: Timer | undefined
+    const finish = () => {
+      timer?.cancel()
+      const all = found.flat()
+      if (all.length > 0) return resolve(all)
+      // "I do not know" outweighs "there is none": the other record may be there.
+      reject(failures.find(({ code }) => !absent.has(code ?? '')) ?? failures[0] ?? noData())
+    }
+    const settled = () => {
+      open--
+      if (open === 0) finish()
+      else if (found.flat().length > 0) timer = clock.after(SECOND_MS, finish)
+    }
+    const ask = (at: 0 | 1, answer: Promise<string[]>) =>
+      answer.then(
+        (ips) => {
+          found[at] = ips
+          settled()
+        },
+        (error: NodeJS.ErrnoException) => {
+          failures.push(error)
+          settled()
+        },
+      )
+    void ask(0, resolver.resolve4(name))
+    void ask(1, resolver.resolve6(name))
+  })
 }
+
+const noData = () => Object.assign(new Error('no address'), { code: 'ENODATA' })
 
 function failureOf(host: string, { code = '', message }: NodeJS.ErrnoException): ResolveError {
   if (absent.has(code)) return new ResolveError('name', `the name ${host} does not resolve`)
