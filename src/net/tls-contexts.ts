@@ -97,14 +97,15 @@ export function newTlsContexts(options: TlsContextsOptions = {}): TlsContexts {
       const makers: (() => SecureContext)[] = []
       if (use.ca) makers.push(() => cached(`ca ${use.ca}`, use, () => ownContext(use)))
       makers.push(() => cached('roots', use, () => createSecureContext(common(use))))
-      if (platformCa().length > 0) {
-        const more = () => createSecureContext({ ...common(use), ca: platformCa(), allowPartialTrustChain: true })
-        makers.push(() => cached('platform', use, more))
-      }
+      const more = () => createSecureContext({ ...common(use), ca: platformCa(), allowPartialTrustChain: true })
+      makers.push(() => cached('platform', use, more))
       // Here and now, so that what cannot be used is known before anybody dials.
       makers[0]!()
       return {
-        size: makers.length,
+        // Reading the system's authorities takes 70 ms: not before somebody needs them. There may be none.
+        get size() {
+          return extra?.length === 0 ? makers.length - 1 : makers.length
+        },
         context: (at) => makers[at]!(),
         first: 0,
         insecureSkipVerify: options.insecureSkipVerify ?? false,
