@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { certificatesOf } from '../net/tls-contexts.ts'
 import type { Credentials } from './bindings.ts'
 
 /** Judges certificates by their texts; the verdict on a text is kept until the next round has passed without it. */
@@ -22,7 +23,7 @@ export function newCredentialsCheck(): CredentialsCheck {
     check({ cert, key, ca }, clean) {
       if (cert && key && !verdict([cert, key], () => isPair(cert, key)))
         return `failed to load certificate for ${clean}`
-      if (ca && !verdict([ca], () => hasCertificate(ca))) return `failed to load root CA for ${clean}`
+      if (ca && !verdict([ca], () => certificatesOf(ca).length > 0)) return `failed to load root CA for ${clean}`
       return undefined
     },
     nextRound() {
@@ -44,15 +45,4 @@ function isPair(cert: string, key: string): boolean {
   } catch {
     return false
   }
-}
-
-function hasCertificate(pem: string): boolean {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
-  return blocks.some((block) => {
-    try {
-      return new X509Certificate(block).raw.length > 0
-    } catch {
-      return false
-    }
-  })
 }
