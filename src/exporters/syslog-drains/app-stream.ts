@@ -31,6 +31,7 @@ export function newAppStream({ address, tls, host }: AppStreamOptions): AppStrea
   let client: GrpcClient | undefined
   let stream: ClientStream | undefined
   let timer: Timer | undefined
+  let busy = false
   let waiting: { app: string; text: string; at: bigint }[] = []
 
   const open = (): ClientStream => {
@@ -53,26 +54,31 @@ export function newAppStream({ address, tls, host }: AppStreamOptions): AppStrea
     timer = undefined
     const lines = waiting.slice(0, maxBatch)
     waiting = waiting.slice(maxBatch)
-    if (waiting.length > 0) timer = clock.after(gatherMs, flush)
     const envelopes = lines.map(({ app, text, at }) => ({
       head: { timestamp: at, sourceId: app, instanceId: '0', tags: { source_type: 'LGR' } },
       message: { log: { payload: text, stderr: true } },
     }))
     const writer = stream ?? open()
+    busy = true
     writer.write(frameMessage(writeEnvelopes(envelopes)), (error) => {
+      busy = false
       if (error) lost.add(lines.length)
+      if (waiting.length > 0) arm()
     })
+  }
+  /** One write is under way at a time: a peer that does not read must not make lines pile up in the connection. */
+  const arm = () => {
+    if (!busy) timer ??= clock.after(gatherMs, flush)
   }
   return {
     write(app, text) {
       if (waiting.length >= maxWaiting) return lost.add(1)
       waiting.push({ app, text, at: BigInt(clock.now()) * 1_000_000n })
-      timer ??= clock.after(gatherMs, flush)
+      arm()
     },
     async close() {
       timer?.cancel()
-      if (waiting.length > 0) flush()
-      timer?.cancel()
+      if (waiting.length > 0 && !busy) flush()
       const last = stream
       stream = undefined
       // The agent may be this very process, whose ports are closed by now.

@@ -45,6 +45,11 @@ export class ChunkPool {
     this.budget = budget
   }
 
+  /** Bytes handed out. */
+  get used(): number {
+    return this.budget.used
+  }
+
   fits(size: number): boolean {
     return this.budget.fits(chunkCost(size))
   }

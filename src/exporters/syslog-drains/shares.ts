@@ -1,4 +1,4 @@
-import type { ChunkPool } from './chunk-pool.ts'
+import { type ChunkPool, chunkCost } from './chunk-pool.ts'
 
 /** What the shares know of a drain: it stands in one list per size class, so that a large one is found at once. */
 export interface Shareholder {
@@ -42,7 +42,10 @@ export class Shares {
 
   /** Makes room for a chunk of `size` bytes; answers false when nobody has anything to give. */
   makeRoom(size: number, own: Shareholder): boolean {
+    const enough = this.pool.used - chunkCost(size)
     while (!this.pool.fits(size)) {
+      // Memory that others than drains use up is answered by giving back what is taken, and no more.
+      if (this.pool.used <= enough) return true
       const over = own.held > this.maxBytes / Math.max(1, this.holders)
       if (over && own.dropChunk()) continue
       if (!this.dropAtLargest()) return false

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Clock, Timer } from '../../runtime/clock.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import { DrainSocket } from './drain-socket.ts'
 import type { Flight, TakeLimits } from './frame-ring.ts'
 import { type Dial, DrainError, type Transport } from './transport.ts'
@@ -24,7 +24,8 @@ export class TcpTransport implements Transport {
   private readonly options: TcpTransportOptions
   private readonly connection: DrainSocket
   private done: ((error?: DrainError) => void) | undefined = undefined
-  private timer: Timer | undefined = undefined
+  /** The connection that is watched for progress. */
+  private watched: Socket | undefined = undefined
 
   constructor(options: TcpTransportOptions) {
     this.options = options
@@ -60,6 +61,7 @@ export class TcpTransport implements Transport {
     const written = (error?: Error | null) => {
       if (this.done === done) this.finish(error ? new DrainError('write', error.message, error) : undefined)
     }
+    if (socket !== this.watched) this.watch(socket)
     if (pieces.length > 1) socket.cork()
     for (let i = 0; i < pieces.length; i++) {
       const { chunk, from, to } = pieces[i]!
@@ -68,11 +70,17 @@ export class TcpTransport implements Transport {
       else socket.write(bytes, written)
     }
     if (pieces.length > 1) socket.uncork()
-    // Most writes are over by now, and need no timer.
-    if (socket.writableLength > 0) this.timer = this.options.clock.after(this.options.writeTimeoutMs, this.timedOut)
   }
 
-  private timedOut = (): void => {
+  /** A peer that reads slowly is left alone as long as it reads at all: Node's socket timeout asks how much is left. */
+  private watch(socket: Socket): void {
+    this.watched = socket
+    socket.setTimeout(this.options.writeTimeoutMs, () => {
+      if (this.watched === socket && this.done) this.timedOut()
+    })
+  }
+
+  private timedOut(): void {
     this.connection.close()
     this.finish(new DrainError('write', `the drain read nothing for ${this.options.writeTimeoutMs / 1000} s`))
   }
@@ -80,8 +88,6 @@ export class TcpTransport implements Transport {
   private finish(error: DrainError | undefined): void {
     const { done } = this
     this.done = undefined
-    this.timer?.cancel()
-    this.timer = undefined
     if (error?.step === 'write') this.connection.close()
     done?.(error)
   }
