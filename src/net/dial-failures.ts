@@ -95,6 +95,12 @@ export function certificateRefusal(socket: TLSSocket, name: string): DialFailure
       code: 'unknown_ca',
       text: `the certificate of ${name} is signed by ${issuerOf(certificate)}, which we do not trust`,
     }
+  // OpenSSL's verdict on keys and signatures; Node has no name for it.
+  if (code === 'UNSPECIFIED' || /TOO_SMALL|TOO_WEAK/.test(code))
+    return {
+      code: 'weak',
+      text: `a key or signature of the certificate of ${name} is too weak (RSA keys need 2048 bits)`,
+    }
   return { code: 'certificate', text: `the certificate of ${name} is not accepted: ${code}` }
 }
 

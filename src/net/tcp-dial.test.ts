@@ -243,11 +243,15 @@ o4fUF51ncKBnYCU3ZM4Rg4I/QoehRANCAATjhJpqauGieisISYA45ioX+PYxoT/c
     await dialled({ port: await tlsServer(good), tls: { trust: external } })
   })
 
-  test('a short key is no obstacle, as it is none for the original', async () => {
+  test('a short key is no obstacle under a named authority; the system has stricter rules', async () => {
     const short = newAuthority({ commonName: 'short CA', bits: 1024 })
     const pair = issue(short, { commonName: 'drain.test', names: ['drain.test'], bits: 1024 })
     const port = await tlsServer(pair, { ciphers: 'DEFAULT@SECLEVEL=1' })
     await dialled({ port, tls: { trust: trusts({ ca: short.cert, ...pair }) } })
+    await dialled({ port, tls: { trust: trusts({}, { trustedCa: short.cert }) } })
+    const error = await failure({ port, tls: { trust: trusts({}, { system: () => [short.cert] }) } })
+    expect(error).toMatchObject({ step: 'tls', code: 'weak' })
+    expect(() => trusts(pair)).not.toThrow()
   })
 
   test('shows the client certificate when there are both parts of it', async () => {

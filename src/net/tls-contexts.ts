@@ -48,8 +48,8 @@ const ecdsa = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256'
 const chacha = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
 const suites: Record<TlsProfile, string> = { internal: rsa, external: `${ecdsa}:${rsa}:${chacha}` }
 
-/** Keys from 1024 bits on, as Go takes them: other people's servers are not ours to mend. */
-const level = ':@SECLEVEL=1'
+/** Keys from 1024 bits on, as Go takes them. Only under an authority that was named (docs/decisions/0005), or for our own. */
+const shortKeys = ':@SECLEVEL=1'
 
 /**
  * Contexts of TLS clients by what they hold. Authorities are never merged: a store of the platform's roots and one more
@@ -64,17 +64,29 @@ export function newTlsContexts(options: TlsContextsOptions = {}): TlsContexts {
   const cache = new Map<string, SecureContext>()
   let extra: string[] | undefined
 
-  /** What the platform trusts beyond the roots that Node brings along. */
-  const platformCa = () => {
-    extra ??= [...fileCa, ...beyondBundled(options.system?.() ?? getCACertificates('system'))]
+  /** What the system trusts beyond the roots that Node brings along. */
+  const systemCa = () => {
+    extra ??= beyondBundled(options.system?.() ?? getCACertificates('system'))
     return extra
   }
   const common = ({ profile, cert, key }: TrustOptions): SecureContextOptions => ({
     ...(cert && key && { cert, key }),
     minVersion: 'TLSv1.2',
     maxVersion: profile === 'external' && given ? 'TLSv1.2' : 'TLSv1.3',
-    ciphers: `${(profile === 'external' && given) || suites[profile]}${level}`,
+    ciphers: (profile === 'external' && given) || suites[profile],
   })
+  const withShortKeys = (settings: SecureContextOptions) =>
+    createSecureContext({ ...settings, ciphers: `${settings.ciphers}${shortKeys}` })
+  const strict = (settings: SecureContextOptions) => {
+    try {
+      return createSecureContext(settings)
+    } catch (error) {
+      if (settings.key && /key too small/i.test(String(error))) return withShortKeys(settings)
+      throw error
+    }
+  }
+  /** Also an intermediate or a server's own certificate may be what is trusted, as in Go. */
+  const anchored = (use: TrustOptions, ca: string[]) => ({ ...common(use), ca, allowPartialTrustChain: true })
   const cached = (name: string, use: TrustOptions, make: () => SecureContext): SecureContext => {
     const key = digest([name, use.cert && use.key ? use.cert : '', use.cert && use.key, use.profile])
     const found = cache.get(key) ?? make()
@@ -84,10 +96,9 @@ export function newTlsContexts(options: TlsContextsOptions = {}): TlsContexts {
     return found
   }
   const ownContext = (use: TrustOptions) => {
-    // Also an intermediate or the server's own certificate may be what is trusted, as in Go.
     const ca = certificatesOf(use.ca)
     if (ca.length === 0) throw new Error('failed to load root CA')
-    return createSecureContext({ ...common(use), ca, allowPartialTrustChain: true })
+    return withShortKeys(anchored(use, ca))
   }
   return {
     get cached() {
@@ -96,9 +107,9 @@ export function newTlsContexts(options: TlsContextsOptions = {}): TlsContexts {
     trust(use) {
       const makers: (() => SecureContext)[] = []
       if (use.ca) makers.push(() => cached(`ca ${use.ca}`, use, () => ownContext(use)))
-      makers.push(() => cached('roots', use, () => createSecureContext(common(use))))
-      const more = () => createSecureContext({ ...common(use), ca: platformCa(), allowPartialTrustChain: true })
-      makers.push(() => cached('platform', use, more))
+      makers.push(() => cached('roots', use, () => strict(common(use))))
+      if (fileCa.length > 0) makers.push(() => cached('file', use, () => withShortKeys(anchored(use, fileCa))))
+      makers.push(() => cached('system', use, () => strict(anchored(use, systemCa()))))
       // Here and now, so that what cannot be used is known before anybody dials.
       makers[0]!()
       return {
