@@ -45,7 +45,9 @@ function newSyslogReceiver(config: SyslogConfig, host: Host, intakes: Intakes): 
   const packet = (bytes: Buffer, source: Source) => {
     if (messages.isBlocked && messages.waitingBytes > mostWaiting) return host.dropped('queue_full', 1)
     const size = Math.min(bytes.length, config.max_message_size)
-    if (size > 0) messages.take(bytes, 0, size, isAscii(bytes), bytes.length > size, source)
+    if (size === 0) return
+    messages.begin(source)
+    messages.take(bytes, 0, size, isAscii(bytes), bytes.length > size, source)
   }
   const doors: Door[] = []
   if (streams) {

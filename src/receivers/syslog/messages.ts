@@ -27,6 +27,8 @@ export interface Source {
 
 /** Everything between a cut message and the pipeline: parsing, both formats, counts, back-pressure. */
 export interface Messages {
+  /** Call it once before the messages of one chunk or datagram are taken. */
+  begin(source: Source): void
   /** One message on loan. False: it is none. */
   take(bytes: Buffer, start: number, end: number, isAscii: boolean, isCut: boolean, source: Source): boolean
   /** Bytes that are no message. */
@@ -123,10 +125,12 @@ export function newMessages(config: SyslogConfig, host: Host, intakes: Intakes, 
     get waitingBytes() {
       return (envelopes?.bytes ?? 0) + (logs?.bytes ?? 0)
     },
-    take(bytes, start, end, isAscii, isCut, source) {
-      if (isCut) truncated.add(1)
+    begin(source) {
       tick()
       for (const outlet of outlets) outlet.arm(source.origin)
+    },
+    take(bytes, start, end, isAscii, isCut, source) {
+      if (isCut) truncated.add(1)
       const isSound = read(bytes, start, isStrict ? end : withoutEnd(bytes, start, end), isAscii, source)
       message.shrink()
       return isSound

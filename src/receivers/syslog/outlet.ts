@@ -23,6 +23,9 @@ export interface OutletOptions {
   gatherMs: number
 }
 
+/** A turn that brings more makes several batches: the claims of larger ones grow by copying. */
+const fullBytes = 56 << 10
+
 const firstRetryMs = 50
 const longestRetryMs = 5000
 
@@ -94,7 +97,10 @@ export function newOutlet({ host, intake, collector, changed, gatherMs }: Outlet
     get isBlocked() {
       return isBlocked
     },
-    arm: (origin) => turn.arm(origin),
+    arm(origin) {
+      if (collector.bytes >= fullBytes) turn.flush()
+      turn.arm(origin)
+    },
     async stop(signal) {
       deadline = signal
       turn.flush()

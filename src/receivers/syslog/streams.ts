@@ -27,13 +27,15 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
   const open = (connection: TcpConnection) => {
     const source = connectionSource(connection.origin, connection.local, config.attributes, tcp.add_attributes)
     let timer: Timer | undefined
+    /** Whether the last chunk ended a message: what arrives without ever ending one is no sign of life. */
+    let brought = false
     const framer = new Framer(framing, {
       frame(bytes, start, end, isAscii, isCut) {
-        connection.touch()
+        brought = true
         return messages.take(bytes, start, end, isAscii, isCut, source) || !endsOnFault
       },
       fault(text) {
-        connection.touch()
+        brought = true
         messages.invalid(text, source)
       },
       held(bytes) {
@@ -43,16 +45,21 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
     })
     const flush = () => {
       timer = undefined
+      messages.begin(source)
       if (!framer.flush()) connection.close()
     }
     return {
       data(chunk: Buffer) {
         timer?.cancel()
+        messages.begin(source)
+        brought = false
         if (!framer.feed(chunk)) return connection.close()
+        if (brought) connection.touch()
         timer = framer.waits ? clock.after(lineMs, flush) : undefined
       },
       end() {
         timer?.cancel()
+        messages.begin(source)
         framer.end()
       },
     }
