@@ -4,6 +4,7 @@ import { Item, itemSize, type SyslogMessage } from './message.ts'
 import { float, integer, readGoFloat, readInt64, readUint64 } from './numbers.ts'
 import { copyValue } from './parse-5424.ts'
 import { halves, splitNanos } from './parse-time.ts'
+import { SeenData } from './seen-data.ts'
 
 export interface EnvelopeOptions {
   /** Log Cache's rules to the letter; else nothing is refused and what has no place becomes a tag. */
@@ -72,6 +73,9 @@ export class EnvelopeForm {
   private hiHi = 0
   private number = 0
   private nameItem = -1
+  private readonly seen = new SeenData()
+  /** The tags of a log as they were written before. */
+  private written: Buffer | undefined
   private unitItem = -1
 
   constructor({ strict, trim }: EnvelopeOptions) {
@@ -88,7 +92,7 @@ export class EnvelopeForm {
     const isTimely = message.hasTime && splitNanos(message.seconds, message.nanos)
     this.timeLo = isTimely ? halves.lo : nowLo
     this.timeHi = isTimely ? halves.hi : nowHi
-    const tags = this.measureElements(b, message)
+    const tags = this.measureData(b, message)
     if (tags < 0) return -1
     if (this.element < 0 && !this.measureLog(b, message)) return -1
     const sourceSize = this.sourceTo - this.sourceFrom
@@ -108,7 +112,7 @@ export class EnvelopeForm {
     let at = writeVarint64(to, pos + 1, this.timeLo, this.timeHi)
     at = putText(to, at, 0x12, this.source, this.sourceFrom, this.sourceTo)
     if (this.instanceEnd > this.instanceStart) at = putText(to, at, 0x42, b, this.instanceStart, this.instanceEnd)
-    at = this.writeTags(b, message, to, at)
+    if (message.itemCount > 0) at = this.putTags(b, message, to, at)
     if (!this.strict) at = this.writeExtra(b, message, to, at)
     to[at] = (fieldOfKind[this.kind]! << 3) | 2
     at = writeVarint(to, at + 1, this.bodySize)
@@ -139,6 +143,23 @@ export class EnvelopeForm {
     this.instanceStart = slash
     this.instanceEnd = to
     return true
+  }
+
+  private measureData(b: Buffer, message: SyslogMessage): number {
+    this.element = -1
+    this.written = undefined
+    if (message.itemCount === 0) return 0
+    const { dataStart, dataEnd, appStart, appEnd } = message
+    this.written = this.seen.find(b, dataStart, dataEnd, appStart, appEnd)
+    return this.written ? this.written.length : this.measureElements(b, message)
+  }
+
+  private putTags(b: Buffer, message: SyslogMessage, to: Buffer, pos: number): number {
+    if (this.written) return pos + this.written.copy(to, pos)
+    const end = this.writeTags(b, message, to, pos)
+    // Metrics are in their structured data, which is never the same for long.
+    if (this.element < 0) this.seen.put(b, message.dataStart, message.dataEnd, to, pos, end)
+    return end
   }
 
   /** Finds the metric or event and adds up the tags; -1 with `fault`. */
