@@ -120,6 +120,19 @@ test('the same structured data again and again is written the same', async () =>
   expect(numbers).toEqual(['3', '3', '4', '3', '4'])
 })
 
+test('tags of messages and metrics in turn stay with their own', async () => {
+  const { run, port } = await started({ ...tcp, mode: 'strict', non_transparent_framing_trailer: 'LF' }, ['envelopes'])
+  const log = (tag: string) => `<14>1 2026-10-11T22:14:15Z h app 0 - [tags@1 k="${tag}"] x\n`
+  const counter = '<14>1 2026-10-11T22:14:15Z h app 0 - [counter@1 name="c" delta="1" total="2"][tags@1 k="m"] \n'
+  const other = '<14>1 2026-10-11T22:14:15Z h app 0 - - x\n'
+  const all = [log('a'), counter, log('a'), log('b'), other, counter, log('a'), log('b'), log('b')]
+  dial(port).end(all.join(''))
+  await run.records(all.length)
+  const found = run.batches.flatMap((batch) => decodeEnvelopeBatch(batch.bytes()))
+  expect(found.map(({ tags }) => (tags as Record<string, string> | undefined)?.k ?? '-').join('')).toBe('amab-mabb')
+  expect(found.filter(({ counter: each }) => each)).toHaveLength(2)
+})
+
 test('RFC 3164 becomes a log record; body: message leaves the header out', async () => {
   const { run, port } = await started({ ...tcp, body: 'message', resource: { site: 'east' } })
   dial(port).end('<34>Oct 11 22:14:15 mymachine su[71]: failed for lonvick\n')
