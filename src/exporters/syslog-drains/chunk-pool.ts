@@ -26,6 +26,8 @@ const keep = [256, 128, 64] as const
 /** What a chunk costs beside its bytes. */
 const overhead = 256
 
+const mostHeadroom = 32 << 20
+
 export const chunkCost = (size: number): number => size + overhead
 
 /** The size of a chunk for `bytes`; what is larger than the largest gets one made to measure. */
@@ -37,12 +39,15 @@ export function chunkSize(bytes: number): number {
 /** Chunks for all drains of an exporter. What is handed out is charged to the budget; what is kept for reuse is not. */
 export class ChunkPool {
   private readonly budget: Budget
+  /** Left to others where the memory of the whole process is the tighter bound: receivers need some to go on. */
+  private readonly headroom: number
   private readonly free: Chunk[][] = sizes.map(() => [])
   private parked: Chunk[] = []
   private parking = false
 
-  constructor(budget: Budget) {
-    this.budget = budget
+  constructor(memory: Budget, name: string, maxBytes: number) {
+    this.headroom = Math.min(mostHeadroom, maxBytes >> 3)
+    this.budget = memory.child(name, maxBytes + this.headroom)
   }
 
   /** Bytes handed out. */
@@ -51,7 +56,7 @@ export class ChunkPool {
   }
 
   fits(size: number): boolean {
-    return this.budget.fits(chunkCost(size))
+    return this.budget.fits(chunkCost(size) + this.headroom)
   }
 
   take(size: number): Chunk {

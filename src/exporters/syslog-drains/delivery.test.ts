@@ -17,7 +17,7 @@ import { DrainError, type Transport } from './transport.ts'
 afterEach(cleanUp)
 
 function newRing(losses: Record<string, number>) {
-  const shares = new Shares(new ChunkPool(new Budget('drains', 64 << 20)), 64 << 20)
+  const shares = new Shares(new ChunkPool(new Budget('service'), 'drains', 64 << 20), 64 << 20)
   return new FrameRing(shares, { maxMessages: 1000, maxBytes: 16 << 20 }, (reason, n) => {
     losses[reason] = (losses[reason] ?? 0) + n
   })

@@ -9,8 +9,8 @@ import { Shares } from './shares.ts'
 const all: TakeLimits = { bytes: Number.POSITIVE_INFINITY, messages: Number.POSITIVE_INFINITY, overshoot: false }
 
 function newMemory(maxBytes = 64 << 20) {
-  const budget = new Budget('drains', maxBytes)
-  return { budget, shares: new Shares(new ChunkPool(budget), maxBytes) }
+  const budget = new Budget('service')
+  return { budget, shares: new Shares(new ChunkPool(budget, 'drains', maxBytes), maxBytes) }
 }
 
 function newRing({ maxMessages = 10_000, maxBytes = 16 << 20, memory = newMemory() } = {}) {
@@ -120,6 +120,21 @@ test('when memory is used up the largest drain loses, not the small one that put
   expect(small.map(({ ring, drops }) => [ring.waiting, drops])).toEqual(small.map(() => [1, {}]))
   expect(large.drops.memory).toBeGreaterThan(before)
   expect(memory.budget.used).toBeLessThanOrEqual(1 << 20)
+})
+
+test('where the memory of the process is the tighter bound, some of it is left to others', () => {
+  const budget = new Budget('service', 1 << 20)
+  const shares = new Shares(new ChunkPool(budget, 'drains', 1 << 20), 1 << 20)
+  const { ring, drops } = newRing({ memory: { budget, shares } })
+  for (let i = 0; i < 10_000; i++) put(ring, `${i} ${'x'.repeat(150)}`)
+  expect(drops.memory).toBeGreaterThan(0)
+  expect(budget.fits(100_000)).toBe(true)
+  // Others take it all: the ring gives back what it takes, and goes on.
+  budget.take(600_000)
+  const before = ring.held
+  for (let i = 0; i < 1000; i++) put(ring, `${i} ${'x'.repeat(150)}`)
+  expect(ring.held).toBeLessThanOrEqual(before)
+  expect(ring.waiting).toBeGreaterThan(1000)
 })
 
 test('when nobody has anything to give, what comes is dropped', () => {

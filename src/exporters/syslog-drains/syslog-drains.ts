@@ -26,7 +26,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const { clock, log } = host
   const account = host.account({ unit: 'messages' })
   const door = host.ledger.open('processor', host.id, { step: 'routing' })
-  const pool = new ChunkPool(host.budget.child(host.id, config.max_memory))
+  const pool = new ChunkPool(host.budget, host.id, config.max_memory)
   const rounds = new Rounds(clock, config.max_round_interval)
   const { endpoint } = config.notices
   const stream = endpoint && newAppStream({ address: endpoint.text, tls: config.notices.tls, host })
