@@ -16,8 +16,18 @@ const names: Record<string, string> = {
   loggregator_agent_metrics: 'loggregator_agent_metrics',
   loggr_udp_forwarder_metrics: 'loggr_udp_forwarder_metrics',
   prom_scraper_metrics: 'prom_scraper_metrics',
+  'cloud-controller': 'cloud-controller-ng.service.cf.internal',
+  'binding-cache': 'binding-cache',
+  'syslog-agent': 'syslog-agent',
+  syslog_agent_metrics: 'syslog_agent_metrics',
+  syslog_binding_cache_metrics: 'syslog_binding_cache_metrics',
+  'syslog-drain': 'syslog-drain',
+  'drain-client': 'drain-client',
   client: 'client',
 }
+
+/** The files of `writeCertificates` without their endings, the authority left out. */
+export const certificateNames: readonly string[] = Object.keys(names)
 
 /** Writes a throw-away CA and a certificate for every role, each good as client and server on loopback. */
 export async function certs(dir: string, days: number): Promise<number> {
@@ -26,7 +36,7 @@ export async function certs(dir: string, days: number): Promise<number> {
     return ExitCode.usage
   }
   writeCertificates(dir, days)
-  const files = ['ca', ...Object.keys(names)].map((name) => `${name}.crt`)
+  const files = ['ca', ...certificateNames].map((name) => `${name}.crt`)
   process.stdout.write(`${files.length} certificates with their keys in ${dir}: ${files.join(', ')}\n`)
   process.stdout.write('They are for trying and tests only: the key of the CA lies beside them.\n')
   return ExitCode.ok

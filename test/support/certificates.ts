@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeCertificates } from '../../src/cli/certs.ts'
+import { certificateNames, writeCertificates } from '../../src/cli/certs.ts'
 import { type ClientTls, clientTls, type ServerTls, serverTls } from '../../src/net/tls.ts'
 
 /** The three files that a TLS end needs. */
@@ -34,7 +34,7 @@ export function certificateFolder(): string {
 const isFresh = (folder: string) =>
   existsSync(join(folder, 'ca.crt')) &&
   Date.now() - statSync(folder).mtimeMs < freshMs &&
-  existsSync(join(folder, 'client.key'))
+  certificateNames.every((name) => existsSync(join(folder, `${name}.key`)))
 
 /** Files of one certificate of that folder: `metron`, `doppler`, `otel-collector`, `client`, ... */
 export function certificate(name: string): CertificateFiles {
