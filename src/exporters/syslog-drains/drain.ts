@@ -3,12 +3,13 @@ import { classTakes, type DrainKind } from '../../drains/drain-parameters.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { Kind } from '../../telemetry/envelope-scan.ts'
-import type { FrameForm } from '../../wire/syslog/frame-form.ts'
+import { type FrameForm, newFrameForm } from '../../wire/syslog/frame-form.ts'
 import { Delivery } from './delivery.ts'
 import { FloodGate } from './flood-gate.ts'
 import { FrameRing, type RingLimits } from './frame-ring.ts'
 import type { DrainSpec } from './merge.ts'
 import type { Notices } from './notices.ts'
+import { retrySlots } from './retry-slots.ts'
 import type { Rounds } from './rounds.ts'
 import type { DrainSeries, SeriesTable } from './series.ts'
 import type { Shares } from './shares.ts'
@@ -30,6 +31,7 @@ export interface DrainWorld {
   readonly live: Set<Drain>
 }
 
+const notYet = newFrameForm({ hostname: '', metadata: true })
 const kindsByName = Object.entries(Kind) as [DrainKind | 'none', number][]
 
 /** A drain of an application, or of all. Little more than its settings until the first message comes. */
@@ -37,7 +39,8 @@ export class Drain {
   readonly spec: DrainSpec
   /** A bit per kind of envelope that it gets. */
   readonly kinds: number
-  readonly form: FrameForm
+  /** How its messages look; known once it is open. */
+  form: FrameForm = notYet
   /** Of logs, whether their type must be looked at. */
   readonly byType: boolean
   /** Of drains that all applications share. */
@@ -53,13 +56,12 @@ export class Drain {
   constructor(spec: DrainSpec, world: DrainWorld) {
     this.spec = spec
     this.world = world
-    const { drainClass, metadata, includeLogTypes, excludeLogTypes } = spec.url.parameters
+    const { drainClass, includeLogTypes, excludeLogTypes } = spec.url.parameters
     let kinds = drainClass === 'all' ? 1 << Kind.none : 0
     for (const [name, number] of kindsByName) if (name !== 'none' && classTakes(drainClass, name)) kinds |= 1 << number
     this.kinds = kinds
     this.byType = includeLogTypes !== undefined || excludeLogTypes !== undefined
     this.gate = spec.app === '' ? new FloodGate() : undefined
-    this.form = world.formOf(spec.hostname, metadata)
   }
 
   /** Whether a log of this type (`APP`, empty when it has none) passes. */
@@ -72,8 +74,9 @@ export class Drain {
   open(): FrameRing {
     const { shares, limits, clock, rounds, series, transports, live } = this.world
     const { spec } = this
+    this.form = this.world.formOf(spec.hostname, spec.url.parameters.metadata)
     this.series ??= series.open(spec.app ? 'app' : 'aggregate', spec.url.clean)
-    const ring = new FrameRing(shares, limits, this.lost)
+    const ring = new FrameRing(shares, limits, (reason, messages) => this.lost(reason, messages))
     const { transport, gathering } = transports(spec)
     this.ring = ring
     this.delivery = new Delivery({
@@ -82,12 +85,13 @@ export class Drain {
       clock,
       rounds,
       gathering,
-      onSent: this.sent,
+      onSent: (messages) => this.sent(messages),
       onFailed: (error, messages, pause, failures) => {
         // What was written may have arrived.
         if (error.step === 'write') this.world.account.maybe_duplicate += messages
         this.world.notices.failed(spec, error, pause, failures)
       },
+      onDelayed: () => this.world.notices.delayed(spec, retrySlots),
       onClosed: () => this.closed(),
     })
     live.add(this)
@@ -122,12 +126,12 @@ export class Drain {
     this.delivery?.abort('shutdown')
   }
 
-  private sent = (messages: number): void => {
+  private sent(messages: number): void {
     this.world.account.sent += messages
     if (this.series) this.series.sent += messages
   }
 
-  private lost = (reason: DropReason, messages: number): void => {
+  private lost(reason: DropReason, messages: number): void {
     this.world.account.drop(reason, messages)
     if (this.series) this.series.lost += messages
     this.world.notices.lost(this.spec, reason, messages)

@@ -20,6 +20,7 @@ interface Trouble {
   lossTimer: Timer | undefined
   lossesTold: number
   failuresTold: number
+  delayTold: number
   lastError: string
 }
 
@@ -58,6 +59,18 @@ export class Notices {
       this.tell(app, `Failed to connect to ${url.clean}: ${error.message}`)
       this.log.line(`Failed to connect to ${url.clean}${app && ` for app ${app}`}: ${error.message}`)
     } else this.tell(app, `Failed to deliver logs to ${url.clean}: ${error.message}`)
+  }
+
+  /** A repeated request waits for others. */
+  delayed(spec: DrainSpec, slots: number): void {
+    const trouble = this.trouble(spec)
+    const now = this.clock.monotonic()
+    if (now - trouble.delayTold < everyMs) return
+    trouble.delayTold = now
+    const { app, url } = spec
+    this.log.line(
+      `All retry slots (${slots}) are in use. Log delivery for ${url.clean} for application ${app} may be delayed.`,
+    )
   }
 
   lost(spec: DrainSpec, reason: DropReason, messages: number): void {
@@ -112,6 +125,7 @@ export class Notices {
         lossTimer: undefined,
         lossesTold: Number.NEGATIVE_INFINITY,
         failuresTold: Number.NEGATIVE_INFINITY,
+        delayTold: Number.NEGATIVE_INFINITY,
         lastError: '',
       }
       this.troubles.set(spec, found)

@@ -1,3 +1,6 @@
+/** Attempts to repeat a batch that may be under way at once, of all drains together (the original's number). */
+export const retrySlots = 4
+
 /** A bound on attempts under way: what finds none free waits in line. */
 export class RetrySlots {
   private free: number

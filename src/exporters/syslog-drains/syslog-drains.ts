@@ -12,15 +12,12 @@ import type { DrainWorld } from './drain.ts'
 import { newDrainTrust } from './drain-trust.ts'
 import { Notices } from './notices.ts'
 import { Registry } from './registry.ts'
-import { RetrySlots } from './retry-slots.ts'
+import { RetrySlots, retrySlots } from './retry-slots.ts'
 import { Rounds } from './rounds.ts'
 import { Router } from './router.ts'
 import { SeriesTable } from './series.ts'
 import { Shares } from './shares.ts'
 import { newTransports } from './transports.ts'
-
-/** Attempts to repeat a batch that may be under way at once, of all drains together (the original's number). */
-const retrySlots = 4
 
 export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporter {
   const { clock, log } = host
