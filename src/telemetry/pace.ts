@@ -1,7 +1,7 @@
 /**
  * Keeps the event loop from turning for every small message: while turns follow each other closely, the thread sleeps
  * until `paceMs` after the last one, and what arrives meanwhile waits in the sockets and is read together. As network
- * cards do with their interrupts. Lone messages are not delayed, and a loop that is busy anyway never sleeps.
+ * cards do with their interrupts. Lone messages are not delayed.
  */
 const paceMs = 2
 /** Turns closer than this are a stream of them. */
@@ -11,7 +11,7 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
 let last = Number.NEGATIVE_INFINITY
 let armed = false
 
-/** Call it at the end of every turn that brought records. */
+/** Call it at the end of every turn that brought little. */
 export function pace(): void {
   const now = performance.now()
   const close = now - last < closeMs

@@ -18,6 +18,8 @@ export interface Turn {
 
 /** A turn that brought more than this is delivered in several batches. */
 const mostBytes = 1 << 20
+/** A turn that brought this much is worth its while: the next one need not wait. */
+const enoughBytes = 64 << 10
 
 export interface JoinOptions {
   /** Records of different origins never share a batch: see `Host`. */
@@ -49,8 +51,9 @@ export function joinedPerTurn(
   }
   const endTurn = () => {
     armed = false
+    const little = gate.bytes < enoughBytes
     flush()
-    if (gatherMs === 0) pace()
+    if (little && gatherMs === 0) pace()
   }
   return {
     arm(origin) {
