@@ -1,3 +1,4 @@
+import { parseDenyRanges } from '../../drains/deny-ranges.ts'
 import {
   bool,
   type ConfigOf,
@@ -11,6 +12,16 @@ import {
   text,
   tlsClient,
 } from '../../plugin.ts'
+
+/** What is wrong with ranges of addresses; empty when nothing is. */
+function rangesFault(ranges: string): string {
+  try {
+    parseDenyRanges(ranges)
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}
 
 /** The settings of `syslog_drains`. */
 export const fields = object({
@@ -33,6 +44,7 @@ export const fields = object({
   max_drains_per_app: int({ min: 0 }).default(5).describe('Drains of one application, by the order of their URLs.'),
   default_metadata: bool().default(true).describe('Whether tags are written when the URL of a drain does not say.'),
   denied_ranges: text()
+    .refine((ranges) => rangesFault(ranges) === '', { error: ({ input }) => rangesFault(String(input)) })
     .default('')
     .describe('Addresses that drains of applications must not reach: a-b,c-d or blocks such as 10.0.0.0/8.'),
   warn_on_invalid_drains: bool().default(false).describe('Whether drains that are no drains are told in the log.'),
