@@ -6,6 +6,7 @@ type Load = () => Promise<{ default: AnySpec }>
 const core: Record<ComponentKind, Record<string, Load>> = {
   receiver: {
     dropsonde: () => import('./receivers/dropsonde/index.ts'),
+    filelog: () => import('./receivers/filelog/index.ts'),
     loggregator: () => import('./receivers/loggregator/index.ts'),
     prometheus: () => import('./receivers/prometheus/index.ts'),
     sample_app: () => import('./receivers/sample-app/index.ts'),

@@ -65,6 +65,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'receiver/loggregator': { endpoint: loopback },
     'receiver/dropsonde': { endpoint: loopback },
     'receiver/statsd': { endpoint: loopback },
+    'receiver/filelog': { include: ['/nowhere/*.log'] },
     'receiver/syslog': { tcp: { listen_address: loopback } },
     'receiver/prometheus': {
       config: { scrape_configs: [{ job_name: 'j', static_configs: [{ targets: ['127.0.0.1:9'] }] }] },

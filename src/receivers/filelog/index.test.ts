@@ -1,0 +1,272 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { getuid } from 'node:process'
+import { expect, test } from 'vitest'
+import { decodeOtlpLogs } from '../../../test/support/decode.ts'
+import { newFolder } from '../../../test/support/folder.ts'
+import { type Intake, Refused } from '../../plugin.ts'
+import { attributesOf, startRun } from './filelog.fixture.ts'
+import filelog from './index.ts'
+
+test('reads lines as they come, with the name of their file', async () => {
+  const run = await startRun({ attributes: { a: 'b' }, resource: { 'service.name': 's' }, include_file_path: true })
+  run.write('x.log', 'one\ntwo\r\n\n   three \n')
+  expect(await run.lines(3)).toEqual(['one', 'two', 'three'])
+  run.write('x.log', 'four\n')
+  expect(await run.lines(4)).toEqual(['one', 'two', 'three', 'four'])
+  const [record] = run.records()
+  expect(attributesOf(record!)).toEqual({ a: 'b', 'log.file.name': 'x.log', 'log.file.path': run.path('x.log') })
+  expect(record!.observedTimeUnixNano).toBeGreaterThan(0n)
+  expect(record!.timeUnixNano).toBeUndefined()
+  expect(decodeOtlpLogs(run.batches[0]!.bytes())).toMatchObject({
+    resourceLogs: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 's' } }] } }],
+  })
+  expect(run.batches[0]!.count).toBe(3)
+})
+
+test('start_at end leaves what was there, and reads files that appear later whole', async () => {
+  const folder = newFolder({ 'old.log': 'before\n' })
+  const run = await startRun({ start_at: 'end' }, { folder })
+  await run.until(() => run.counter('watched_files') === 1)
+  run.write('old.log', 'after\n')
+  run.write('new.log', 'first\n')
+  expect((await run.lines(2)).sort()).toEqual(['after', 'first'])
+})
+
+test('an incomplete line waits for its end, and is sent without it after force_flush_period', async () => {
+  const run = await startRun({ force_flush_period: '300ms' })
+  run.write('x.log', 'one\ntw')
+  await run.lines(1)
+  run.write('x.log', 'o\nrest')
+  expect(await run.lines(2)).toEqual(['one', 'two'])
+  expect(await run.lines(3)).toEqual(['one', 'two', 'rest'])
+})
+
+test('invalid UTF-8 is repaired and counted, NUL is kept, a byte order mark is left out', async () => {
+  const run = await startRun()
+  run.write('x.log', Buffer.concat([Buffer.from('\ufeffgood é\nbad '), Buffer.from([0xff]), Buffer.from('\na\0b\n')]))
+  expect(await run.lines(3)).toEqual(['good é', 'bad \ufffd', 'a\0b'])
+  expect(run.counter('repaired_entries')).toBe(1)
+})
+
+test.each([
+  ['utf-16le', (text: string) => Buffer.from(text, 'utf16le')],
+  ['utf-16be', (text: string) => Buffer.from(text, 'utf16le').swap16()],
+  ['ascii', (text: string) => Buffer.from(text.replace('é', '\xe9'), 'latin1')],
+])('reads %s', async (encoding, encode) => {
+  const run = await startRun({ encoding })
+  run.write('x.log', encode('one é\r\nਊ two\n'.slice(0, encoding === 'ascii' ? 7 : undefined)))
+  const wanted = encoding === 'ascii' ? ['one \ufffd'] : ['one é', 'ਊ two']
+  expect(await run.lines(wanted.length)).toEqual(wanted)
+})
+
+test('nop hands on bytes', async () => {
+  const run = await startRun({ encoding: 'nop' })
+  run.write('x.log', Buffer.from([1, 0xff, 10]))
+  await run.lines(1)
+  expect(run.records()[0]!.body).toEqual({ bytesValue: Buffer.from([1, 0xff]) })
+})
+
+test('white space is kept where it is asked for', async () => {
+  const run = await startRun({ preserve_leading_whitespaces: true, preserve_trailing_whitespaces: true })
+  run.write('x.log', '  a \r\n\t\n')
+  expect(await run.lines(2)).toEqual(['  a ', '\t'])
+})
+
+test.each([
+  ['split', 2],
+  ['truncate', 1],
+])('a line of 10 MiB, %s', async (behavior, lines) => {
+  const run = await startRun({ max_log_size: '6MiB', max_log_size_behavior: behavior })
+  run.write('x.log', Buffer.alloc(10 << 20, 'é'))
+  await run.lines(1)
+  run.write('x.log', ' end\nnext\n')
+  const bodies = await run.lines(lines + 1)
+  expect(bodies.at(-1)).toBe('next')
+  expect(bodies[0]!.length).toBe(3 << 20)
+  if (behavior === 'split') expect(bodies[1]).toBe(`${'é'.repeat(2 << 20)} end`)
+  expect(run.counter('cut_entries')).toBe(1)
+  expect(run.counter('repaired_entries')).toBe(0)
+})
+
+test('entries of several lines by their beginning', async () => {
+  const run = await startRun({ multiline: { line_start_pattern: '^\\d{4}-' }, force_flush_period: '200ms' })
+  run.write('x.log', 'junk\n2026-01 a\n  at b\n2026-02 c\n2026-03 é\n  d')
+  expect(await run.lines(4)).toEqual(['junk', '2026-01 a\n  at b', '2026-02 c', '2026-03 é\n  d'])
+})
+
+test('entries of several lines by their end, without the pattern', async () => {
+  const run = await startRun({ multiline: { line_end_pattern: ';;\\s', omit_pattern: true } })
+  run.write('x.log', 'a\nb;;\nc;;\nd')
+  expect((await run.lines(2)).slice(0, 2)).toEqual(['a\nb', 'c'])
+})
+
+test('globs, exclusions, links and what is no file', async () => {
+  const folder = newFolder({ 'a/b/c/x.log': 'deep\n', 'a/y.txt': 'text\n', 'a/no.log': 'no\n', 'a/z.log': 'z\n' })
+  mkdirSync(`${folder}/a/dir.log`)
+  symlinkSync(`${folder}/a/z.log`, `${folder}/a/zz.log`)
+  linkSync(`${folder}/a/z.log`, `${folder}/a/zzz.log`)
+  execFileSync('mkfifo', [`${folder}/a/fifo.log`])
+  const run = await startRun({ include: ['a/**/*.{log,txt}'], exclude: ['**/n?.log'] }, { folder })
+  expect((await run.lines(3)).sort()).toEqual(['deep', 'text', 'z'])
+  expect(run.log.join('')).toMatch(/dir\.log is a folder and is skipped/)
+  expect(run.log.join('')).toMatch(/fifo\.log is a FIFO and is skipped/)
+  run.write('a/z.log', 'more\n')
+  expect(await run.lines(4)).toHaveLength(4)
+})
+
+test.skipIf(getuid?.() === 0)('a file without permission is named once, and read when it may be', async () => {
+  const folder = newFolder({ 'x.log': 'secret\n' })
+  chmodSync(`${folder}/x.log`, 0)
+  const run = await startRun({}, { folder })
+  await run.until(() => run.log.some((line) => line.includes('permission denied')))
+})
+
+test('a symbolic link that is turned to another file', async () => {
+  const folder = newFolder({ 'one.txt': '1\n', 'two.txt': '2\n' })
+  symlinkSync(`${folder}/one.txt`, `${folder}/current.log`)
+  const run = await startRun({ include_file_name_resolved: true }, { folder })
+  await run.lines(1)
+  symlinkSync(`${folder}/two.txt`, `${folder}/next`)
+  renameSync(`${folder}/next`, `${folder}/current.log`)
+  expect(await run.lines(2)).toEqual(['1', '2'])
+  expect(attributesOf(run.records()[1]!)).toMatchObject({
+    'log.file.name_resolved': 'two.txt',
+    'log.file.name': 'current.log',
+  })
+})
+
+test('exclude_older_than leaves old files alone', async () => {
+  const folder = newFolder({ 'old.log': 'old\n', 'new.log': 'new\n' })
+  utimesSync(`${folder}/old.log`, 1000, 1000)
+  const run = await startRun({ exclude_older_than: '1h' }, { folder })
+  expect(await run.lines(1)).toEqual(['new'])
+  expect(run.counter('watched_files')).toBe(1)
+})
+
+test('a renamed file is read to its end, though no glob names it any more', async () => {
+  const run = await startRun()
+  run.write('x.log', 'a\n')
+  await run.lines(1)
+  renameSync(run.path('x.log'), run.path('elsewhere'))
+  run.write('elsewhere', 'b\n')
+  run.write('x.log', 'c\n')
+  expect((await run.lines(3)).sort()).toEqual(['a', 'b', 'c'])
+  run.write('elsewhere', 'd\n')
+  expect((await run.lines(4)).at(-1)).toBe('d')
+})
+
+test('deleted and made anew', async () => {
+  const run = await startRun()
+  run.write('x.log', 'same\n')
+  await run.lines(1)
+  unlinkSync(run.path('x.log'))
+  run.write('x.log', 'same\n')
+  expect(await run.lines(2)).toEqual(['same', 'same'])
+})
+
+test('truncated in place, shorter or longer than before', async () => {
+  const run = await startRun()
+  run.write('x.log', 'first line\n')
+  await run.lines(1)
+  truncateSync(run.path('x.log'))
+  run.write('x.log', 'a\n')
+  await run.lines(2)
+  writeFileSync(run.path('x.log'), 'written over and longer than before\n')
+  expect(await run.lines(3)).toEqual(['first line', 'a', 'written over and longer than before'])
+  expect(run.counter('truncated_files')).toBe(2)
+})
+
+test('a copy of a file that was read is not read again', async () => {
+  const run = await startRun({ include: ['*.log*'] })
+  run.write('x.log', `${'x'.repeat(2000)}\nend\n`)
+  await run.lines(2)
+  copyFileSync(run.path('x.log'), run.path('x.log.1'))
+  truncateSync(run.path('x.log'))
+  run.write('x.log', 'new\n')
+  await run.lines(3)
+  run.write('x.log.1', 'more\n')
+  expect((await run.lines(4)).slice(1)).toEqual(['end', 'new', 'more'])
+})
+
+test('two files with the same beginning are two files', async () => {
+  const head = `${'#'.repeat(1500)}\n`
+  const run = await startRun()
+  run.write('a.log', `${head}a\n`)
+  await run.lines(2)
+  run.write('b.log', `${head}b and more\n`)
+  expect((await run.lines(4)).filter((line) => line.length < 100).sort()).toEqual(['a', 'b and more'])
+})
+
+test('a refused batch is offered again, and nothing more is read meanwhile', async () => {
+  let refusals = 3
+  const intake: Intake = {
+    offer() {
+      if (refusals-- > 0) throw new Refused('full', 5)
+    },
+  }
+  const run = await startRun({}, { intake })
+  run.write('x.log', 'a\nb\n')
+  expect(await run.lines(2)).toEqual(['a', 'b'])
+  expect(refusals).toBe(-1)
+})
+
+test('a file of which too much is on its way is not read on', async () => {
+  const run = await startRun({}, { holds: true })
+  run.write('x.log', `${'x'.repeat(999)}\n`.repeat(12_000))
+  await run.until(() => run.counter('entries') > 4000)
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 2))
+  expect(run.counter('read_bytes')).toBeLessThan((4 << 20) + (1 << 20))
+  while (run.counter('entries') < 12_000) {
+    run.settle()
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  expect(run.bodies()).toHaveLength(12_000)
+})
+
+test('delete_after_read deletes when all was delivered', async () => {
+  const folder = newFolder({ 'x.log': 'a\n' })
+  const run = await startRun({ delete_after_read: true }, { folder, holds: true })
+  await run.lines(1)
+  run.write('x.log', 'b\n')
+  await run.lines(2)
+  run.settle()
+  await run.until(() => run.counter('rotated_files') === 1)
+  expect(() => run.write('y', '')).not.toThrow()
+  rmSync(run.path('y'))
+})
+
+test('no more files are open than allowed, and all are read', async () => {
+  const run = await startRun({ max_concurrent_files: 10 })
+  for (let i = 0; i < 100; i++) run.write(`${i}.log`, `a${i}\n`)
+  await run.lines(100)
+  for (let i = 0; i < 100; i++) run.write(`${i}.log`, `b${i}\n`)
+  await run.lines(200)
+  expect(new Set(run.bodies()).size).toBe(200)
+  expect(run.counter('open_files')).toBeLessThanOrEqual(10)
+})
+
+test.each([
+  [{ include: [] }, 'include is empty: write the files to read'],
+  [{ include: ['['] }, '[ is no pattern for files: a [ is not closed'],
+  [{ include: ['x'], operators: [{ type: 'json_parser' }] }, 'operators are not there yet'],
+  [{ include: ['x'], storage: 'file_storage' }, 'write checkpoints: /var/lib/tailrace/filelog instead'],
+  [{ include: ['x'], delete_after_read: true }, 'delete_after_read needs start_at: beginning'],
+  [{ include: ['x'], multiline: {} }, 'write either line_start_pattern or line_end_pattern'],
+  [{ include: ['x'], multiline: { line_start_pattern: '(' } }, '( is no regular expression'],
+])('%j is refused: %s', (settings, message) => {
+  const { error } = filelog.config.safeParse(settings as never)
+  expect(error?.issues.map((issue) => issue.message).join('\n')).toContain(message)
+})
