@@ -84,7 +84,8 @@ export class LogRecordForm {
     this.timeHi = isTimely ? halves.hi : 0
     const body = this.bodyEnd - this.bodyStart
     const any = 1 + varintSize(body) + body
-    let size = (isTimely ? 9 : 0) + 1 + varintSize(any) + any + extra.length + 9
+    // At 1970-01-01T00:00:00Z sharp nothing is written: the field would be its default.
+    let size = ((this.timeLo | this.timeHi) !== 0 ? 9 : 0) + 1 + varintSize(any) + any + extra.length + 9
     if (!isParsed) return size
     const { priority, version } = message
     if (priority >= 0) {
