@@ -8,7 +8,7 @@ import { LogCells, type LogSources, restSize, slots } from './from-otlp-cells.ts
 import { maxName, writeParameter, writeStructuredData, writeText, writeWord } from './from-otlp-data.ts'
 import { facilityNumber, severityNumber, severityOf } from './from-otlp-levels.ts'
 import { BsdTimestamp, original, readOriginalHead, secondsOf } from './from-otlp-time.ts'
-import { SyslogMessage } from './message.ts'
+import { readPriority, SyslogMessage } from './message.ts'
 import { parseLoose } from './parse-loose.ts'
 import { SeenData } from './seen-data.ts'
 import { newZone } from './time-zone.ts'
@@ -357,9 +357,9 @@ export class LogMessages {
       this.textStart = this.bodyStart
       this.textEnd = this.bodyEnd
       // A message without text has no attribute for it, and its body is all of it: its last blank stays.
-      if (isOriginal && this.isWithoutText(b)) {
+      if (cells.find(slot.priority) >= 0 && this.isWithoutText(b)) {
         this.textStart = this.bodyEnd
-        this.endsInBlank = b[this.bodyEnd - 1] === 0x20
+        this.endsInBlank = isOriginal && b[this.bodyEnd - 1] === 0x20
       }
     } else {
       any.kind = AnyKind.none
@@ -374,9 +374,12 @@ export class LogMessages {
     this.textEnd = this.source.length
   }
 
+  /** Whether the body is a message as it came, and has none. */
   private isWithoutText(b: Buffer): boolean {
-    const { parsed } = this
-    parseLoose(b, this.bodyStart, this.bodyEnd, parsed, 'rfc5424', unused)
+    const { parsed, bodyStart, bodyEnd } = this
+    parsed.reset(bodyStart, bodyEnd)
+    if (readPriority(b, bodyStart, bodyEnd, parsed) < 0) return false
+    parseLoose(b, bodyStart, bodyEnd, parsed, 'auto', unused)
     parsed.shrink()
     return parsed.textStart === parsed.textEnd
   }
