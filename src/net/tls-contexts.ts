@@ -48,7 +48,7 @@ const ecdsa = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256'
 const chacha = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
 const suites: Record<TlsProfile, string> = { internal: rsa, external: `${ecdsa}:${rsa}:${chacha}` }
 
-/** Keys from 1024 bits on, as Go takes them. Only under an authority that was named (docs/decisions/0005), or for our own. */
+/** Keys from 1024 bits on, as Go takes them. Only under an authority that was named (docs/decisions/0007), or for our own. */
 const shortKeys = ':@SECLEVEL=1'
 
 /**
