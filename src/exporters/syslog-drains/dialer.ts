@@ -33,7 +33,7 @@ export function newDialer({ resolver, denied, contexts, clock, timeoutMs }: Dial
     return async (signal): Promise<Socket> => {
       if (scheme === 'syslog') return dialTcp({ ...base, allows, signal })
       trust ??= newTrust()
-      return dialTcp({ ...base, allows, signal, tls: { trust } })
+      return dialTcp({ ...base, allows, signal, tls: { trust, awaitsVerdict: scheme === 'syslog-tls' } })
     }
   }
 }

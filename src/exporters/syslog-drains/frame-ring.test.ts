@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { Budget } from '../../delivery/budget.ts'
 import { readFrame } from '../../wire/syslog/frames.ts'
 import { ChunkPool, chunkCost } from './chunk-pool.ts'
-import { type Flight, FrameRing, type TakeLimits } from './frame-ring.ts'
+import type { Flight, TakeLimits } from './flight.ts'
+import { FrameRing } from './frame-ring.ts'
 import { Shares } from './shares.ts'
 
 const all: TakeLimits = { bytes: Number.POSITIVE_INFINITY, messages: Number.POSITIVE_INFINITY, overshoot: false }

@@ -4,7 +4,7 @@ import { formatAddress } from '../../net/address.ts'
 import type { Clock, Timer } from '../../runtime/clock.ts'
 import { frame, readFrame } from '../../wire/syslog/frames.ts'
 import { DrainSocket } from './drain-socket.ts'
-import type { Flight, TakeLimits } from './frame-ring.ts'
+import type { Flight, TakeLimits } from './flight.ts'
 import { HttpResponse } from './http-response.ts'
 import { type Dial, DrainError, type Transport } from './transport.ts'
 
@@ -25,8 +25,7 @@ export interface HttpTransportOptions {
 export const singleLimits: TakeLimits = { bytes: Number.POSITIVE_INFINITY, messages: 1, overshoot: false }
 export const batchLimits: TakeLimits = { bytes: 524_288, messages: Number.POSITIVE_INFINITY, overshoot: true }
 
-/** Digits that the length of a body is written with at most. */
-const lengthDigits = 10
+const sliceBytes = 65_536
 
 /**
  * POSTs messages without their octet counts over one keep-alive connection, one request under way. The head is written
@@ -38,6 +37,8 @@ export class HttpTransport implements Transport {
   private readonly head: Buffer
   private readonly connection: DrainSocket
   private request: Buffer = Buffer.alloc(0)
+  /** Number of the request under way. */
+  private turn = 0
   private response: HttpResponse | undefined = undefined
   private done: ((error?: DrainError) => void) | undefined = undefined
   private timer: Timer | undefined = undefined
@@ -76,30 +77,31 @@ export class HttpTransport implements Transport {
   private write(socket: Socket, flight: Flight): void {
     this.response = new HttpResponse()
     this.timer = this.options.clock.after(this.options.timeoutMs, this.timedOut)
-    socket.write(this.requestFor(flight))
+    if (flight.messages === 1) socket.write(this.requestFor(flight))
+    else this.writeSlices(socket, flight)
   }
 
-  /** Head and body in one buffer. The one of single messages is used again: the answer says that it was read. */
-  private requestFor({ pieces, bytes, messages }: Flight): Buffer {
-    const size = this.head.length + lengthDigits + 4 + bytes
-    const out = messages > 1 ? Buffer.allocUnsafeSlow(size) : this.reusable(size)
-    const bodyStart = this.head.length + lengthDigits + 4
-    let end = bodyStart
-    for (const { chunk, from, to } of pieces) {
-      for (let pos = from; pos < to; ) {
-        const next = readFrame(chunk.bytes, pos, to)
-        if (next < 0) break
-        chunk.bytes.copy(out, end, frame.start, frame.end)
-        end += frame.end - frame.start
-        pos = next
-      }
+  /** Head and body in one buffer, which is used again: an answer says that it was read. */
+  private requestFor({ pieces, bytes }: Flight): Buffer {
+    const { chunk, from, to } = pieces[0]!
+    readFrame(chunk.bytes, from, to)
+    const length = `${frame.end - frame.start}\r\n\r\n`
+    const out = this.reusable(this.head.length + length.length + bytes)
+    const end = this.head.copy(out) + out.write(length, this.head.length, 'latin1')
+    return out.subarray(0, end + chunk.bytes.copy(out, end, frame.start, frame.end))
+  }
+
+  /** A large body goes slice by slice, so that it never stands in memory a second time. */
+  private writeSlices(socket: Socket, flight: Flight): void {
+    const turn = ++this.turn
+    const cursor = { piece: 0, pos: flight.pieces[0]!.from }
+    const next = (error?: Error | null) => {
+      if (error || this.turn !== turn || !this.done) return
+      const slice = nextSlice(flight, cursor)
+      if (slice) socket.write(slice, next)
     }
-    // The head ends right before the body, however many digits the length has.
-    const length = `${end - bodyStart}\r\n\r\n`
-    const start = bodyStart - length.length - this.head.length
-    this.head.copy(out, start)
-    out.write(length, bodyStart - length.length, 'latin1')
-    return out.subarray(start, end)
+    socket.write(Buffer.concat([this.head, Buffer.from(`${flight.bodyBytes}\r\n\r\n`)]))
+    next()
   }
 
   private reusable(size: number): Buffer {
@@ -122,7 +124,7 @@ export class HttpTransport implements Transport {
 
   private closed(error: Error | undefined): void {
     const { response } = this
-    if (response?.closed()) return void this.judge(response)
+    if (!error && response?.closed()) return void this.judge(response)
     this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection before it answered'))
   }
 
@@ -145,6 +147,28 @@ export class HttpTransport implements Transport {
     if (error?.step === 'write') this.connection.close()
     done?.(error)
   }
+}
+
+/** Messages from the cursor on, as many as fit 64 KiB and one at least; undefined behind the last. */
+function nextSlice({ pieces }: Flight, cursor: { piece: number; pos: number }): Buffer | undefined {
+  let out = Buffer.allocUnsafeSlow(sliceBytes)
+  let end = 0
+  for (let piece = pieces[cursor.piece]; piece; piece = pieces[cursor.piece]) {
+    const next = cursor.pos < piece.to ? readFrame(piece.chunk.bytes, cursor.pos, piece.to) : -1
+    if (next < 0) {
+      cursor.piece++
+      cursor.pos = pieces[cursor.piece]?.from ?? 0
+      continue
+    }
+    const size = frame.end - frame.start
+    if (end + size > out.length) {
+      if (end > 0) break
+      out = Buffer.allocUnsafeSlow(size)
+    }
+    end += piece.chunk.bytes.copy(out, end, frame.start, frame.end)
+    cursor.pos = next
+  }
+  return end > 0 ? out.subarray(0, end) : undefined
 }
 
 /** Everything in front of the number of bytes. Names and order as the original's client writes them. */

@@ -351,6 +351,24 @@ test('https-batch: bodies are messages one after the other, cut by size and by t
   expect(drain.requests[0]!.line).toBe('POST /batch')
 })
 
+test('https-batch: a large body is whole, a refused one is sent again with all its messages', async () => {
+  const drain = await httpDrain()
+  drain.status = 503
+  const { made, account } = await exporter({
+    batch_interval: '20ms',
+    aggregate_drains: [`https-batch://127.0.0.1:${drain.port}/batch`],
+  })
+  const texts = [...range(0, 100), 'x'.repeat(200_000), ...range(100, 3000).map((text) => text.padEnd(100))]
+  made.consume(logs('app', ...texts))
+  await until(() => drain.requests.length > 1)
+  drain.status = 200
+  await until(() => account.sent === texts.length)
+  const taken = drain.requests.at(-1)!.body.split('\n').slice(0, -1)
+  expect(drain.requests[0]!.body).toBe(drain.requests[1]!.body)
+  expect(taken.map((message) => textOf(message).trim()).at(-1)).toBe('line 2999')
+  expect(account.imbalance()).toBe(0)
+})
+
 test('a drain whose certificate nobody vouches for is refused, one with the right authority is not; the owner is told', async () => {
   const drain = await tcpDrain({ tls: true })
   const answers = (ca: string) =>

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../runtime/clock.ts'
 import { DrainSocket } from './drain-socket.ts'
-import type { Flight, TakeLimits } from './frame-ring.ts'
+import type { Flight, TakeLimits } from './flight.ts'
 import { type Dial, DrainError, type Transport } from './transport.ts'
 
 export interface TcpTransportOptions {
@@ -24,6 +24,8 @@ export class TcpTransport implements Transport {
   private readonly options: TcpTransportOptions
   private readonly connection: DrainSocket
   private done: ((error?: DrainError) => void) | undefined = undefined
+  /** Number of the write under way. */
+  private turn = 0
   /** The connection that is watched for progress. */
   private watched: Socket | undefined = undefined
 
@@ -57,9 +59,11 @@ export class TcpTransport implements Transport {
   }
 
   private write(socket: Socket, { pieces }: Flight): void {
-    const { done } = this
+    const turn = ++this.turn
     const written = (error?: Error | null) => {
-      if (this.done === done) this.finish(error ? new DrainError('write', error.message, error) : undefined)
+      // A write that was given up may still report.
+      if (this.turn === turn && this.done)
+        this.finish(error ? new DrainError('write', error.message, error) : undefined)
     }
     if (socket !== this.watched) this.watch(socket)
     if (pieces.length > 1) socket.cork()

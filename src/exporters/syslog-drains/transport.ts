@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Flight, TakeLimits } from './frame-ring.ts'
+import type { Flight, TakeLimits } from './flight.ts'
 
 /** How a drain's messages travel. */
 export interface Transport {
