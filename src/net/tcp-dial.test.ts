@@ -270,6 +270,27 @@ o4fUF51ncKBnYCU3ZM4Rg4I/QoehRANCAATjhJpqauGieisISYA45ioX+PYxoT/c
     expect(['cipher', 'client_certificate', 'closed']).toContain(error.code)
   })
 
+  test('a server that wants a client certificate is waited for, where it would never answer', async () => {
+    const port = await tlsServer(good, { ca: authority.cert, requestCert: true, rejectUnauthorized: true })
+    const without = { trust: trusts({ ca: authority.cert }), awaitsVerdict: true }
+    expect(await failure({ port, tls: without })).toMatchObject({
+      step: 'tls',
+      code: 'client_certificate',
+      message: `127.0.0.1:${port}: the peer requires a client certificate`,
+    })
+    const began = performance.now()
+    const socket = await dialled({
+      port,
+      tls: { trust: trusts({ ca: authority.cert, ...client }), awaitsVerdict: true },
+    })
+    expect((await once(socket, 'data'))[0].toString()).toBe('hello')
+    // The session ticket came: nothing was waited for.
+    expect(performance.now() - began).toBeLessThan(1000)
+    // TLS 1.2 has nothing to wait for.
+    const old = await tlsServer(good, { maxVersion: 'TLSv1.2' })
+    await dialled({ port: old, tls: { trust: trusts({ ca: authority.cert }), awaitsVerdict: true } })
+  })
+
   test('plain text on the port is called so', async () => {
     const port = await listening(createServer((socket) => void socket.write('220 welcome to plain text, stranger\r\n')))
     expect(await failure({ port, tls: { trust: trusts() } })).toMatchObject({

@@ -31,6 +31,11 @@ export interface DialTls {
   /** The name that the certificate must carry; default: the host. */
   serverName?: string | undefined
   alpn?: readonly string[] | undefined
+  /**
+   * Waits until the server has judged our client certificate, for protocols in which it never answers: under TLS 1.3 that
+   * comes after our side of the handshake, and what was written by then is lost without a word.
+   */
+  awaitsVerdict?: boolean | undefined
 }
 
 export interface TcpDialOptions {
@@ -153,10 +158,12 @@ function attempt(options: TcpDialOptions, ip: string, clock: Clock, end: number,
       handshakeTurn(() => {
         if (over) return
         const raw = socket!
+        const began = clock.monotonic()
         try {
-          const secured = secure(raw, options, tls, tls.trust, context, (verdict) =>
-            finish(verdict && new DialError('tls', verdict)),
-          )
+          const secured = secure(raw, options, tls, tls.trust, context, (verdict) => {
+            if (verdict || !tls.awaitsVerdict) finish(verdict && new DialError('tls', verdict))
+            else afterVerdict(secured, clock.monotonic() - began, clock, () => finish(undefined))
+          })
           socket = secured
           secured.on('error', (error) => finish(new DialError('tls', tlsFailure(error, where), error)))
           secured.on('close', () =>
@@ -194,6 +201,26 @@ function secure(
     () => done(socket.authorized || trust.insecureSkipVerify ? undefined : certificateRefusal(socket, name)),
   )
   return socket
+}
+
+/** Times the handshake took; at least and at most so many milliseconds. */
+const verdictTimes = 2
+const leastVerdictMs = 50
+const mostVerdictMs = 1000
+
+/**
+ * Calls `done` when a server of TLS 1.3 has taken our certificate, or our lack of one: it sends a session ticket, or, as
+ * some do, nothing for a while. A refusal is an alert: the socket's 'error'.
+ */
+function afterVerdict(socket: TLSSocket, handshakeMs: number, clock: Clock, done: () => void): void {
+  if (socket.getProtocol() !== 'TLSv1.3') return void done()
+  const waitMs = Math.min(Math.max(handshakeMs * verdictTimes, leastVerdictMs), mostVerdictMs)
+  const timer = clock.after(waitMs, done)
+  socket.once('session', () => {
+    timer.cancel()
+    done()
+  })
+  socket.once('close', () => timer.cancel())
 }
 
 /** As it stands in certificates: international names in their ASCII form, without the final dot. */
