@@ -64,7 +64,7 @@ export async function startTcpDrain(options: DrainOptions = {}): Promise<TcpDrai
     sockets.add(socket)
     if (options.tls) noteClient(socket as TLSSocket, state.clients)
     socket.on('error', () => {}).on('close', () => void sockets.delete(socket))
-    const take = newFrameReader((message) => void state.messages.push(message))
+    const take = newFrameReader((message) => void state.messages.push(message.toString()))
     socket.on('data', (bytes: Buffer) => {
       state.parts.push(bytes)
       take(bytes)
@@ -165,7 +165,7 @@ export async function startHttpDrain(options: DrainOptions = {}): Promise<HttpDr
 }
 
 /** Cuts a stream into octet-counted messages (RFC 6587, section 3.4.1); throws where it is no such stream. */
-export function newFrameReader(onMessage: (message: string) => void): (bytes: Buffer) => void {
+export function newFrameReader(onMessage: (message: Buffer) => void): (bytes: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   return (bytes) => {
     rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
@@ -177,7 +177,7 @@ export function newFrameReader(onMessage: (message: string) => void): (bytes: Bu
       if (!/^[1-9]\d*$/.test(count)) throw new Error(`no octet count: ${JSON.stringify(count)}`)
       const end = space + 1 + Number(count)
       if (end > rest.length) break
-      onMessage(rest.toString('utf8', space + 1, end))
+      onMessage(rest.subarray(space + 1, end))
       pos = end
     }
     rest = rest.subarray(pos)
