@@ -44,6 +44,19 @@ test.each(good.filter(([name]) => name !== 'bytes nobody asked for'))(
   },
 )
 
+test('the same instance reads one answer after the other', () => {
+  const response = new HttpResponse()
+  for (const [, text, expected] of [...good, ...good]) {
+    for (let twice = 0; twice < 2; twice++) {
+      response.reset()
+      const state = response.feed(Buffer.from(text, 'latin1'))
+      expect({ state, status: response.status, keepAlive: response.keepAlive, closed: response.closed() }).toEqual(
+        expected,
+      )
+    }
+  }
+})
+
 test('an answer without a length ends with the connection', () => {
   expect(read('HTTP/1.1 200 OK\r\n\r\nsome')).toEqual({ state: 'more', status: 200, keepAlive: false, closed: true })
 })

@@ -19,6 +19,16 @@ export class HttpResponse {
   private text = ''
   private left = 0
   private skipped = 0
+  /** The last good head and what it said: a server's heads are the same for a second. */
+  private known = { head: '', status: 0, keepAlive: true, left: 0, state: 'head' as State }
+
+  /** Ready for the next answer of the same connection, or another. */
+  reset(): void {
+    this.status = this.left = this.skipped = 0
+    this.keepAlive = true
+    this.fault = this.text = ''
+    this.state = 'head'
+  }
 
   /** Takes what arrived; answers whether the answer is complete, or no answer. */
   feed(bytes: Buffer): 'more' | 'done' | 'bad' {
@@ -57,6 +67,20 @@ export class HttpResponse {
   }
 
   private begin(head: string): void {
+    const { known } = this
+    if (head === known.head) {
+      this.status = known.status
+      this.keepAlive = known.keepAlive
+      this.left = known.left
+      this.state = known.state
+      return
+    }
+    this.parse(head)
+    const { status, keepAlive, left, state } = this
+    if (state !== 'bad' && state !== 'head') this.known = { head, status, keepAlive, left, state }
+  }
+
+  private parse(head: string): void {
     const match = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n]*)?(?:\r\n|$)/.exec(head)
     if (!match) return void this.fail('its answer is not HTTP', 0)
     const status = Number(match[2])

@@ -39,9 +39,12 @@ export class HttpTransport implements Transport {
   private request: Buffer = Buffer.alloc(0)
   /** Number of the request under way. */
   private turn = 0
-  private response: HttpResponse | undefined = undefined
+  private readonly response = new HttpResponse()
   private done: ((error?: DrainError) => void) | undefined = undefined
   private timer: Timer | undefined = undefined
+  private deadline = 0
+  /** No request is on its way yet. */
+  private waitsForConnection = false
 
   constructor(options: HttpTransportOptions) {
     this.options = options
@@ -61,7 +64,9 @@ export class HttpTransport implements Transport {
 
   send(take: () => Flight | undefined, done: (error?: DrainError) => void): void {
     this.done = done
+    this.waitsForConnection = true
     this.connection.use((error, socket) => {
+      this.waitsForConnection = false
       const flight = socket && take()
       if (flight) this.write(socket, flight)
       else this.finish(error)
@@ -69,14 +74,15 @@ export class HttpTransport implements Transport {
   }
 
   close(): void {
+    this.timer?.cancel()
     if (this.done) this.connection.close()
     else this.connection.retire()
     this.finish(new DrainError('write', 'given up'))
   }
 
   private write(socket: Socket, flight: Flight): void {
-    this.response = new HttpResponse()
-    this.timer = this.options.clock.after(this.options.timeoutMs, this.timedOut)
+    this.response.reset()
+    this.arm()
     if (flight.messages === 1) socket.write(this.requestFor(flight))
     else this.writeSlices(socket, flight)
   }
@@ -114,7 +120,7 @@ export class HttpTransport implements Transport {
   private answered(bytes: Buffer): void {
     const { response } = this
     // It talks without having been asked: not a connection to go on with.
-    if (!response) return void this.connection.close()
+    if (!this.done) return void this.connection.close()
     const state = response.feed(bytes)
     if (state === 'more') return
     if (!response.keepAlive) this.connection.close()
@@ -124,7 +130,7 @@ export class HttpTransport implements Transport {
 
   private closed(error: Error | undefined): void {
     const { response } = this
-    if (!error && response?.closed()) return void this.judge(response)
+    if (!error && this.done && response.closed()) return void this.judge(response)
     this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection before it answered'))
   }
 
@@ -133,7 +139,23 @@ export class HttpTransport implements Transport {
     this.finish(ok ? undefined : new DrainError('answer', `Post responded with ${status} status code`))
   }
 
-  private timedOut = (): void => {
+  /** One timer serves many requests: it is set again when it finds that it rang too early. */
+  private arm(): void {
+    const { clock, timeoutMs } = this.options
+    this.deadline = clock.monotonic() + timeoutMs
+    this.timer ??= clock.after(timeoutMs, this.rang)
+  }
+
+  private rang = (): void => {
+    const { clock } = this.options
+    this.timer = undefined
+    const left = this.deadline - clock.monotonic()
+    if (!this.done || this.waitsForConnection) return
+    if (left > 0) this.timer = clock.after(left, this.rang)
+    else this.timedOut()
+  }
+
+  private timedOut(): void {
     this.connection.close()
     this.finish(new DrainError('answer', `the drain did not answer within ${this.options.timeoutMs / 1000} s`))
   }
@@ -141,9 +163,6 @@ export class HttpTransport implements Transport {
   private finish(error: DrainError | undefined): void {
     const { done } = this
     this.done = undefined
-    this.response = undefined
-    this.timer?.cancel()
-    this.timer = undefined
     if (error?.step === 'write') this.connection.close()
     done?.(error)
   }
