@@ -69,7 +69,9 @@ export const config = object({
     .describe('A stream that was not used for so long is closed; it is opened again when needed. 0: never.'),
   write_timeout: duration({ min: '0s' })
     .default('1m')
-    .describe('A stream of which the peer takes nothing for so long is given up; 0: never.'),
+    .describe(
+      'A stream whose peer has not taken a batch (`max_batch_bytes` at most) after so long is given up; 0: never.',
+    ),
   on_broken_write: oneOf(['drop', 'repeat'])
     .default('drop')
     .describe(

@@ -61,7 +61,7 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
       const abort = () => giveUp('given up')
       const timer: Timer | undefined =
         writeTimeoutMs > 0
-          ? clock.after(writeTimeoutMs, () => giveUp(`the peer took nothing for ${writeTimeoutMs / 1000} s`))
+          ? clock.after(writeTimeoutMs, () => giveUp(`the peer did not take it within ${writeTimeoutMs / 1000} s`))
           : undefined
       signal.addEventListener('abort', abort, { once: true })
       settle = (error) => {
