@@ -75,6 +75,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'exporter/otlp': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
     'exporter/loggregator': { endpoint: '127.0.0.1:9' },
     'exporter/firehose': { router_addr: '127.0.0.1:9' },
+    'exporter/syslog': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
     'connector/forward': { format: 'envelopes' },
     'extension/metrics_endpoint': { endpoint: loopback },
     'extension/syslog_binding_cache': { endpoint: loopback, api: { url: 'http://127.0.0.1:9' } },
