@@ -6,10 +6,12 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { issue, newAuthority } from '../../src/runtime/certs.ts'
 import { certificate, certificateFolder, pemOf } from '../support/certificates.ts'
 import {
+  bindingCacheEnv,
   forwarderEnv,
   loggregatorAgentEnv,
   promScraperEnv,
   statsdInjectorEnv,
+  syslogAgentEnv,
   udpForwarderEnv,
 } from '../support/environments.ts'
 import { newFolder } from '../support/folder.ts'
@@ -77,6 +79,27 @@ const roles: Case[] = [
     first: 'starting loggregator-agent',
   },
   {
+    name: 'syslog-agent',
+    env: () => syslogAgentEnv(),
+    required: [...agent, 'LOGGREGATOR_AGENT_ADDR', ...metrics],
+    cert: 'AGENT_CERT_FILE_PATH',
+    key: 'AGENT_KEY_FILE_PATH',
+    port: 'AGENT_PORT',
+    first: 'starting syslog-agent',
+  },
+  {
+    name: 'syslog-binding-cache',
+    env: () => bindingCacheEnv({ api: `https://${nowhere}` }),
+    required: [
+      ...['API_URL', 'API_CA_FILE_PATH', 'API_CERT_FILE_PATH', 'API_KEY_FILE_PATH', 'API_COMMON_NAME'],
+      ...['CACHE_CA_FILE_PATH', 'CACHE_CERT_FILE_PATH', 'CACHE_KEY_FILE_PATH', 'CACHE_COMMON_NAME', 'CACHE_PORT'],
+      ...[downstream('CA'), downstream('CERT'), downstream('KEY'), 'AGGREGATE_DRAINS_FILE', ...metrics],
+    ],
+    cert: 'CACHE_CERT_FILE_PATH',
+    key: 'CACHE_KEY_FILE_PATH',
+    first: 'starting syslog-binding-cache',
+  },
+  {
     name: 'statsd-injector',
     env: () => statsdInjectorEnv(9),
     required: ['CA', 'CERT', 'KEY'],
@@ -138,7 +161,9 @@ describe.each(roles)('$name', ({ name, env, required, cert, key, port, first }) 
       const taken = await takenPort()
       const role = await startRole(name, { ...env(), [port!]: String(taken) }, { starting: true })
       expect((await role.ended).code).toBe(1)
-      expect(role.lines.join('\n')).toMatch(new RegExp(`failed to start receiver .*127\\.0\\.0\\.1:${taken}.*in use`))
+      expect(role.lines.join('\n')).toMatch(
+        new RegExp(`failed to start "\\S+" receiver: .*127\\.0\\.0\\.1:${taken}.*in use`),
+      )
     })
 
   if (withPage)
