@@ -102,13 +102,16 @@ export function newFilelog(
     })
   const run = async () => {
     while (!isStopping) {
-      if (clock.monotonic() >= pollAt) {
-        pollAt = clock.monotonic() + config.poll_interval
+      const isDue = clock.monotonic() >= pollAt
+      if (isDue) {
         await watch.poll(pause)
-      } else if (queue.length > 0 && !isWaiting) {
+        pollAt = clock.monotonic() + config.poll_interval
+      }
+      // A block between two looks at least: looks that take long must not keep files from being read.
+      if (queue.length > 0 && !isWaiting && !isStopping) {
         await turn()
         await nextTurn()
-      } else await rest()
+      } else if (!isDue) await rest()
     }
   }
   const pause = async () => {

@@ -263,8 +263,12 @@ export class Watch {
 
   /** Where to go on with a file that was known by another inode, or to the process before. */
   private identify(tail: Tail, place: Place): Mark | 'new' | 'later' {
-    if (!this.tryOpen(tail)) {
-      place.retryAt = this.options.clock.monotonic() + retryMs
+    try {
+      // Another one was there first, or it is gone: the next look will tell.
+      if (!this.open(tail)) return 'later'
+    } catch (error) {
+      this.unreadable(tail.path, error)
+      if (!isGone(error)) place.retryAt = this.options.clock.monotonic() + retryMs
       return 'later'
     }
     tail.head = readHead(tail.fd, this.options.headSize)
@@ -312,14 +316,14 @@ export class Watch {
 
   unreadable(path: string, error: unknown): void {
     const { code, message } = error as NodeJS.ErrnoException
-    this.counts.unreadable++
+    if (!isGone(error)) this.counts.unreadable++
     const why =
       code === 'EACCES' || code === 'EPERM'
         ? 'permission denied: let the user of this process read it'
         : code === 'EMFILE' || code === 'ENFILE'
           ? 'too many open files: lower max_concurrent_files or raise the limit (ulimit -n)'
           : message
-    if (code !== 'ENOENT') this.options.series.note('unreadable', `${path} cannot be read: ${why}`)
+    if (!isGone(error)) this.options.series.note('unreadable', `${path} cannot be read: ${why}`)
   }
 
   private skip(place: Place, what: string) {
@@ -448,6 +452,7 @@ export class Watch {
     for (const { path: at, stat } of generationsOf(path)) {
       if (stat.mtimeMs < since - tickMs) continue
       const known = this.known.at(stat)
+      if (known && truncated && sameHead(known, truncated)) isCopied = true
       if (known && (!known.isOver || this.known.isFinished(known, at, stat))) continue
       const tail = this.newTail(at, stat, since)
       if (!this.tryOpen(tail)) continue
@@ -461,7 +466,10 @@ export class Watch {
         settlement.owner = tail
         tail.settlement = settlement
         isCopied = true
-      } else this.continueCopy(tail)
+      } else {
+        this.continueCopy(tail)
+        if (truncated?.offset === 0) isCopied = true
+      }
       this.followDeparted(tail)
     }
     return isCopied
@@ -531,6 +539,10 @@ export class Watch {
     this.paths = undefined
   }
 }
+
+const sameHead = ({ head }: Tail, other: Tail): boolean => head.sum === other.head.sum && head.size === other.head.size
+
+const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 
 function describe(stat: Stats): string {
   if (stat.isDirectory()) return 'a folder'
