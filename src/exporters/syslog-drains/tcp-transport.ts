@@ -24,8 +24,9 @@ export class TcpTransport implements Transport {
   private readonly options: TcpTransportOptions
   private readonly connection: DrainSocket
   private done: ((error?: DrainError) => void) | undefined = undefined
-  /** Number of the write under way. */
+  /** Number of the last write, and whether it is under way. */
   private turn = 0
+  private writing = false
   /** The connection that is watched for progress. */
   private watched: Socket | undefined = undefined
 
@@ -60,6 +61,7 @@ export class TcpTransport implements Transport {
 
   private write(socket: Socket, { pieces }: Flight): void {
     const turn = ++this.turn
+    this.writing = true
     const written = (error?: Error | null) => {
       // A write that was given up may still report.
       if (this.turn === turn && this.done)
@@ -80,7 +82,7 @@ export class TcpTransport implements Transport {
   private watch(socket: Socket): void {
     this.watched = socket
     socket.setTimeout(this.options.writeTimeoutMs, () => {
-      if (this.watched === socket && this.done) this.timedOut()
+      if (this.watched === socket && this.writing) this.timedOut()
     })
   }
 
@@ -92,6 +94,7 @@ export class TcpTransport implements Transport {
   private finish(error: DrainError | undefined): void {
     const { done } = this
     this.done = undefined
+    this.writing = false
     if (error?.step === 'write') this.connection.close()
     done?.(error)
   }
