@@ -102,8 +102,21 @@ export class LogCells {
   }
 
   private take(b: Uint8Array, start: number, end: number, offset: number): void {
-    if (!readEntry(b, start, end)) return
-    const { keyStart, keyEnd, valueStart, valueEnd } = entry
+    // `0a len key 12 len value` and nothing else, as everybody writes it.
+    const size = b[start + 1]!
+    let keyStart = start + 2
+    let keyEnd = keyStart + size
+    let valueStart = keyEnd + 2
+    let valueEnd = end
+    const length = keyEnd + 2 < end ? b[keyEnd + 1]! : 0
+    const isShort = length < 0x80 ? valueStart + length === end : isLong(b, keyEnd + 1, end) && ++valueStart > 0
+    if (b[start] !== 0x0a || size > 0x7f || keyEnd + 2 > end || b[keyEnd] !== 0x12 || !isShort) {
+      if (!readEntry(b, start, end)) return
+      keyStart = entry.keyStart
+      keyEnd = entry.keyEnd
+      valueStart = entry.valueStart
+      valueEnd = entry.valueEnd
+    }
     let isKnown = false
     const candidates = this.byLength[keyEnd - keyStart]
     if (candidates !== undefined) {
@@ -140,6 +153,12 @@ export class LogCells {
         return
       }
     }
+    if (tag === 0x18 && end - start === 2 && b[start + 1]! < 0x80) {
+      kinds[cell] = AnyKind.int
+      starts[cell] = start
+      ends[cell] = end
+      return
+    }
     const { any } = this
     if (!any.read(b, start, end)) return
     kinds[cell] = any.kind
@@ -147,6 +166,12 @@ export class LogCells {
     starts[cell] = isNumber ? start : any.start
     ends[cell] = isNumber ? end : any.end
   }
+}
+
+/** Whether the length at `pos` has two bytes and reaches exactly to `end`. */
+function isLong(b: Uint8Array, pos: number, end: number): boolean {
+  const high = b[pos + 1]!
+  return high < 0x80 && pos + 2 + (b[pos]! & 0x7f) + (high << 7) === end
 }
 
 function isKey(b: Uint8Array, start: number, key: Buffer): boolean {

@@ -129,7 +129,23 @@ export class LogMessages {
     this.timeLo = this.timeHi = this.observedLo = this.observedHi = this.severity = 0
     this.bodyKind = AnyKind.none
     const reader = this.reader.reset(b, start, end)
-    while (reader.next()) {
+    for (;;) {
+      // Attributes one after the other, the most of a record.
+      let pos = reader.pos
+      while (pos + 2 < end && b[pos] === 0x32) {
+        let body = pos + 2
+        let size = b[pos + 1]!
+        if (size >= 0x80) {
+          if (b[body]! >= 0x80) break
+          size = (size & 0x7f) | (b[body]! << 7)
+          body++
+        }
+        pos = body + size
+        if (pos > end) return false
+        cells.takeAttribute(b, body, pos)
+        reader.pos = pos
+      }
+      if (!reader.next()) break
       const { field, wire } = reader
       if (wire === 2) {
         if (!reader.span()) return false

@@ -4,8 +4,9 @@ interface Seen {
   readonly written: Buffer
 }
 
-const slots = 256
-/** Longer structured data is not remembered: the table stays below a MiB. */
+/** Pairs of slots: two senders that fall into one pair do not drive each other out. */
+const slots = 512
+/** Longer structured data is not remembered: the table stays below two MiB. */
 const longest = 1024
 /** After so many questions it is decided whether the answers were worth it. */
 const trial = 1024
@@ -17,6 +18,8 @@ const rest = 8192
  */
 export class SeenData {
   private readonly table: (Seen | undefined)[] = new Array(slots).fill(undefined)
+  /** Of each pair, the slot that was used longer ago. */
+  private readonly older = new Uint16Array(slots / 2)
   private slot = 0
   private asked = 0
   private found = 0
@@ -33,11 +36,18 @@ export class SeenData {
     if (++this.asked === trial) this.judge()
     let hash = end - start
     for (let i = key; i < keyEnd && i < key + 8; i++) hash = Math.imul(hash, 31) + b[i]!
-    this.slot = (hash ^ (hash >>> 8)) & (slots - 1)
-    const seen = this.table[this.slot]
-    if (!seen || seen.raw.length !== end - start || seen.raw.compare(b, start, end) !== 0) return undefined
-    this.found++
-    return seen.written
+    const first = (hash ^ (hash >>> 8)) & (slots - 2)
+    // The one that was not found last makes room for the next.
+    for (let slot = first; slot < first + 2; slot++) {
+      const seen = this.table[slot]
+      if (!seen || seen.raw.length !== end - start || seen.raw.compare(b, start, end) !== 0) continue
+      this.found++
+      this.older[first >> 1] = slot ^ 1
+      return seen.written
+    }
+    this.slot = this.older[first >> 1] || first
+    this.older[first >> 1] = this.slot ^ 1
+    return undefined
   }
 
   /** Remembers what the last one that was not found has become. */
