@@ -3,12 +3,13 @@ import { Reader } from '../wire/protobuf.ts'
 import { sameBytes, type Value, ValueType } from './value.ts'
 
 const reader = new Reader()
-/** What the last successful `find…` found: a span, or the halves of a number. */
-export const found = { start: 0, end: 0, lo: 0, hi: 0 }
+/** What the last successful `find…` found: a span of `buf`, or the halves of a number. */
+export const found = { buf: new Uint8Array(0) as Uint8Array, start: 0, end: 0, lo: 0, hi: 0 }
 
 /** Finds the last field `field` with wire type 2 of a message. */
 export function findSpan(buf: Uint8Array, start: number, end: number, field: number): boolean {
   let seen = false
+  found.buf = buf
   reader.reset(buf, start, end)
   while (reader.next() && reader.skip()) {
     if (reader.field !== field || reader.wire !== 2) continue
@@ -19,18 +20,18 @@ export function findSpan(buf: Uint8Array, start: number, end: number, field: num
   return seen
 }
 
-/** Finds the last varint or fixed64 field `field` of a message; absent ones are 0. */
+/** Finds the last number `field` (varint or fixed) of a message; absent ones are 0. */
 export function findNumber(buf: Uint8Array, start: number, end: number, field: number): boolean {
   let seen = false
+  found.buf = buf
   found.lo = found.hi = 0
   reader.reset(buf, start, end)
   while (reader.next()) {
-    if (reader.field !== field || reader.wire > 1) {
+    if (reader.field !== field || (reader.wire > 1 && reader.wire !== 5)) {
       if (!reader.skip()) break
       continue
     }
-    if (reader.wire === 0) reader.varint64()
-    else reader.fixed64()
+    readNumber(reader)
     seen = reader.ok
     found.lo = reader.lo
     found.hi = reader.hi
@@ -41,6 +42,7 @@ export function findNumber(buf: Uint8Array, start: number, end: number, field: n
 /** Finds the value of `key` among the map entries `field` of a message; the last one wins. */
 export function findEntry(buf: Uint8Array, start: number, end: number, field: number, key: Uint8Array): boolean {
   let seen = false
+  found.buf = buf
   reader.reset(buf, start, end)
   while (reader.next() && reader.skip()) {
     if (reader.field !== field || reader.wire !== 2 || !readEntry(buf, reader.start, reader.stop)) continue
@@ -68,7 +70,8 @@ export function readAnyValue(buf: Uint8Array, start: number, end: number, into: 
       if (!reader.skip()) break
       if (wire === 2 && field === 1) into.span(ValueType.text, buf, reader.start, reader.stop)
       else if (wire === 2 && field === 7) into.span(ValueType.bytes, buf, reader.start, reader.stop)
-      else if (wire === 2 && (field === 5 || field === 6)) into.span(ValueType.other, buf, reader.start, reader.stop)
+      else if (wire === 2 && field === 5) into.span(ValueType.other, buf, reader.start, reader.stop)
+      else if (wire === 2 && field === 6) into.span(ValueType.map, buf, reader.start, reader.stop)
     }
   }
   if (!reader.ok) into.none()
@@ -90,4 +93,16 @@ export function readDeprecated(buf: Uint8Array, start: number, end: number, into
     }
   }
   if (!reader.ok) into.none()
+}
+
+/** Reads the number that `from` stands at by its wire type: varint, fixed64, fixed32. */
+export function readNumber(from: Reader): void {
+  if (from.wire === 0) from.varint64()
+  else if (from.wire === 1) from.fixed64()
+  else {
+    const { buf, pos } = from
+    if (!from.skip()) return
+    from.lo = (buf[pos]! | (buf[pos + 1]! << 8) | (buf[pos + 2]! << 16) | (buf[pos + 3]! << 24)) >>> 0
+    from.hi = 0
+  }
 }

@@ -1,62 +1,116 @@
 import { joinDouble } from '../wire/protobuf.ts'
-import type { Cursor } from './cursor.ts'
-import { single, textOf } from './envelope-paths.ts'
-import { findEntry, findNumber, findSpan, found, readAnyValue } from './find-field.ts'
-import type { PathTable, ReadPath } from './paths.ts'
-import { Group } from './record-index.ts'
-import { type Value, ValueType } from './value.ts'
+import { attributesOfPoint, type Cursor } from './cursor.ts'
+import { readEntryOf } from './entries.ts'
+import {
+  anyField,
+  boolField,
+  computed,
+  countField,
+  doubleField,
+  fixed32Field,
+  fixed64Field,
+  holdsNumber,
+  idField,
+  innerField,
+  intField,
+  pointValue,
+  textField,
+} from './field-defs.ts'
+import { found } from './find-field.ts'
+import { Level } from './level.ts'
+import type { FieldDef, MapDef, PathTable } from './path-def.ts'
+import { ValueType } from './value.ts'
 
 const texts = (...names: string[]) => Object.fromEntries(names.map((name) => [name, Buffer.from(name)]))
 const kinds = texts('log', 'counter', 'gauge', 'histogram', 'exponential_histogram', 'summary', 'span', 'sum')
+const { record, event, data, metric, scope, resource } = Level
+
+const map = (level: Level, field: number): MapDef => ({ level, entries: 'any', field: () => field })
+const ids = (name: string, field: number, size: number): PathTable => ({
+  [name]: idField(record, field, size),
+  [`${name}.string`]: idField(record, field, size, true),
+})
 
 /** Paths of ExportLogsServiceRequest (opentelemetry-proto, logs/v1/logs.proto). */
 export const logPaths: PathTable = {
-  kind: single((_, into) => into.text(kinds.log!)),
-  name: recordText(12),
-  body: single((cursor, into) => {
-    if (findSpan(cursor.buf, cursor.start, cursor.end, 5)) readAnyValue(cursor.buf, found.start, found.end, into)
-    else into.none()
-  }),
-  severity_number: recordInt(2),
-  severity_text: recordText(3),
-  timestamp: recordUint(1),
-  ...around(() => 6, 1),
+  kind: computed(record, (_, into) => into.text(kinds.log!)),
+  name: textField(record, 12),
+  event_name: textField(record, 12),
+  body: anyField(record, 5),
+  severity_number: intField(record, 2),
+  severity_text: textField(record, 3),
+  timestamp: fixed64Field(record, 1),
+  time_unix_nano: fixed64Field(record, 1),
+  observed_time_unix_nano: fixed64Field(record, 11),
+  flags: fixed32Field(record, 8),
+  dropped_attributes_count: intField(record, 7),
+  ...ids('trace_id', 9, 16),
+  ...ids('span_id', 10, 8),
+  ...around(map(record, 6)),
+}
+
+const pointAttributes: MapDef = {
+  level: record,
+  entries: 'any',
+  field: (cursor) => attributesOfPoint[cursor.dataField] ?? 7,
 }
 
 /** Paths of ExportMetricsServiceRequest (metrics/v1/metrics.proto); a record is a data point. */
 export const metricPaths: PathTable = {
-  kind: single((cursor, into) => into.text(metricKind(cursor))),
-  name: metricText(1),
-  'metric.name': metricText(1),
-  'metric.unit': metricText(3),
-  'metric.type': single((cursor, into) => into.text(typeOfField[dataField(cursor)] ?? kinds.gauge!)),
-  timestamp: recordUint(3),
-  value: single((cursor, into) => {
-    const { buf, start, end } = cursor
-    const field = dataField(cursor)
-    if (field !== 5 && field !== 7) into.none()
-    else if (findNumber(buf, start, end, 6)) into.integer(ValueType.int, found.lo, found.hi)
-    else into.real(findNumber(buf, start, end, 4) ? joinDouble(found.lo, found.hi) : 0)
+  kind: computed(record, (cursor, into) => into.text(metricKind(cursor))),
+  name: textField(metric, 1),
+  'metric.name': textField(metric, 1),
+  'metric.description': textField(metric, 2),
+  'metric.unit': textField(metric, 3),
+  'metric.type': computed(metric, (cursor, into) => into.text(typeOfField[cursor.dataField] ?? kinds.gauge!)),
+  'metric.aggregation_temporality': ofData(intField(data, 2), [7, 9, 10]),
+  'metric.is_monotonic': ofData(boolField(data, 3), [7]),
+  timestamp: fixed64Field(record, 3),
+  time_unix_nano: fixed64Field(record, 3),
+  start_time_unix_nano: fixed64Field(record, 2),
+  value: computed(record, (cursor, into) => {
+    if (!holdsNumber(cursor)) into.none()
+    else if (cursor.findNumber(record, 6)) into.integer(ValueType.int, found.lo, found.hi)
+    else into.real(cursor.findNumber(record, 4) ? joinDouble(found.lo, found.hi) : 0)
   }),
-  ...around((cursor) => attributesOf[dataField(cursor)] ?? 7, 3),
+  value_double: pointValue(false),
+  value_int: pointValue(true),
+  count: ofData(fixed64Field(record, 4), [9, 10, 11]),
+  sum: ofData(doubleField(record, 5), [9, 10, 11]),
+  flags: flagsOfPoint(),
+  ...around(pointAttributes),
 }
 
 /** Paths of ExportTraceServiceRequest (trace/v1/trace.proto). */
 export const spanPaths: PathTable = {
-  kind: single((_, into) => into.text(kinds.span!)),
-  name: recordText(5),
-  'span.name': recordText(5),
-  'span.kind': recordInt(6),
-  'status.code': single((cursor, into) => {
-    const has = findSpan(cursor.buf, cursor.start, cursor.end, 15)
-    intOf(cursor.buf, has ? found.start : 0, has ? found.end : 0, 3, into)
-  }),
-  timestamp: recordUint(7),
-  ...around(() => 9, 1),
+  kind: computed(record, (_, into) => into.text(kinds.span!)),
+  name: textField(record, 5),
+  'span.name': textField(record, 5),
+  'span.kind': intField(record, 6),
+  'status.code': innerField(record, 15, 3, 'int'),
+  'status.message': innerField(record, 15, 2, 'text'),
+  timestamp: fixed64Field(record, 7),
+  start_time_unix_nano: fixed64Field(record, 7),
+  end_time_unix_nano: fixed64Field(record, 8),
+  trace_state: textField(record, 3),
+  flags: fixed32Field(record, 16),
+  dropped_attributes_count: intField(record, 10),
+  dropped_events_count: intField(record, 12),
+  dropped_links_count: intField(record, 14),
+  events: countField(record, 11),
+  links: countField(record, 13),
+  ...ids('trace_id', 1, 16),
+  ...ids('span_id', 2, 8),
+  ...ids('parent_span_id', 4, 8),
+  'spanevent.name': textField(event, 2),
+  'spanevent.time_unix_nano': fixed64Field(event, 1),
+  'spanevent.dropped_attributes_count': intField(event, 4),
+  'spanevent.attributes': map(event, 3),
+  ...around(map(record, 9)),
 }
 
 const sumField = 7
-/** Field numbers of a metric's data, and of the attributes of its points. */
+/** Names of a metric's data by field number. */
 const typeOfField: Readonly<Record<number, Buffer | undefined>> = {
   5: kinds.gauge,
   7: kinds.sum,
@@ -64,82 +118,75 @@ const typeOfField: Readonly<Record<number, Buffer | undefined>> = {
   10: kinds.exponential_histogram,
   11: kinds.summary,
 }
-const attributesOf: Readonly<Record<number, number>> = { 5: 7, 7: 7, 9: 9, 10: 1, 11: 7 }
 
-/** The paths that all signals share. `scopes` is how many levels the message with the resource lies above the record. */
-function around(attributes: (cursor: Cursor) => number, scopes: number): PathTable {
-  const record = (key: Buffer, cursor: Cursor, into: Value) =>
-    attribute(cursor.buf, cursor.start, cursor.end, attributes(cursor), key, into)
-  const resource = (key: Buffer, cursor: Cursor, into: Value) => {
-    if (findInGroup(cursor, scopes, 1)) attribute(cursor.buf, found.start, found.end, 1, key, into)
-    else into.none()
-  }
+/** The paths that all signals share. */
+function around(attributes: MapDef): PathTable {
+  const resourceAttributes = map(resource, 1)
   const either = (name: string) => {
     const key = Buffer.from(name)
-    return single((cursor, into) => {
-      record(key, cursor, into)
-      if (into.type === ValueType.none) resource(key, cursor, into)
+    return computed(record, (cursor, into) => {
+      readEntryOf(cursor, attributes, key, into)
+      if (into.type === ValueType.none) readEntryOf(cursor, resourceAttributes, key, into)
     })
   }
   return {
     source_id: either('source_id'),
     instance_id: either('instance_id'),
-    attributes: (key) => single((cursor, into) => record(key!, cursor, into))(),
-    'resource.attributes': (key) => single((cursor, into) => resource(key!, cursor, into))(),
-    'scope.name': single((cursor, into) => {
-      const has = findInGroup(cursor, scopes - 1, 1)
-      textOf(cursor.buf, has ? found.start : 0, has ? found.end : 0, 1, into)
+    attributes,
+    'resource.attributes': resourceAttributes,
+    'resource.dropped_attributes_count': intField(resource, 2),
+    'scope.name': textField(scope, 1),
+    'scope.version': textField(scope, 2),
+    'scope.attributes': map(scope, 3),
+    'scope.dropped_attributes_count': intField(scope, 4),
+  }
+}
+
+/** A field that only some kinds of metrics have, by field number of their data. */
+function ofData(def: FieldDef, fields: readonly number[]): FieldDef {
+  const { write } = def
+  return {
+    ...def,
+    read: (cursor, into, again) => {
+      if (fields.includes(cursor.dataField)) return def.read(cursor, into, again)
+      into.none()
+      return !again
+    },
+    // What has no such field stays as it is.
+    ...(write && {
+      write: {
+        set: (site, value) => void (fields.includes(site.dataField) && write.set(site, value)),
+        remove: (site) => void (fields.includes(site.dataField) && write.remove(site)),
+        constant: (value) => {
+          const put = write.constant(value)
+          return (site) => void (fields.includes(site.dataField) && put(site))
+        },
+      },
     }),
   }
 }
 
-/** Finds a message field of the enclosing message `levels` above the record. */
-function findInGroup(cursor: Cursor, levels: number, field: number): boolean {
-  const at = cursor.parent(levels)
-  return findSpan(cursor.buf, cursor.groups[at + Group.start]!, cursor.groups[at + Group.end]!, field)
-}
-
-function attribute(buf: Uint8Array, start: number, end: number, field: number, key: Buffer, into: Value): void {
-  if (findEntry(buf, start, end, field, key)) readAnyValue(buf, found.start, found.end, into)
-  else into.none()
-}
-
-function intOf(buf: Uint8Array, start: number, end: number, field: number, into: Value): void {
-  findNumber(buf, start, end, field)
-  into.integer(ValueType.int, found.lo, found.hi)
-}
-
-function recordInt(field: number): () => ReadPath {
-  return single((cursor, into) => intOf(cursor.buf, cursor.start, cursor.end, field, into))
-}
-
-function recordUint(field: number): () => ReadPath {
-  return single((cursor, into) => {
-    intOf(cursor.buf, cursor.start, cursor.end, field, into)
-    into.type = ValueType.uint
-  })
-}
-
-function recordText(field: number): () => ReadPath {
-  return single((cursor, into) => textOf(cursor.buf, cursor.start, cursor.end, field, into))
-}
-
-function metricText(field: number): () => ReadPath {
-  return single((cursor, into) => {
-    const at = cursor.parent(1)
-    textOf(cursor.buf, cursor.groups[at + Group.start]!, cursor.groups[at + Group.end]!, field, into)
-  })
-}
-
-/** Field number of the data message that a point stands in, from its tag. */
-function dataField(cursor: Cursor): number {
-  return cursor.buf[cursor.groups[cursor.parent(0) + Group.frame]!]! >>> 3
+/** Flags are field 8 of a point, and field 10 of a histogram's. */
+function flagsOfPoint(): FieldDef {
+  const plain = intField(record, 8)
+  const histogram = intField(record, 10)
+  const of = (cursor: Cursor) => (cursor.dataField === 9 || cursor.dataField === 10 ? histogram : plain)
+  return {
+    level: record,
+    read: (cursor, into, again) => of(cursor).read(cursor, into, again),
+    write: {
+      set: (site, value) => of(site).write!.set(site, value),
+      remove: (site) => of(site).write!.remove(site),
+      constant: (value) => {
+        const [first, second] = [plain.write!.constant(value), histogram.write!.constant(value)]
+        return (site) => (of(site) === plain ? first : second)(site)
+      },
+    },
+  }
 }
 
 function metricKind(cursor: Cursor): Buffer {
-  const field = dataField(cursor)
+  const field = cursor.dataField
   if (field !== sumField) return typeOfField[field] ?? kinds.gauge!
-  const at = cursor.parent(0)
-  const isMonotonic = findNumber(cursor.buf, cursor.groups[at + Group.start]!, cursor.groups[at + Group.end]!, 3)
-  return isMonotonic && (found.lo | found.hi) !== 0 ? kinds.counter! : kinds.gauge!
+  return cursor.findNumber(data, 3) && (found.lo | found.hi) !== 0 ? kinds.counter! : kinds.gauge!
 }

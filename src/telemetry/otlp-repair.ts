@@ -32,7 +32,10 @@ interface Part {
 function rewrite(buf: Buffer, start: number, end: number, shape: MessageShape): void {
   const parts = listParts(buf, start, end)
   // What stood in an unknown field nobody has looked at yet: the next scan will say what is wrong with it.
-  if (!parts) return writer.raw(buf, start, end)
+  if (!parts) {
+    writer.raw(buf, start, end)
+    return
+  }
   const legacy = shape.legacy && !parts.some(({ number, wire }) => number === 2 && wire === 2)
   for (const { frame, end: stop, number: written, bodyStart, wire } of parts.reverse()) {
     if (wire === 3) continue

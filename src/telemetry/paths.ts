@@ -1,17 +1,14 @@
-import type { Cursor } from './cursor.ts'
-import { envelopePaths } from './envelope-paths.ts'
+import { descend, putEntry, readEntryOf, readWhole, removeEntry, type Step, withPart } from './entries.ts'
+import { dropsondePaths, envelopePaths } from './envelope-paths.ts'
 import type { Format } from './format.ts'
+import { entryFrame } from './frames.ts'
+import { Level } from './level.ts'
 import { logPaths, metricPaths, spanPaths } from './otlp-paths.ts'
-import type { Value } from './value.ts'
+import type { FieldDef, MapDef, PathTable, ReadPath, WritePath } from './path-def.ts'
+import type { Site } from './site.ts'
+import { Value, ValueType } from './value.ts'
 
-/**
- * Reads one value of the record under the cursor; false when there is none left. The first call has `again` false and
- * always answers true: what is absent is a value of type none.
- */
-export type ReadPath = (cursor: Cursor, into: Value, again: boolean) => boolean
-
-/** Makes the reader of a path; `key` is what stands in brackets. */
-export type PathTable = Readonly<Record<string, (key?: Buffer) => ReadPath>>
+export { type ReadPath, Unsuitable, type WritePath } from './path-def.ts'
 
 /** A field of records, compiled for one format. */
 export interface FieldPath {
@@ -20,14 +17,27 @@ export interface FieldPath {
   readonly format: Format
   /** Reads the first value. A gauge has several names and values: ask on with `again` true until it answers false. */
   readonly read: ReadPath
+  /** The message that has it: conditions on the resource need not be asked for each of its records. */
+  readonly level: Level
+  /** How it is written; absent when it can only be read. */
+  readonly write?: WritePath
+  /** Set when it is a map whose entries are fields of a message: `attributes`. */
+  readonly map?: MapDef
+  /** Whether bytes are text here, as in the body of a v2 log. */
+  readonly textual?: boolean
+  /** Its value says how many there are: `events`. */
+  readonly counts?: boolean
 }
+
+/** What a statement or condition looks at: names without a prefix are fields of it. */
+export type PathContext = 'resource' | 'scope' | 'metric' | 'datapoint' | 'log' | 'span' | 'spanevent'
 
 /** A path that a format does not have, or that is not written like one. */
 export class PathError extends Error {}
 
 const tables: Readonly<Record<Format, PathTable>> = {
   envelopes: envelopePaths,
-  dropsonde: {},
+  dropsonde: dropsondePaths,
   logs: logPaths,
   metrics: metricPaths,
   traces: spanPaths,
@@ -40,32 +50,156 @@ const recordNames: Readonly<Record<Format, string>> = {
   metrics: 'datapoint.',
   traces: 'span.',
 }
-const keyed = new Set(['attributes', 'resource.attributes'])
+const levelOfContext: Readonly<Record<PathContext, Level>> = {
+  resource: Level.resource,
+  scope: Level.scope,
+  metric: Level.data,
+  datapoint: Level.record,
+  log: Level.record,
+  span: Level.record,
+  spanevent: Level.event,
+}
+
+const isMap = (def: FieldDef | MapDef): def is MapDef => 'entries' in def
 
 /** The paths of a format as people write them. */
 export function pathNames(format: Format): string[] {
-  return Object.keys(tables[format]).map((name) => (keyed.has(name) ? `${name}["..."]` : name))
+  const names = Object.entries(tables[format]).filter(([, { level }]) => level !== Level.event)
+  return names.map(([name, def]) => (isMap(def) ? `${name}["..."]` : name))
 }
 
 /** Compiles `name` or `name["key"]`. Throws PathError. */
 export function compilePath(text: string, format: Format): FieldPath {
   const match = /^([A-Za-z_][\w.]*)\s*(?:\[\s*("(?:[^"\\]|\\.)*")\s*\])?$/.exec(text.trim())
   if (!match) throw new PathError(`${JSON.stringify(text)} is not a path; write one like attributes["k"] or name`)
-  return pathOf(match[1]!, match[2] === undefined ? undefined : (JSON.parse(match[2]) as string), format)
+  const path = pathOf(match[1]!, match[2] === undefined ? [] : [JSON.parse(match[2]) as string], format)
+  if (path.map) throw new PathError(`${path.text} needs a key, such as ${path.text}["k"]`)
+  return path
 }
 
-/** The path `name`, with what stands in its brackets. Throws PathError. */
-export function pathOf(name: string, key: string | undefined, format: Format): FieldPath {
+/**
+ * The path `name`, with what stands in its brackets: keys of maps, positions in lists. Without a context it is one of
+ * the record. Throws PathError.
+ */
+export function pathOf(
+  name: string,
+  keys: readonly (string | number)[],
+  format: Format,
+  context?: PathContext,
+): FieldPath {
+  const def = defOf(name, format, context)
+  const steps: Step[] = keys.map((key) => (typeof key === 'number' ? key : Buffer.from(key)))
+  const text = name + keys.map((key) => `[${JSON.stringify(key)}]`).join('')
+  const { level } = def
+  if (isMap(def)) {
+    if (steps.length === 0) return { text, format, level, read: wholeReader(def), map: def }
+    const [first] = steps
+    if (typeof first === 'number') throw new PathError(`${name} is a map: its keys stand in quotes, as in ${name}["k"]`)
+    return { text, format, level, read: entryReader(def, steps), write: entryWriter(def, steps) }
+  }
+  const { read, write, textual = false, counts = false } = def
+  if (steps.length === 0) return { text, format, level, read, ...(write && { write }), textual, counts }
+  if (!def.nests) throw new PathError(`${name} takes no key in brackets`)
+  return { text, format, level, read: partReader(read, steps), write: partWriter(def, steps) }
+}
+
+function defOf(name: string, format: Format, context: PathContext | undefined): FieldDef | MapDef {
   const table = tables[format]
   const prefix = recordNames[format]
-  const known = !Object.hasOwn(table, name) && name.startsWith(prefix) ? name.slice(prefix.length) : name
-  if (!Object.hasOwn(table, known)) {
-    const names = pathNames(format)
-    const hint = names.length > 0 ? `these have ${names.join(', ')}` : 'these have no paths'
-    throw new PathError(`${format} have no field ${JSON.stringify(name)}; ${hint}`)
+  const full = name.startsWith('instrumentation_scope.') ? name.slice('instrumentation_'.length) : name
+  const known = [context && `${context}.${full}`, full, full.startsWith(prefix) && full.slice(prefix.length)]
+    .filter((each) => typeof each === 'string')
+    .find((each) => Object.hasOwn(table, each))
+  const around = context === 'resource' || context === 'scope' || context === 'metric' || context === 'spanevent'
+  const def = known === undefined ? undefined : table[known]!
+  if (def && isSeenFrom(context, def.level)) return def
+  const names = Object.entries(table)
+    .filter(([, { level }]) => isSeenFrom(context, level))
+    .map(([each, one]) => (isMap(one) ? `${each}["..."]` : each))
+  const hint = names.length > 0 ? `these have ${names.join(', ')}` : 'these have no paths'
+  const where = context && around ? ` in the context ${context}` : ''
+  throw new PathError(`${format} have no field ${JSON.stringify(name)}${where}; ${hint}`)
+}
+
+function isSeenFrom(context: PathContext | undefined, level: Level): boolean {
+  if (level === Level.event) return context === 'spanevent'
+  if (context === 'spanevent' || context === undefined) return true
+  return level >= levelOfContext[context]
+}
+
+function wholeReader(map: MapDef): ReadPath {
+  return (cursor, into, again) => {
+    if (!again) readWhole(cursor, map, into)
+    return !again
   }
-  if (keyed.has(known) && key === undefined) throw new PathError(`${name} needs a key, such as ${name}["k"]`)
-  if (!keyed.has(known) && key !== undefined) throw new PathError(`${name} takes no key in brackets`)
-  const read = table[known]!(key === undefined ? undefined : Buffer.from(key))
-  return { text: key === undefined ? name : `${name}[${JSON.stringify(key)}]`, format, read }
+}
+
+function entryReader(map: MapDef, steps: readonly Step[]): ReadPath {
+  const key = steps[0] as Buffer
+  if (steps.length === 1) {
+    return (cursor, into, again) => {
+      if (!again) readEntryOf(cursor, map, key, into)
+      return !again
+    }
+  }
+  return partReader((cursor, into, again) => {
+    if (!again) readEntryOf(cursor, map, key, into)
+    return !again
+  }, steps.slice(1))
+}
+
+function partReader(read: ReadPath, steps: readonly Step[]): ReadPath {
+  return (cursor, into, again) => {
+    if (!read(cursor, into, again)) return false
+    for (const step of steps) descend(into, step)
+    return true
+  }
+}
+
+function entryWriter(map: MapDef, steps: readonly Step[]): WritePath {
+  const key = steps[0] as Buffer
+  const { level, entries, deprecated } = map
+  if (steps.length > 1) return nestedWriter(entryReader(map, [key]), entryWriter(map, [key]), steps.slice(1))
+  return {
+    set(site, value) {
+      const field = map.field(site)
+      putEntry(site.draft(level), field, key, entryFrame(field, key, value, entries), deprecated)
+    },
+    remove: (site) => removeEntry(site, map, key),
+    constant(value) {
+      const frames: Buffer[] = []
+      return (site) => {
+        const field = map.field(site)
+        frames[field] ??= entryFrame(field, key, value, entries)
+        putEntry(site.draft(level), field, key, frames[field], deprecated)
+      }
+    },
+  }
+}
+
+function partWriter({ read, write }: FieldDef, steps: readonly Step[]): WritePath {
+  return nestedWriter(read, write!, steps)
+}
+
+/** Writes part of a map that is one value: the value is written anew around it. */
+function nestedWriter(read: ReadPath, write: WritePath, steps: readonly Step[]): WritePath {
+  const whole = new Value()
+  const put = (site: Site, part: Value | undefined) => {
+    read(site, whole, false)
+    const body = withPart(whole, steps, part)
+    whole.span(ValueType.map, body, 0, body.length)
+    write.set(site, whole)
+  }
+  return {
+    set: put,
+    remove: (site) => {
+      read(site, whole, false)
+      if (whole.type !== ValueType.none) put(site, undefined)
+    },
+    constant: (value) => {
+      const part = new Value()
+      part.copy(value)
+      return (site) => put(site, part)
+    },
+  }
 }

@@ -1,5 +1,5 @@
 /** What a path found in a record. */
-export const ValueType = { none: 0, text: 1, bytes: 2, int: 3, uint: 4, double: 5, bool: 6, other: 7 } as const
+export const ValueType = { none: 0, text: 1, bytes: 2, int: 3, uint: 4, double: 5, bool: 6, other: 7, map: 8 } as const
 export type ValueType = (typeof ValueType)[keyof typeof ValueType]
 
 /**
@@ -8,7 +8,7 @@ export type ValueType = (typeof ValueType)[keyof typeof ValueType]
  */
 export class Value {
   type: ValueType = ValueType.none
-  /** Text, bytes and other (an array or map of OTLP: its message): the bytes that `start` and `end` are in. */
+  /** Text, bytes, map (a KeyValueList of OTLP) and other (an ArrayValue): the bytes that `start` and `end` are in. */
   buf: Uint8Array = nothing
   start = 0
   end = 0
@@ -19,6 +19,7 @@ export class Value {
   /** Where the search for the next value of the same path goes on, and where it ends. */
   resume = 0
   resumeEnd = 0
+  resumeBuf: Uint8Array = nothing
 
   none(): void {
     this.type = ValueType.none
@@ -39,6 +40,17 @@ export class Value {
     this.type = type
     this.lo = lo
     this.hi = hi
+  }
+
+  /** Makes it what another value is. */
+  copy(from: Value): void {
+    this.type = from.type
+    this.buf = from.buf
+    this.start = from.start
+    this.end = from.end
+    this.lo = from.lo
+    this.hi = from.hi
+    this.double = from.double
   }
 
   real(value: number): void {
@@ -94,4 +106,23 @@ export function copySpan(target: Buffer, pos: number, source: Buffer, start: num
   else if (size < 48) for (let i = 0; i < size; i++) target[pos + i] = source[start + i]!
   else source.copy(target, pos, start, end)
   return pos + size
+}
+
+const typeNames = [
+  'nothing',
+  'text',
+  'bytes',
+  'the integer',
+  'the integer',
+  'the number',
+  'the boolean',
+  'a list',
+  'a map',
+]
+
+/** What a value is, for messages: `the integer 5`, `text`. Text itself is not shown: it may be a secret. */
+export function typeName(value: Value): string {
+  const { type } = value
+  const shows = type >= ValueType.int && type <= ValueType.bool
+  return shows ? `${typeNames[type]} ${value.toString()}` : typeNames[type]!
 }

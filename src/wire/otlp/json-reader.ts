@@ -194,7 +194,10 @@ export class JsonReader {
     if (pos >= stop) this.fail('expected a whole number', start)
     for (; pos < stop; pos++) {
       const digit = buf[pos]! - 0x30
-      if (digit < 0 || digit > 9) return this.scientific()
+      if (digit < 0 || digit > 9) {
+        this.scientific()
+        return
+      }
       const low = lo * 10 + digit
       lo = low % TWO32
       hi = hi * 10 + (low - lo) / TWO32

@@ -62,24 +62,19 @@ function nonZero(field: FieldShape, writer: BackwardWriter, next: Next): void {
 
 /** Zeros stand last in every list. */
 function scalar(field: FieldShape, writer: BackwardWriter, next: Next, least = 0): void {
-  switch (field.type) {
-    case 'bool':
-      return writer.byte(least || next(2))
-    case 'double':
-      return writer.double(doubles[next(doubles.length)]!)
-    case 'fixed32': {
-      const bytes = Buffer.alloc(4)
-      bytes.writeUInt32LE(least + next(2 ** 32 - 1))
-      return writer.raw(bytes)
-    }
-    case 'uint32':
-      return writer.varint(least + next(2 ** 32 - 1))
-    case 'int32':
-    case 'enum':
-      return writer.int32(least + next(2 ** 31 - 2))
-    case 'sint32':
-      return writer.varint(least + next(2 ** 32 - 1))
-  }
+  const { type } = field
+  if (type === 'bool') writer.byte(least || next(2))
+  else if (type === 'double') writer.double(doubles[next(doubles.length)]!)
+  else if (type === 'fixed32') {
+    const bytes = Buffer.alloc(4)
+    bytes.writeUInt32LE(least + next(2 ** 32 - 1))
+    writer.raw(bytes)
+  } else if (type === 'uint32' || type === 'sint32') writer.varint(least + next(2 ** 32 - 1))
+  else if (type === 'int32' || type === 'enum') writer.int32(least + next(2 ** 31 - 2))
+  else long(field, writer, next)
+}
+
+function long(field: FieldShape, writer: BackwardWriter, next: Next): void {
   const value = BigInt.asUintN(64, ints[next(ints.length)]!)
   const [lo, hi] = [Number(value & 0xffffffffn), Number(value >> 32n)]
   if (field.wire === 1) writer.fixed64(lo, hi)
