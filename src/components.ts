@@ -1,3 +1,4 @@
+import { elsewhere } from './components/elsewhere.ts'
 import type { AnySpec, ComponentKind } from './plugin.ts'
 
 type Load = () => Promise<{ default: AnySpec }>
@@ -14,9 +15,11 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     syslog: () => import('./receivers/syslog/index.ts'),
   },
   processor: {
+    batch: () => import('./processors/batch/index.ts'),
     counter_totals: () => import('./processors/counter-totals/index.ts'),
     envelope_tags: () => import('./processors/envelope-tags/index.ts'),
     filter: () => import('./processors/filter/index.ts'),
+    memory_limiter: () => import('./processors/memory-limiter/index.ts'),
   },
   exporter: {
     debug: () => import('./exporters/debug/index.ts'),
@@ -31,22 +34,20 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   },
   extension: {
     demo: () => import('./extensions/demo/index.ts'),
+    health_check: () => import('./extensions/health-check/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
+    pprof: () => import('./extensions/pprof/index.ts'),
     syslog_binding_cache: () => import('./extensions/syslog-binding-cache/index.ts'),
+    zpages: () => import('./extensions/zpages/index.ts'),
   },
 }
 
-/** Other names of core components, where the Collector renamed one. */
+/** Other names of core components: the Collector renamed these, or is about to; both work. */
 const aliases: Partial<Record<ComponentKind, Record<string, string>>> = {
-  exporter: { otlp_grpc: 'otlp' },
-}
-
-/** What to write instead of well-known components that we do not have. */
-const hints: Partial<Record<ComponentKind, Record<string, string>>> = {
-  processor: {
-    batch: 'batching is a matter of the sending queue: write sending_queue: {batch: {...}} on the exporter',
-    memory_limiter: 'memory is limited for the process: write service: {memory_limit: 256MiB}',
-  },
+  receiver: { file_log: 'filelog', host_metrics: 'hostmetrics' },
+  processor: { cumulative_to_delta: 'cumulativetodelta' },
+  exporter: { otlp_grpc: 'otlp', otlp_http: 'otlphttp', prometheus_remote_write: 'prometheusremotewrite' },
+  extension: { basic_auth: 'basicauth', bearer_token_auth: 'bearertokenauth' },
 }
 
 /** The components a configuration can name: the core's and those of loaded plugins. */
@@ -70,8 +71,9 @@ export class Catalogue {
     return load && (await load()).default
   }
 
+  /** What to use instead of a type that is not here. */
   hint(kind: ComponentKind, type: string): string | undefined {
-    return hints[kind]?.[type]
+    return elsewhere(kind, type)
   }
 
   /** Every component, by kind and type. Loads them all: for commands that list them. */

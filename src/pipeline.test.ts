@@ -143,7 +143,7 @@ describe('the life cycle', () => {
       [of('r', receiver(['envelopes'], true)), of('x', exporter(['envelopes']))],
       [pipe('envelopes', ['r'], [], ['x'])],
     )
-    await expect(graph.start()).rejects.toThrow('failed to start receiver "r": port taken')
+    await expect(graph.start()).rejects.toThrow('cannot start pipelines: failed to start "r" receiver: port taken')
     expect(graph.ready()).toBe(false)
   })
 

@@ -2,15 +2,15 @@
  * Builds the graph from a checked configuration and runs its life: create, start, stop. Knows kinds of components and
  * formats of batches; knows no component.
  */
-import type { Account } from './delivery/ledger.ts'
+import { batchingOf, type ExporterBatching } from './engine/batching.ts'
 import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
 import { ConverterNode, type Taker } from './engine/converter-node.ts'
 import { findConverter } from './engine/converters.ts'
 import { newFaultLog, type OnFault } from './engine/faults.ts'
 import { GuardedQueues, guardConverter, guardExporter } from './engine/guard.ts'
-import { newHost, type Shared } from './engine/host.ts'
+import { type HostOptions, newHost, type Shared } from './engine/host.ts'
 import { ReceiverIntake } from './engine/intake.ts'
-import { Lifecycle } from './engine/lifecycle.ts'
+import { Lifecycle, serviceStatus } from './engine/lifecycle.ts'
 import { fanOut, Port, ProcessorNode, withBooks } from './engine/nodes.ts'
 import type { Instance, PipelinePlan, Plan } from './engine/plan.ts'
 import type {
@@ -52,12 +52,14 @@ class GraphBuilder {
   private readonly exporters = new Map<string, { made: Exporter; consumer: Consumer }>()
   private readonly connectors = new Map<string, { consumer: Port; next: Port }>()
   private readonly readsOrigins: boolean
+  private readonly batching: (exporter: string) => ExporterBatching
 
   constructor(plan: Plan, shared: Shared) {
     this.plan = plan
     this.shared = shared
     this.life = new Lifecycle(shared.log, plan.shutdownTimeoutMs)
-    this.readsOrigins = plan.instances.some(({ spec }) => 'readsOrigins' in spec && spec.readsOrigins === true)
+    this.readsOrigins = plan.instances.some(readsOrigins)
+    this.batching = batchingOf(plan)
   }
 
   build(): Graph {
@@ -83,7 +85,7 @@ class GraphBuilder {
     const exporter = this.find('exporter', id) as Instance<ExporterSpec> | undefined
     if (exporter) {
       const queues = new GuardedQueues()
-      const host = this.host(exporter, { opened: queues.add })
+      const host = this.host(exporter, { opened: queues.add, batching: this.batching(id) })
       const made = created(exporter, () => exporter.spec.create({ config: exporter.config, host }))
       const own = () => this.shared.ledger.open('queue', id)
       this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id) }) })
@@ -187,6 +189,7 @@ class GraphBuilder {
         budget: this.shared.budget,
         admissions: () => sinks.flatMap((sink) => sink.admissions()),
         pushesBack: spec.pushesBack,
+        onShort: this.refusedByLimiters(pipelines, format),
       })
     }
     account.held = () => Object.values(intakes).reduce((sum, intake) => sum + intake.held, 0)
@@ -194,6 +197,22 @@ class GraphBuilder {
     const component = created(instance, () => spec.create({ config, host, intakes }))
     this.life.add(instance, component)
     this.life.afterReceivers(() => Object.values(intakes).forEach((intake) => void intake.close()))
+  }
+
+  /** Counts for the memory limiters of these pipelines what receivers did not let in. */
+  private refusedByLimiters(pipelines: readonly PipelinePlan[], format: Format): (records: number) => void {
+    const counters = pipelines.flatMap(({ id: pipeline, processors }) =>
+      processors
+        .filter((id) => (this.instance('processor', id).spec as ProcessorSpec).memory)
+        .map((id) => {
+          const help = 'Records that receivers did not let in because memory was short.'
+          const labels = { id, pipeline, format }
+          return this.shared.metrics.counter('tailrace_memory_limiter_refused_records_total', help, labels)
+        }),
+    )
+    return (records) => {
+      for (const counter of counters) counter.add(records)
+    }
   }
 
   /** A converter in front of a pipeline, for a producer that cannot make the pipeline's format. */
@@ -225,10 +244,7 @@ class GraphBuilder {
     return [...found]
   }
 
-  private host(
-    instance: Instance,
-    more: { account?: Account; pipeline?: string; opened?: (account: Account) => void } = {},
-  ): Host {
+  private host(instance: Instance, more: Pick<HostOptions, 'account' | 'pipeline' | 'opened' | 'batching'> = {}): Host {
     const { id, spec } = instance
     const extension = (wanted: string) => this.life.component('extension', wanted)
     return newHost(this.shared, {
@@ -237,6 +253,7 @@ class GraphBuilder {
       id,
       readsOrigins: this.readsOrigins,
       extension,
+      status: () => serviceStatus(this.life, this.plan),
       ...more,
     })
   }
@@ -254,6 +271,11 @@ class GraphBuilder {
     if (!found) throw new GraphError(`${kind} "${id}" is not configured`)
     return found
   }
+}
+
+function readsOrigins({ spec, config }: Instance): boolean {
+  if (!('readsOrigins' in spec)) return false
+  return typeof spec.readsOrigins === 'function' ? spec.readsOrigins(config as never) : spec.readsOrigins === true
 }
 
 /** What `create` makes; a failure names the component. */

@@ -6,9 +6,10 @@
  */
 import type * as z from 'zod'
 import type { Admission } from './delivery/admission.ts'
-import type { Budget } from './delivery/budget.ts'
+import type { Budget, MemoryLimits } from './delivery/budget.ts'
 import type { Account, AccountOptions, Ledger } from './delivery/ledger.ts'
 import type { DropReason } from './delivery/reasons.ts'
+import type { Batching } from './delivery/settings.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Log } from './runtime/log.ts'
 import type { Counter, Labels, Metrics } from './runtime/metrics.ts'
@@ -126,6 +127,8 @@ export interface Host {
   readonly readsOrigins: boolean
   /** The memory that this component's queues and assembly buffers are charged to. */
   readonly budget: Budget
+  /** Exporters: what `batch` processors in front of it ask of its queues, of one format or of any. `queued` obeys. */
+  batching(format?: Format): Batching | undefined
   /**
    * The account of one queue of this exporter. Destinations that come and go while it runs are opened with
    * `{ folded: true }` and a label `destination`, and closed (`Account.close`) when they are gone.
@@ -136,6 +139,33 @@ export interface Host {
   /** Everything the process counts: for extensions that show it. */
   readonly metrics: Metrics
   readonly ledger: Ledger
+  /** What runs, and how it is: for extensions that show it. */
+  status(): ServiceStatus
+}
+
+/** What runs right now. */
+export interface ServiceStatus {
+  /** Whether everything has started, nothing stops, and every required component says it can do its work. */
+  readonly ready: boolean
+  /** Wall time in milliseconds; undefined before everything has started. */
+  readonly readySince: number | undefined
+  readonly components: readonly ComponentStatus[]
+  readonly pipelines: readonly {
+    readonly id: string
+    readonly format: Format
+    readonly receivers: readonly string[]
+    readonly processors: readonly string[]
+    readonly exporters: readonly string[]
+  }[]
+}
+
+export interface ComponentStatus {
+  readonly kind: ComponentKind
+  readonly id: string
+  readonly required: boolean
+  readonly state: 'starting' | 'ok' | 'not ready' | 'failed' | 'stopped'
+  /** Why it failed to start. */
+  readonly error?: string
 }
 
 export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension'
@@ -173,8 +203,12 @@ export interface ProcessorSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'processor'
   /** Formats it works on. */
   takes: readonly Format[]
-  /** True when it looks at `batch.origin`. */
-  readsOrigins?: boolean
+  /** True when it looks at `batch.origin`, or wants those of different origins kept apart. */
+  readsOrigins?: boolean | ((config: ConfigOf<S>) => boolean)
+  /** What it asks of every sending queue behind it: only queues hold records. */
+  batching?(config: ConfigOf<S>): Batching
+  /** What it asks of the memory of the whole process. */
+  memory?(config: ConfigOf<S>): MemoryLimits
   create(use: { config: ConfigOf<S>; host: Host; format: Format }): Process | Processor
 }
 

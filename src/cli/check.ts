@@ -1,9 +1,10 @@
+import type { GateChoice } from '../config/feature-gates.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 
 /** Reports every problem of a configuration without starting anything. */
-export async function check(files: readonly string[], set: readonly string[]): Promise<number> {
-  const configuration = await readConfiguration(files, set)
+export async function check(files: readonly string[], set: readonly string[], gates?: GateChoice): Promise<number> {
+  const configuration = await readConfiguration(files, set, gates)
   process.stderr.write(findingsText(configuration))
   const { length } = configuration.problems
   if (length > 0) {

@@ -1,11 +1,12 @@
 import { Catalogue } from '../components.ts'
 import { formatProblems, type Problem } from '../config/diagnostics.ts'
+import type { GateChoice } from '../config/feature-gates.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import type { Config, ServiceSettings } from '../config/schema.ts'
 import { validate } from '../config/validate.ts'
 import { checkEdges } from '../engine/check-edges.ts'
 import type { Instance, Plan } from '../engine/plan.ts'
-import type { AnySpec } from '../plugin.ts'
+import type { AnySpec, ProcessorSpec } from '../plugin.ts'
 import { otelPlan } from '../runtime/otel-settings.ts'
 import { loadPlugins } from './plugins.ts'
 
@@ -15,19 +16,26 @@ export interface Configuration {
   readonly service?: ServiceSettings
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
+  /** What was read, before anything is known of its meaning; the values of secrets are marked as hidden. */
+  readonly loaded: LoadedConfig
 }
 
 /** What all queues together may hold unless `service.memory_limit` says otherwise. */
 const defaultMemoryLimit = 256 << 20
 
 /** Reads, merges and checks the files, loads the plugins they name. Never throws: what is wrong is in `problems`. */
-export async function readConfiguration(files: readonly string[], set: readonly string[]): Promise<Configuration> {
-  const loaded = loadConfig(files, { set, env: process.env })
+export async function readConfiguration(
+  files: readonly string[],
+  set: readonly string[],
+  { on: gates }: Pick<GateChoice, 'on'> = { on: new Set() },
+): Promise<Configuration> {
+  const appendLists = gates.has('confmap.enableMergeAppendOption')
+  const loaded = loadConfig(files, { set, env: process.env, appendLists })
   const catalogue = new Catalogue()
   const pluginProblems = await loadPlugins(loaded, files, catalogue)
-  const { config, problems, warnings } = await validate(loaded, catalogue)
-  if (pluginProblems.length > 0) return { problems: [...pluginProblems, ...problems], warnings }
-  if (!config) return { problems, warnings }
+  const { config, problems, warnings } = await validate(loaded, catalogue, gates)
+  if (pluginProblems.length > 0) return { problems: [...pluginProblems, ...problems], warnings, loaded }
+  if (!config) return { problems, warnings, loaded }
   const plan = planOf(config)
   const edges = checkEdges(plan).map(({ pipeline, message }): Problem => {
     const path = ['service', 'pipelines', pipeline]
@@ -37,30 +45,13 @@ export async function readConfiguration(files: readonly string[], set: readonly 
     return { code: 'TR_CONFIG_VALUE', location: loaded.at(path), path: path.join('.'), ...fault }
   })
   const found = [...edges, ...telemetry]
-  const all = [...warnings, ...unserved(config.service, loaded)]
   return found.length > 0
-    ? { problems: found, warnings: all }
-    : { plan, service: config.service, problems, warnings: all }
-}
-
-/** Pages that a Collector would serve with these settings, and tailrace does not. */
-function unserved({ telemetry: { metrics } }: ServiceSettings, loaded: LoadedConfig): Problem[] {
-  const base = ['service', 'telemetry', 'metrics']
-  const paths = [
-    ...(metrics.address ? [[...base, 'address']] : []),
-    ...metrics.readers.flatMap(({ pull }, i) => (pull ? [[...base, 'readers', i, 'pull']] : [])),
-  ]
-  return paths.map((path) => ({
-    code: 'TR_CONFIG_UNUSED',
-    location: loaded.at(path),
-    path: path.join('.'),
-    message: 'nothing is served here for scraping',
-    hint: 'use the extension metrics_endpoint',
-  }))
+    ? { problems: found, warnings, loaded }
+    : { plan, service: config.service, problems, warnings, loaded }
 }
 
 /** Every problem and warning as people read them; empty when there are none. */
-export function findingsText({ problems, warnings }: Configuration): string {
+export function findingsText({ problems, warnings }: Pick<Configuration, 'problems' | 'warnings'>): string {
   const parts = [formatProblems(problems)]
   if (warnings.length > 0) parts.push(formatProblems(warnings).replace(/^(\S)/gm, 'warning: $1'))
   const text = parts.filter((part) => part !== '').join('\n\n')
@@ -82,7 +73,19 @@ function planOf(config: Config): Plan {
       exporters,
     })),
     extensions: service.extensions,
-    memoryLimit: service.memory_limit ?? defaultMemoryLimit,
+    ...memoryOf(instances, pipelines, service.memory_limit),
     shutdownTimeoutMs: service.shutdown_timeout,
   }
+}
+
+/** The least of what `service.memory_limit` and the `memory_limiter` processors of pipelines say. */
+function memoryOf(instances: readonly Instance[], pipelines: Config['pipelines'], written: number | undefined) {
+  const used = new Set(pipelines.flatMap(({ processors }) => processors))
+  const asked = instances.flatMap(({ id, spec, config }) => {
+    const memory = spec.kind === 'processor' && used.has(id) && (spec as ProcessorSpec).memory?.(config as never)
+    return memory ? [memory] : []
+  })
+  const limits = [...asked.map(({ limit }) => limit), ...(written === undefined ? [] : [written])]
+  const memoryLimit = limits.length > 0 ? Math.min(...limits) : defaultMemoryLimit
+  return { memoryLimit, softMemoryLimit: Math.min(memoryLimit, ...asked.map(({ soft }) => soft)) }
 }

@@ -110,16 +110,6 @@ test.each([
   expect(expected.test(found)).toBe(doubtful)
 })
 
-test('a page of metrics that a Collector would serve', async () => {
-  const telemetry = '  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {port: 8888}}}}]}}\n'
-  const found = await said(around('statsd:').replace('service:\n', `service:\n${telemetry}`))
-  expect(found).toMatch(
-    /^warning: agent\.yaml:8:\d+ {2}service\.telemetry\.metrics\.readers\.0\.pull {2}TR_CONFIG_UNUSED$/m,
-  )
-  expect(found).toContain('  nothing is served here for scraping\n')
-  expect(found).toContain('  use the extension metrics_endpoint\n')
-})
-
 test('a file that is not there, and a folder', async () => {
   const about = async (file: string) => findingsText(await readConfiguration([file], []))
   expect(await about('no-such-agent.yaml')).toBe(

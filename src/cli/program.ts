@@ -1,6 +1,8 @@
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
+import type { GateChoice } from '../config/feature-gates.ts'
 import type { DrainCheckFlags } from './drain-check.ts'
 import { ExitCode } from './exit-codes.ts'
+import type { PrintFlags } from './print-config.ts'
 import { version } from './version.ts'
 
 const exitCodes = `
@@ -14,11 +16,26 @@ Exit codes:
 export async function main(argv: readonly string[]): Promise<void> {
   const program = newProgram()
   try {
-    await program.parseAsync([...argv])
+    await program.parseAsync(asCollector(argv))
   } catch (error) {
     process.exitCode = exitCodeOf(error)
   }
 }
+
+/** A Collector is run without a command: `tailrace --config otel.yaml` means `tailrace run --config otel.yaml`. */
+function asCollector(argv: readonly string[]): string[] {
+  const [node = '', script = '', first = '', ...rest] = argv
+  const flag = /^--(config|set|feature-gates)(=|$)/.test(first)
+  if (!flag) return [...argv]
+  // The flags may also stand before the command.
+  const command = rest.findIndex(
+    (each, i) => afterFlags.has(each) && !/^--[a-z-]+$/.test(i === 0 ? first : rest[i - 1]!),
+  )
+  if (command < 0) return [node, script, 'run', first, ...rest]
+  return [node, script, rest[command]!, first, ...rest.toSpliced(command, 1)]
+}
+
+const afterFlags = new Set(['validate', 'check', 'print-config', 'print-initial-config', 'run'])
 
 function newProgram(): Command {
   // Before the subcommands, which inherit it: a wrong command line ends with our exit code.
@@ -28,36 +45,7 @@ function newProgram(): Command {
     .version(`tailrace ${version()}`, '-V, --version')
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(tailrace --help lists the commands)')
-  program
-    .command('run')
-    .description('run the pipelines of the configuration until a signal stops it')
-    .argument('[files...]', 'YAML files, merged in order')
-    .option('--config <file>', 'another file, as the Collector spells it; repeatable', collect, [])
-    .option(
-      '--set <key=value>',
-      'overrides one setting, e.g. receivers.statsd.endpoint=127.0.0.1:8126; repeatable',
-      collect,
-      [],
-    )
-    .option('--feature-gates <gates>', 'accepted for the sake of Collector command lines; ours has none')
-    .addOption(
-      new Option('--log-format <format>', 'how the agent writes its own log').choices(['text', 'json']).default('text'),
-    )
-    .action(async (files: string[], options: RunFlags) => {
-      const { run } = await import('./run.ts')
-      process.exitCode = await run([...files, ...options.config], options)
-    })
-  program
-    .command('check')
-    .alias('validate')
-    .description('report every problem of the configuration without starting anything')
-    .argument('[files...]', 'YAML files, merged in order')
-    .option('--config <file>', 'another file; repeatable', collect, [])
-    .option('--set <key=value>', 'overrides one setting; repeatable', collect, [])
-    .action(async (files: string[], options: RunFlags) => {
-      const { check } = await import('./check.ts')
-      process.exitCode = await check([...files, ...options.config], options.set)
-    })
+  addConfigured(program)
   program
     .command('components')
     .description('list the components, or everything about one')
@@ -93,11 +81,71 @@ function newProgram(): Command {
   return program
 }
 
-interface RunFlags {
+interface ConfigFlags {
   config: string[]
   set: string[]
-  logFormat?: string
-  featureGates?: string
+  featureGates: string[]
+}
+
+/** Commands that read a configuration take it as the Collector does: files, locations, settings, gates. */
+function configured(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .argument('[files...]', 'YAML files, merged in order')
+    .option('--config <location>', 'PATH, file:PATH, yaml:TEXT or env:NAME; repeatable, later ones win', collect, [])
+    .option(
+      '--set <key=value>',
+      'overrides one setting, e.g. receivers.statsd.endpoint=127.0.0.1:8126; repeatable',
+      collect,
+      [],
+    )
+    .option('--feature-gates <gates>', 'a,-b,+c as in the Collector; unknown ones warn; repeatable', collect, [])
+}
+
+function addConfigured(program: Command): void {
+  configured(program, 'run', 'run the pipelines of the configuration until a signal stops it')
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'how the agent writes its own log; default: as the configuration says',
+      ).choices(['text', 'json']),
+    )
+    .action(async (files: string[], options: ConfigFlags & { logFormat?: string }) => {
+      const [{ run }, gates] = await Promise.all([import('./run.ts'), gatesOf(options)])
+      process.exitCode = await run([...files, ...options.config], { ...options, gates })
+    })
+  configured(program, 'check', 'report every problem of the configuration without starting anything')
+    .alias('validate')
+    .action(async (files: string[], options: ConfigFlags) => {
+      const [{ check }, gates] = await Promise.all([import('./check.ts'), gatesOf(options)])
+      process.exitCode = await check([...files, ...options.config], options.set, gates)
+    })
+  configured(program, 'print-config', 'print the configuration as it is after merging and substitution')
+    .alias('print-initial-config')
+    .option('--mode <mode>', 'redacted or unredacted: whether secrets are masked', 'redacted')
+    .option('--format <format>', 'yaml or json', 'yaml')
+    .option('--validate [bool]', 'false: print it also when it is wrong', 'true')
+    .action(async (files: string[], options: ConfigFlags & PrintFlags) => {
+      const [{ printConfig }, gates] = await Promise.all([import('./print-config.ts'), gatesOf(options)])
+      process.exitCode = await printConfig([...files, ...options.config], options.set, { ...options, gates })
+    })
+  program
+    .command('featuregate')
+    .description('list the feature gates that change something here, or show one')
+    .argument('[id]', 'e.g. confmap.enableMergeAppendOption')
+    .action(async (id: string | undefined) => {
+      const { featuregate } = await import('./featuregate.ts')
+      process.exitCode = featuregate(id)
+    })
+}
+
+/** Reads `--feature-gates`; an item without a name is a wrong command line. */
+async function gatesOf({ featureGates }: ConfigFlags): Promise<GateChoice> {
+  const { readFeatureGates } = await import('../config/feature-gates.ts')
+  const gates = readFeatureGates(featureGates)
+  if (gates.fault === undefined) return gates
+  throw new CommanderError(ExitCode.usage, 'commander.invalidArgument', gates.fault)
 }
 
 function addSend(program: Command): void {

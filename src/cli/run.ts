@@ -1,3 +1,4 @@
+import { type GateChoice, unknownGatesWarning } from '../config/feature-gates.ts'
 import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
@@ -15,17 +16,18 @@ import { statusReport } from './status-report.ts'
 export interface RunOptions {
   set: readonly string[]
   logFormat?: string
-  featureGates?: string
+  gates?: GateChoice
 }
 
 /** Runs the pipelines until SIGTERM or SIGINT; answers the exit code. */
 export async function run(files: readonly string[], options: RunOptions): Promise<number> {
-  const configuration = await readConfiguration(files, options.set)
+  const configuration = await readConfiguration(files, options.set, options.gates)
   process.stderr.write(findingsText(configuration))
   const { plan, service } = configuration
   if (!plan || !service) return ExitCode.config
   const { shared, log, closeTelemetry } = await newShared(plan, service, options)
-  if (options.featureGates) log.warn('feature gates are ignored: there are none here', { gates: options.featureGates })
+  const unknown = options.gates && unknownGatesWarning(options.gates)
+  if (unknown) log.warn(unknown)
   const { starting, stopping } = service.telemetry.logs
   for (const line of starting) log.line(line)
   const stopped = whenAskedToStop()
@@ -72,7 +74,9 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
     fields: initialFields(logs.initial_fields),
     ...(telemetry && { tee: telemetry.log }),
   })
-  const shared: Shared = { log, clock: systemClock, metrics, ledger, budget: new Budget('service', plan.memoryLimit) }
+  const budget = new Budget('service', plan.memoryLimit)
+  budget.softBytes = plan.softMemoryLimit ?? plan.memoryLimit
+  const shared: Shared = { log, clock: systemClock, metrics, ledger, budget }
   return { shared, log, closeTelemetry: async () => telemetry?.close() }
 }
 

@@ -12,6 +12,8 @@ export interface LoadOptions {
   set: readonly string[]
   env: Record<string, string | undefined>
   readFile?: (path: string) => string
+  /** Lists of extensions, and of receivers and exporters of pipelines, are appended to (confmap.enableMergeAppendOption). */
+  appendLists?: boolean
 }
 
 /** The merged configuration before anything is known of its meaning. */
@@ -22,6 +24,8 @@ export interface LoadedConfig {
   at(path: readonly PropertyKey[], key?: string): Location
   /** Hides the value of a path in every excerpt from now on. */
   hide(path: readonly PropertyKey[]): void
+  /** The paths that were hidden. */
+  hidden: (readonly PropertyKey[])[]
   problems: Problem[]
   warnings: Problem[]
 }
@@ -30,9 +34,11 @@ export interface LoadedConfig {
  * Reads and merges the files (a later one wins), then the `--set` arguments. A file may also be a location: `file:path`,
  * `yaml:processors::batch::timeout: 2s`, `env:NAME`. Never throws: what is wrong is in `problems`.
  */
-export function loadConfig(files: readonly string[], { set, env, readFile = readText }: LoadOptions): LoadedConfig {
+export function loadConfig(files: readonly string[], options: LoadOptions): LoadedConfig {
+  const { set, env, readFile = readText, appendLists = false } = options
   const problems: Problem[] = []
   const warnings: Problem[] = []
+  const hidden: (readonly PropertyKey[])[] = []
   const note = (into: Problem[]) => (code: ConfigCode, spot: Spot, message: string, hint?: string) =>
     void into.push({ code, location: locate(spot), path: path.join('.'), message, ...(hint !== undefined && { hint }) })
   const path: string[] = []
@@ -61,15 +67,26 @@ export function loadConfig(files: readonly string[], { set, env, readFile = read
   ]
   for (const part of parts) {
     const node = part()
-    if (node) root = merge(root, node)
+    if (node) root = merge(root, node, appendLists ? isAppended : undefined)
   }
   return {
     value: plainTree(root) as Record<string, unknown>,
     at: (path, key) => locate(spotOf(root, path, key)),
-    hide: (path) => hide(nodeAt(root, path)),
+    hide: (path) => {
+      hidden.push(path)
+      hide(nodeAt(root, path))
+    },
+    hidden,
     problems,
     warnings,
   }
+}
+
+/** `service::extensions`, `service::**::receivers`, `service::**::exporters`: where the order means nothing. */
+function isAppended(path: readonly string[]): boolean {
+  if (path[0] !== 'service') return false
+  const last = path.at(-1)
+  return last === 'receivers' || last === 'exporters' || (path.length === 2 && last === 'extensions')
 }
 
 function hide(node: Node | undefined): void {

@@ -31,22 +31,34 @@ export interface Entry {
   node: Node
 }
 
+/** Whether the lists at a path are appended to instead of replaced. */
+export type Appended = (path: readonly string[]) => boolean
+
 /** The later node over the earlier: maps key by key, lists and scalars as a whole. */
-export function merge(earlier: Node, later: Node): Node {
+export function merge(earlier: Node, later: Node, appended?: Appended, path: readonly string[] = []): Node {
   const under = meant(earlier)
   const over = meant(later)
+  if (under.kind === 'list' && over.kind === 'list' && appended?.(path)) return append(under, over)
   if (under.kind !== 'map' || over.kind !== 'map') return later
   const entries = new Map(under.entries)
   for (const [key, entry] of over.entries) {
     const existing = entries.get(key)
-    entries.set(key, existing ? mergeEntries(existing, entry) : entry)
+    entries.set(key, existing ? mergeEntries(existing, entry, appended, [...path, key]) : entry)
   }
   return { kind: 'map', entries, spot: under.spot }
 }
 
+/** The earlier list and what the later one has beyond it. */
+function append(under: ListNode, over: ListNode): ListNode {
+  const have = new Set(under.items.map(listed))
+  return { ...over, items: [...under.items, ...over.items.filter((item) => !have.has(listed(item)))] }
+}
+
+const listed = (item: Node) => JSON.stringify(plainTree(item))
+
 /** A map stays where it was first written, anything else is where it was last. */
-function mergeEntries(earlier: Entry, later: Entry): Entry {
-  const node = merge(earlier.node, later.node)
+function mergeEntries(earlier: Entry, later: Entry, appended: Appended | undefined, path: readonly string[]): Entry {
+  const node = merge(earlier.node, later.node, appended, path)
   return { key: node === later.node ? later.key : earlier.key, node }
 }
 

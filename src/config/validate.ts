@@ -2,6 +2,7 @@ import { checkComponents, type Declared, type Findings, report } from './check-c
 import { checkConnectors, checkCycles, checkResources, usedComponents } from './check-graph.ts'
 import { checkPipelines, checkService } from './check-pipelines.ts'
 import type { Problem } from './diagnostics.ts'
+import type { FeatureGate } from './feature-gates.ts'
 import { keyHint, unknownKeyMessage } from './issues.ts'
 import type { LoadedConfig } from './load.ts'
 import {
@@ -21,7 +22,11 @@ export interface Validation {
 }
 
 /** Checks a loaded tree against the components there are. Finds all problems in one run, those of loading included. */
-export async function validate(loaded: LoadedConfig, catalogue: Catalogue): Promise<Validation> {
+export async function validate(
+  loaded: LoadedConfig,
+  catalogue: Catalogue,
+  gates: ReadonlySet<FeatureGate> = new Set(),
+): Promise<Validation> {
   const findings: Findings = { loaded, problems: [...loaded.problems], warnings: [...loaded.warnings] }
   const { problems, warnings } = findings
   // A file that is missing as a whole would make everything that it should hold a problem.
@@ -36,7 +41,7 @@ export async function validate(loaded: LoadedConfig, catalogue: Catalogue): Prom
   const declared = await checkComponents(findings, catalogue)
   const service = checkService(findings, declared)
   const pipelines = checkPipelines(findings, declared)
-  checkEnough(findings, declared, pipelines, service)
+  if (!gates.has('service.AllowNoPipelines')) checkEnough(findings, declared, pipelines, service)
   checkConnectors(findings, declared, pipelines)
   checkCycles(findings, declared, pipelines)
   checkResources(findings, usedComponents(findings, declared, pipelines, service))

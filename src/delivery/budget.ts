@@ -1,3 +1,9 @@
+/** Bytes of the whole process: receivers that can push back refuse above `soft`, queues lose above `limit`. */
+export interface MemoryLimits {
+  readonly limit: number
+  readonly soft: number
+}
+
 /**
  * Memory in a tree: a claim counts against its own budget and every one above it (queue, group, service). An entry of
  * a queue costs its bytes + 48 per record + 512.
@@ -6,18 +12,38 @@ export class Budget {
   readonly name: string
   readonly maxBytes: number
   used = 0
+  /** From here on nothing more is let in, though what is in may still move. */
+  softBytes: number
+  private readonly pressedBy = new Set<unknown>()
   private readonly parent: Budget | undefined
   private readonly waiting: (() => void)[] = []
 
   constructor(name: string, maxBytes: number = Number.POSITIVE_INFINITY, parent?: Budget) {
     this.name = name
     this.maxBytes = maxBytes
+    this.softBytes = maxBytes
     this.parent = parent
   }
 
   /** Whether `bytes` more would fit here and everywhere above. */
   fits(bytes: number): boolean {
     return this.used + bytes <= this.maxBytes && (this.parent?.fits(bytes) ?? true)
+  }
+
+  /** Whether a receiver may let in `bytes` more: they fit below the soft bound, and nobody presses. */
+  admits(bytes: number): boolean {
+    return this.used + bytes <= this.softBytes && this.pressedBy.size === 0 && (this.parent?.admits(bytes) ?? true)
+  }
+
+  /** Whether nothing at all may be let in any more: above a soft bound of its own, or pressed. */
+  get short(): boolean {
+    return this.pressedBy.size > 0 || (this.softBytes < this.maxBytes && this.used > this.softBytes)
+  }
+
+  /** Says that memory outside of these books is short, or no longer is: while anybody says so nothing is let in. */
+  press(by: unknown, short: boolean): void {
+    if (short) this.pressedBy.add(by)
+    else this.pressedBy.delete(by)
   }
 
   /** Takes the bytes whether they fit or not: ask `fits` first. */

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { Format } from '../telemetry/format.ts'
 import type { Admission } from './admission.ts'
 import { settleAll } from './backlog.ts'
 import type { Budget } from './budget.ts'
@@ -21,11 +22,15 @@ export interface DeliveryHost {
   readonly budget: Budget
   readonly readsOrigins: boolean
   account(labels?: Labels): Account
+  /** What `batch` processors before this exporter ask. What its own `sending_queue.batch` says stands above it. */
+  batching?(format?: Format): Batching | undefined
 }
 
 export interface QueuedOptions {
   /** Tells the queues of one exporter apart: `{ destination: '10.0.0.1:443' }`. */
   labels?: Labels
+  /** The one format that this queue gets: `batch` processors of other pipelines do not concern it. */
+  format?: Format
   /** Shared by several queues; default: the host's, bounded by `max_memory`. */
   budget?: Budget
   /** Largest record the peer takes, in bytes. */
@@ -63,7 +68,9 @@ export function queued(
   sender: Sender,
   options: QueuedOptions = {},
 ): Queued {
-  const settings = deliverySettings(config)
+  const written = deliverySettings(config)
+  const asked = config.sending_queue.enabled ? host.batching?.(options.format) : undefined
+  const settings = { ...written, batching: written.batching ?? asked }
   const account = host.account(options.labels)
   const { clock, log } = host
   const losses = new LossLog(clock, log)

@@ -3,6 +3,9 @@ import type { TakeLimits } from './backlog.ts'
 import type { Queue } from './queue.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
 
+/** How long batches gather under load where a `batch` processor was written without a timeout. */
+const promptMs = 5
+
 /**
  * When a queue sends and how much at once. Of its own accord: at once to an idle destination, then when `linger` has
  * passed since the last send, or a full batch is there. With written batch settings: by size and age, to the letter.
@@ -59,13 +62,15 @@ export class Rhythm {
   private enough(): boolean {
     const { queue, batching, limits } = this
     if (!batching) return queue.records >= limits.enoughRecords || queue.bytes >= limits.enoughBytes
+    if (queue.bytes >= limits.enoughBytes) return true
     return (batching.sizer === 'items' ? queue.records : queue.bytes) >= batching.minSize
   }
 
   /** When what is queued goes, however little it is. */
   private dueAt(): number {
     const { queue, batching, settings } = this
-    return batching ? queue.oldest! + batching.flushMs : this.lastSend + settings.lingerMs
+    if (batching?.flushMs !== undefined) return queue.oldest! + batching.flushMs
+    return this.lastSend + (batching ? Math.min(settings.lingerMs, promptMs) : settings.lingerMs)
   }
 
   private onWake = (): void => {
@@ -85,14 +90,16 @@ function limitsOf(settings: DeliverySettings, batching: Batching | undefined): T
     const { maxBatchRecords: records, maxBatchBytes: bytes } = settings
     return { records, bytes, enoughRecords: records, enoughBytes: bytes, fill: false }
   }
+  const items = batching.sizer === 'items'
+  // Nobody wrote an age or a largest size: what peers commonly take in one message stays the bound.
+  const ownBytes = batching.flushMs === undefined && batching.maxSize === 0 && items ? settings.maxBatchBytes : none
   const most = batching.maxSize || none
   const enough = batching.maxSize || Math.max(1, batching.minSize)
-  const items = batching.sizer === 'items'
   return {
     records: items ? most : none,
-    bytes: items ? none : most,
+    bytes: items ? ownBytes : most,
     enoughRecords: items ? enough : none,
-    enoughBytes: items ? none : enough,
+    enoughBytes: items ? ownBytes : enough,
     fill: true,
   }
 }

@@ -4,13 +4,37 @@ import type { WhenFull } from './queue.ts'
 
 /** Batch settings that are obeyed to the letter: the Collector's `sending_queue.batch`, or the `batch` processor. */
 export interface Batching {
-  /** A batch is sent this long after its first record came, however small it is. Milliseconds. */
-  readonly flushMs: number
+  /**
+   * A batch is sent this long after its first record came, however small it is. Milliseconds; undefined where nobody
+   * wrote it: then our own rhythm sends, at once when idle, every few milliseconds under load.
+   */
+  readonly flushMs: number | undefined
   /** It is sent at once when it has this much. */
   readonly minSize: number
   /** It is cut so that it has no more; 0: no limit. */
   readonly maxSize: number
   readonly sizer: 'items' | 'bytes'
+  /** Names of request metadata in lower case: records that differ in them are not joined. */
+  readonly metadataKeys?: readonly string[]
+}
+
+/** One batching for a queue that several `batch` processors lead to: the earliest and smallest of each setting. */
+export function strictest(all: readonly Batching[]): Batching | undefined {
+  const [first, ...rest] = all
+  return first && rest.reduce(stricter, first)
+}
+
+function stricter(a: Batching, b: Batching): Batching {
+  const flushes = [a.flushMs, b.flushMs].filter((ms) => ms !== undefined)
+  const cuts = [a.maxSize, b.maxSize].filter((size) => size > 0)
+  const keys = [...new Set([...(a.metadataKeys ?? []), ...(b.metadataKeys ?? [])])]
+  return {
+    flushMs: flushes.length > 0 ? Math.min(...flushes) : undefined,
+    minSize: Math.min(a.minSize, b.minSize),
+    maxSize: cuts.length > 0 ? Math.min(...cuts) : 0,
+    sizer: a.sizer,
+    ...(keys.length > 0 && { metadataKeys: keys }),
+  }
 }
 
 /** The settings of one queue and its sending, in one spelling. Absent bounds do not bind. */

@@ -1,9 +1,11 @@
 import type { Budget } from '../delivery/budget.ts'
 import type { Account, Ledger } from '../delivery/ledger.ts'
-import type { ComponentKind, Host } from '../plugin.ts'
+import type { Batching } from '../delivery/settings.ts'
+import type { ComponentKind, Host, ServiceStatus } from '../plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
+import type { Format } from '../telemetry/format.ts'
 
 /** What all components of one process share. */
 export interface Shared {
@@ -25,7 +27,13 @@ export interface HostOptions {
   extension: (id: string) => unknown
   /** Told of every account that an exporter opens. */
   opened?: (account: Account) => void
+  /** What `batch` processors ask of an exporter's queues. Default: nothing. */
+  batching?: (format?: Format) => Batching | undefined
+  /** Default: a service of nothing that has not started. */
+  status?: () => ServiceStatus
 }
+
+const nothingRuns: ServiceStatus = { ready: false, readySince: undefined, components: [], pipelines: [] }
 
 /** The host of one component. Its own metrics are named `tailrace_<type>_<name>`, told apart by the label `id`. */
 export function newHost(shared: Shared, options: HostOptions): Host {
@@ -65,6 +73,8 @@ export function newHost(shared: Shared, options: HostOptions): Host {
       options.opened?.(opened)
       return opened
     },
+    batching: (format) => options.batching?.(format),
+    status: () => options.status?.() ?? nothingRuns,
     extension: <T>(wanted: string) => options.extension(wanted) as T | undefined,
   }
 }

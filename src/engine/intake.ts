@@ -1,4 +1,5 @@
 import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
+import { settleAll } from '../delivery/backlog.ts'
 import type { Budget } from '../delivery/budget.ts'
 import { entryCost } from '../delivery/budget.ts'
 import type { Account } from '../delivery/ledger.ts'
@@ -13,6 +14,8 @@ export interface IntakeOptions {
   admissions: () => readonly Admission[]
   /** False: everything is taken, and full queues drop in their own branch. */
   pushesBack: boolean
+  /** Told of records that were not let in because memory is short. */
+  onShort?: (records: number) => void
 }
 
 interface Waiting {
@@ -23,6 +26,9 @@ interface Waiting {
   resolve(): void
   reject(error: Error): void
 }
+
+/** When to try again is part of the answer: without it clients of OTLP must drop what was refused. */
+const memoryShort = new Refused('data refused due to high memory usage', 1000)
 
 /**
  * Where a receiver delivers one format. All reachable queues are asked in one turn before any processor runs: all say
@@ -44,14 +50,15 @@ export class ReceiverIntake implements Intake {
   }
 
   offer(batch: Batch, signal?: AbortSignal): void | Promise<void> {
-    const { account, pushesBack } = this.options
+    const { account, budget, pushesBack } = this.options
     account.offered += batch.count
-    if (!pushesBack) return this.run(batch)
+    if (!pushesBack) return budget.short ? this.lose(batch) : this.run(batch)
     if (this.waiting.length > 0) return this.wait(batch, signal)
     const verdict = this.ask(batch)
     if (verdict === undefined) return this.run(batch)
     if (verdict === 'wait') return this.wait(batch, signal)
     account.refused += batch.count
+    if (verdict === memoryShort) this.options.onShort?.(batch.count)
     throw verdict
   }
 
@@ -70,10 +77,17 @@ export class ReceiverIntake implements Intake {
     }
   }
 
+  /** The protocol knows no refusal: what comes while memory is short ends here, counted. */
+  private lose(batch: Batch): void {
+    const { account, onShort } = this.options
+    account.drop('memory', batch.count)
+    onShort?.(batch.count)
+    settleAll(batch.receipts, { dropped: 'memory' })
+  }
+
   private ask(batch: Batch): Verdict {
-    const { budget, admissions } = this.options
-    if (!budget.fits(entryCost(batch.size, batch.count)))
-      return new Refused('data refused due to high memory usage', 1000)
+    const { admissions, budget } = this.options
+    if (!budget.admits(entryCost(batch.size, batch.count))) return memoryShort
     const willing: Admission[] = []
     let verdict: Verdict
     for (const queue of admissions()) {

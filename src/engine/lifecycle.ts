@@ -1,6 +1,6 @@
-import type { Component, ComponentKind } from '../plugin.ts'
+import type { Component, ComponentKind, ComponentStatus, ServiceStatus } from '../plugin.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Instance } from './plan.ts'
+import type { Instance, Plan } from './plan.ts'
 
 interface Member {
   readonly kind: ComponentKind
@@ -9,6 +9,8 @@ interface Member {
   readonly component: Component
   readonly last: boolean
   started: boolean
+  stopped: boolean
+  error: string | undefined
 }
 
 /** Kinds in the order in which they start; they stop the other way round. */
@@ -35,6 +37,8 @@ export class Lifecycle {
   private readonly between: (() => void)[] = []
   private readonly log: Log
   private readonly stopMs: number
+  /** Wall time in milliseconds when everything had started; undefined before that, and from the beginning of the stop. */
+  readySince: number | undefined
 
   /** `stopMs` is how long a stop may take in all. */
   constructor(log: Log, stopMs: number) {
@@ -45,7 +49,16 @@ export class Lifecycle {
   add(instance: Instance, component: Component): void {
     const { id, required, spec } = instance
     const last = spec.kind === 'extension' && spec.startsLast === true
-    this.members.push({ kind: spec.kind, id, required, component, last, started: false })
+    this.members.push({
+      kind: spec.kind,
+      id,
+      required,
+      component,
+      last,
+      started: false,
+      stopped: false,
+      error: undefined,
+    })
   }
 
   /** Runs `fn` when all receivers have stopped. */
@@ -62,9 +75,11 @@ export class Lifecycle {
     for (const member of inOrder.filter(({ last }) => !last)) await this.startOne(member)
     for (const member of inOrder.filter(({ last }) => last)) await this.startOne(member)
     for (const { component, started } of this.members) if (started) component.started?.()
+    this.readySince = Date.now()
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
+    this.readySince = undefined
     const early = AbortSignal.any([deadline, AbortSignal.timeout(Math.ceil(this.stopMs * receiversPart))])
     for (const kind of startOrder.toReversed()) {
       const members = this.of(kind).toReversed()
@@ -75,8 +90,18 @@ export class Lifecycle {
     }
   }
 
+  /** Whether everything has started, nothing stops, and every required component can do its work. */
   ready(): boolean {
-    return this.members.every((m) => !m.required || (m.started && (m.component.ready?.() ?? true)))
+    return this.readySince !== undefined && this.members.every((m) => !m.required || canWork(m))
+  }
+
+  /** How every component is, in the order in which they start. */
+  components(): ComponentStatus[] {
+    const all = startOrder.flatMap((kind) => this.of(kind))
+    return all.map((member) => {
+      const { kind, id, required, error } = member
+      return { kind, id, required, state: stateOf(member), ...(error !== undefined && { error }) }
+    })
   }
 
   private of(kind: ComponentKind): Member[] {
@@ -89,7 +114,8 @@ export class Lifecycle {
       member.started = true
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (member.required) throw new Error(`failed to start ${member.kind} "${member.id}": ${reason}`, { cause: error })
+      member.error = reason
+      if (member.required) throw new Error(startFailure(member, reason), { cause: error })
       this.log.named(member.id).error('did not start and is not required: going on without it', { reason })
     }
   }
@@ -97,8 +123,43 @@ export class Lifecycle {
   private async stopOne(member: Member, deadline: AbortSignal): Promise<void> {
     try {
       await Promise.race([member.component.stop(deadline), overdue(deadline)])
+      member.stopped = true
     } catch (error) {
       this.log.named(member.id).error('did not stop cleanly', { reason: String(error) })
     }
+  }
+}
+
+const canWork = ({ started, component }: Member): boolean => started && (component.ready?.() ?? true)
+
+function stateOf(member: Member): ComponentStatus['state'] {
+  if (member.error !== undefined) return 'failed'
+  if (member.stopped) return 'stopped'
+  if (!member.started) return 'starting'
+  return canWork(member) ? 'ok' : 'not ready'
+}
+
+/** In the Collector's words, which people search for. */
+function startFailure({ kind, id }: Member, reason: string): string {
+  return kind === 'extension'
+    ? `failed to start extensions: failed to start "${id}" extension: ${reason}`
+    : `cannot start pipelines: failed to start "${id}" ${kind}: ${reason}`
+}
+
+/** What runs right now, for extensions that show it. */
+export function serviceStatus(life: Lifecycle, plan: Plan): ServiceStatus {
+  const components = life.components()
+  const used = new Set(plan.pipelines.flatMap(({ processors }) => processors))
+  // Processors that are a plain function have no life of their own.
+  const plain = [...used].filter((id) => !components.some((each) => each.kind === 'processor' && each.id === id))
+  const state = life.readySince === undefined ? 'starting' : 'ok'
+  return {
+    ready: life.ready(),
+    readySince: life.readySince,
+    components: [
+      ...components,
+      ...plain.map((id) => ({ kind: 'processor' as const, id, required: true, state }) as const),
+    ],
+    pipelines: plan.pipelines,
   }
 }

@@ -30,6 +30,8 @@ export interface Plan {
   readonly extensions: readonly string[]
   /** Bytes that all queues and assembly buffers together may hold. */
   readonly memoryLimit: number
+  /** From here on receivers that can push back refuse; default: `memoryLimit`. */
+  readonly softMemoryLimit?: number
   /** How long a stop may take before what is left is dropped and counted, in milliseconds. */
   readonly shutdownTimeoutMs: number
 }

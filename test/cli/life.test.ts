@@ -81,7 +81,7 @@ service: {pipelines: {envelopes: {receivers: [loggregator], exporters: [debug]}}
   const agent = runTailrace(['run', file])
   expect(await agent.done).toBe(1)
   expect(agent.stderr()).toMatch(
-    /failed to start receiver "loggregator": 127\.0\.0\.1:\d+ is in use; another process listens/,
+    /cannot start pipelines: failed to start "loggregator" receiver: 127\.0\.0\.1:\d+ is in use; another process listens/,
   )
   server.close()
 })

@@ -2,8 +2,8 @@ import { formatAddress } from '../../net/address.ts'
 import { newHttpServer } from '../../net/http-server.ts'
 import { serverTlsFrom } from '../../net/tls-settings.ts'
 import { bool, defineExtension, endpoint, list, map, object, oneOf, port, text, tlsServer } from '../../plugin.ts'
+import { newProfiles } from '../profiles.ts'
 import { exposition } from './exposition.ts'
-import { newProfiles } from './profiles.ts'
 import { isSelector, parseSelector, selectorFault } from './selector.ts'
 
 /** The metrics page of a role: the names and labels its dashboards know, and the books under `tailrace_`. */
@@ -46,7 +46,7 @@ export default defineExtension({
       routes: { '/metrics': page },
       log: host.log,
     })
-    const profiles = config.debug ? newProfiles(config.pprof_port, host.log) : undefined
+    const profiles = config.debug ? newProfiles({ host: '127.0.0.1', port: config.pprof_port }, host.log) : undefined
     return {
       async start() {
         let address: Awaited<ReturnType<typeof server.start>>

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { formatAddress } from '../../net/address.ts'
-import { newHttpServer } from '../../net/http-server.ts'
-import type { Log } from '../../plugin.ts'
+import { type Address, formatAddress } from '../net/address.ts'
+import { newHttpServer } from '../net/http-server.ts'
+import type { Log } from '../plugin.ts'
 
 const index = `Profiles of this process, in the formats of Node.js (open them in the developer tools of a browser):
   profile?seconds=30   CPU profile (.cpuprofile)
@@ -11,10 +11,10 @@ const index = `Profiles of this process, in the formats of Node.js (open them in
   report               diagnostic report without the environment (.json)
 `
 
-/** Profiles on a loopback port of their own, under the paths of the original. */
-export function newProfiles(port: number, log: Log) {
+/** Profiles on a port of their own, which should be a loopback one, under the paths of the original. */
+export function newProfiles(endpoint: Address, log: Log) {
   const server = newHttpServer({
-    endpoint: { host: '127.0.0.1', port },
+    endpoint,
     routes: {
       '/debug/pprof/': (_request, response) => void response.setHeader('content-type', 'text/plain').end(index),
       '/debug/pprof/profile': profile,
