@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeCertificates } from '../src/cli/certs.ts'
+import { type Cache, startCache } from './cache.ts'
 import { calibrate } from './calibration.ts'
 import type { LoadSpec } from './driver/loads.ts'
 import type { StepResult } from './driver/step.ts'
@@ -56,6 +57,7 @@ export function newBench(driver: Driver): Bench {
     return { ...files, cert: join(certs, `${name}.crt`), key: join(certs, `${name}.key`) }
   }
   let starts = 0
+  let cache: Cache | undefined
 
   /** Destinations first, then the role that looks for them. */
   const start = async (role: RoleName): Promise<RoleProcess> => {
@@ -66,10 +68,13 @@ export function newBench(driver: Driver): Bench {
     const pagePort = setup.page ? ((await driver.ask({ do: 'page', series: setup.page })) as number) : 0
     const work = join(dir, `start-${starts++}`)
     mkdirSync(work)
-    return startRole(configOf(role), setup.env({ certs, work, address, pagePort }))
+    cache = setup.drains && (await startCache(setup.drains(address), certs))
+    const cacheUrl = cache?.url ?? ''
+    return startRole(configOf(role), setup.env({ certs, work, address, pagePort, cacheUrl }))
   }
   const stop = async (process: RoleProcess) => {
     await process.stop()
+    cache?.stop()
     await driver.ask({ do: 'close' })
   }
   return {
@@ -84,10 +89,11 @@ export function newBench(driver: Driver): Bench {
         const step = await driver.step({
           pid: process.pid,
           rate: row.rate,
-          warmRate: row.rate > 0 ? Math.max(row.rate, warmRate) : row.rate,
+          warmRate: row.warmRate ?? (row.rate > 0 ? Math.max(row.rate, warmRate) : row.rate),
           warmMs: quick ? 2000 : 5000,
           ms: (row.seconds ?? 4) * (quick ? 500 : 1000),
           latency: row.latency ?? false,
+          quietMs: row.quietMs ?? 400,
           ...(row.stall && { stall: { sink: row.stall, ms: (row.seconds ?? 4) * (quick ? 500 : 1000) } }),
         })
         const after = machineTicks()

@@ -1,11 +1,14 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { appGuid, apps } from './driver/payload.ts'
 import type { SinkKind } from './driver/sinks.ts'
 
 /** What a role is started with, once its destinations listen. */
 export interface RoleSetup {
   /** Destinations by name. */
   sinks: Record<string, SinkKind>
+  /** URLs of drains with the app that is bound to each, for the binding cache it asks; none: it asks no cache. */
+  drains?(address: Record<string, string>): readonly [url: string, app: string][]
   /** Series of the page it scrapes, if it does. */
   page?: number
   env(use: SetupUse): Record<string, string>
@@ -21,6 +24,8 @@ export interface SetupUse {
   /** `127.0.0.1:40123` of each destination. */
   address: Record<string, string>
   pagePort: number
+  /** Of the binding cache. */
+  cacheUrl: string
 }
 
 export type RoleName =
@@ -30,11 +35,42 @@ export type RoleName =
   | 'udp-forwarder'
   | 'statsd-injector'
   | 'prom-scraper'
+  | 'syslog-agent'
+  | 'syslog-binding-cache'
+  | 'syslog-agent with tcp'
+  | 'syslog-agent with tls'
+  | 'syslog-agent with https-batch'
+  | 'syslog-agent with https'
+  | 'syslog-agent with apps'
+  | 'syslog-agent with apps, one apart'
 
 const three: Record<string, SinkKind> = { one: 'envelopes', two: 'envelopes', three: 'envelopes' }
 const grpcListens = /grpc bound to: (\S+)$/
 const udpListens = /udp bound to: (\S+)$/
 const statsdListens = /statsd-injector listener at (\S+)$/
+
+/** An aggregate drain, of this kind and with this URL scheme. */
+const aggregate = (kind: SinkKind, scheme: string): RoleSetup => ({
+  sinks: { drain: kind },
+  listens: grpcListens,
+  env: (use) => ({
+    ...syslogAgent(use),
+    AGGREGATE_DRAIN_URLS: `${scheme}://${use.address.drain}${scheme.startsWith('https') ? '/drain' : ''}?${everything}`,
+  }),
+})
+const everything = 'include-metrics-deprecated=true'
+
+/** A drain for each application; `drainOf` names the destination. */
+const appDrains = (sinks: RoleSetup['sinks'], drainOf: (app: number) => string): RoleSetup => ({
+  sinks,
+  listens: grpcListens,
+  drains: (address) =>
+    Array.from({ length: apps }, (_, app) => [
+      `syslog://${address[drainOf(app)]}?${everything}&app=${app}`,
+      appGuid(app),
+    ]),
+  env: syslogAgent,
+})
 
 /** The environment variables are those of the original agents. */
 export const roles: Record<RoleName, RoleSetup> = {
@@ -79,6 +115,37 @@ export const roles: Record<RoleName, RoleSetup> = {
       ...agentFiles(certs, 'CA', 'CERT', 'KEY'),
     }),
   },
+  'syslog-agent': { sinks: {}, listens: grpcListens, env: syslogAgent },
+  'syslog-binding-cache': {
+    sinks: {},
+    env: ({ certs, work }) => {
+      writeFileSync(join(work, 'aggregate_drains.yml'), '[]\n')
+      return {
+        ...agentFiles(certs, 'API_CA_FILE_PATH', 'API_CERT_FILE_PATH', 'API_KEY_FILE_PATH'),
+        ...agentFiles(certs, 'CACHE_CA_FILE_PATH', 'CACHE_CERT_FILE_PATH', 'CACHE_KEY_FILE_PATH'),
+        ...agentFiles(
+          certs,
+          'LOGGREGATOR_AGENT_CA_FILE_PATH',
+          'LOGGREGATOR_AGENT_CERT_FILE_PATH',
+          'LOGGREGATOR_AGENT_KEY_FILE_PATH',
+        ),
+        ...metrics(certs),
+        API_URL: 'https://127.0.0.1:9',
+        API_COMMON_NAME: 'cloud-controller',
+        AGGREGATE_DRAINS_FILE: join(work, 'aggregate_drains.yml'),
+        CACHE_PORT: '0',
+        CACHE_COMMON_NAME: 'metron',
+      }
+    },
+  },
+  'syslog-agent with tcp': aggregate('syslog', 'syslog'),
+  'syslog-agent with tls': aggregate('syslog-tls', 'syslog-tls'),
+  'syslog-agent with https-batch': aggregate('https', 'https-batch'),
+  'syslog-agent with https': aggregate('https', 'https'),
+  'syslog-agent with apps': appDrains({ drain: 'syslog' }, () => 'drain'),
+  'syslog-agent with apps, one apart': appDrains({ drain: 'syslog', apart: 'syslog' }, (app) =>
+    app === 0 ? 'apart' : 'drain',
+  ),
   'prom-scraper': {
     sinks: { agent: 'envelopes' },
     page: 10_000,
@@ -117,6 +184,21 @@ const metrics = (certs: string) => ({
   METRICS_PORT: '0',
   ...agentFiles(certs, 'METRICS_CA_FILE_PATH', 'METRICS_CERT_FILE_PATH', 'METRICS_KEY_FILE_PATH'),
 })
+
+function syslogAgent({ certs, cacheUrl }: SetupUse): Record<string, string> {
+  return {
+    ...agentFiles(certs, 'AGENT_CA_FILE_PATH', 'AGENT_CERT_FILE_PATH', 'AGENT_KEY_FILE_PATH'),
+    ...metrics(certs),
+    AGENT_PORT: '0',
+    LOGGREGATOR_AGENT_ADDR: '127.0.0.1:9',
+    DRAIN_TRUSTED_CA_FILE: join(certs, 'ca.crt'),
+    ...(cacheUrl && {
+      ...agentFiles(certs, 'CACHE_CA_FILE_PATH', 'CACHE_CERT_FILE_PATH', 'CACHE_KEY_FILE_PATH'),
+      CACHE_URL: cacheUrl,
+      CACHE_COMMON_NAME: 'binding-cache',
+    }),
+  }
+}
 
 function forwarder({ certs, address, work }: SetupUse): Record<string, string> {
   for (const [name, at] of Object.entries(address)) {

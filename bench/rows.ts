@@ -14,6 +14,10 @@ export interface Row {
   readonly latency?: boolean
   /** A destination that stops reading for the whole measured time. */
   readonly stall?: string
+  /** Milliseconds without arrivals after which everything has arrived; 400 where nothing is said. */
+  readonly quietMs?: number
+  /** Records a second while it warms up, where the usual 20,000 are too many. */
+  readonly warmRate?: number
   /** Seconds of measured time, where the usual is too short. */
   readonly seconds?: number
   /** CPU microseconds per record that are asked for at a calibration of 210 to 260 ms; or latency, p50 and p99 in ms. */
@@ -175,5 +179,94 @@ export const rows: readonly Row[] = [
     rate: 8000,
     stall: 'two',
     seconds: 7,
+  },
+  {
+    name: 'syslog-agent, aggregate drain, TCP',
+    original: { cpu: 41.3, calibration: 290 },
+    role: 'syslog-agent with tcp',
+    load: batches('logs'),
+    rate: 20_000,
+    goal: { cpu: 3.5 },
+  },
+  {
+    name: 'syslog-agent, aggregate drain, TCP, 100,000/s',
+    role: 'syslog-agent with tcp',
+    load: batches('logs'),
+    rate: 100_000,
+    goal: { cpu: 3.5 },
+  },
+  {
+    name: 'syslog-agent, aggregate drain, TLS',
+    original: { cpu: 29.9, calibration: 220 },
+    role: 'syslog-agent with tls',
+    load: batches('logs'),
+    rate: 20_000,
+    goal: { cpu: 4 },
+  },
+  {
+    name: 'syslog-agent, 50 app drains, TCP',
+    original: { cpu: 46.7, calibration: 410 },
+    role: 'syslog-agent with apps',
+    load: batches('logs'),
+    rate: 20_000,
+    goal: { cpu: 5 },
+  },
+  {
+    name: 'syslog-agent, 50 app drains, TCP, 100,000/s',
+    role: 'syslog-agent with apps',
+    load: batches('logs'),
+    rate: 100_000,
+    goal: { cpu: 5 },
+  },
+  {
+    name: 'syslog-agent, https-batch drain',
+    original: { cpu: 23.4, calibration: 210 },
+    role: 'syslog-agent with https-batch',
+    load: batches('logs'),
+    rate: 20_000,
+    quietMs: 1300,
+    goal: { cpu: 3.5 },
+  },
+  {
+    name: 'syslog-agent, https drain',
+    original: { cpu: 47.9, calibration: 390 },
+    role: 'syslog-agent with https',
+    load: batches('logs'),
+    rate: 5000,
+    warmRate: 5000,
+    goal: { cpu: 35 },
+  },
+  {
+    name: 'syslog-agent, mixed, TCP',
+    original: { cpu: 38, calibration: 240 },
+    role: 'syslog-agent with tcp',
+    load: batches('mixed'),
+    rate: 20_000,
+    factor: { drain: 1.4 },
+  },
+  {
+    name: 'syslog-agent, as fast as it takes',
+    original: { perSecond: 26_000, calibration: 290 },
+    role: 'syslog-agent with tcp',
+    load: batches('logs'),
+    rate: 0,
+  },
+  {
+    name: 'syslog-agent, latency',
+    original: { p50: 0.6, p99: 1.1 },
+    role: 'syslog-agent with tcp',
+    load: batches('logs', 10),
+    rate: 1000,
+    latency: true,
+    goal: { p50: 0.6, p99: 1.1 },
+  },
+  {
+    name: 'syslog-agent, one of 50 app drains stalls',
+    role: 'syslog-agent with apps, one apart',
+    load: batches('hot'),
+    rate: 20_000,
+    stall: 'apart',
+    seconds: 7,
+    factor: { drain: 0.5, apart: 0.5 },
   },
 ]

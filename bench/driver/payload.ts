@@ -2,19 +2,21 @@ import { type Frame, joined, Message, varint9 } from './message.ts'
 
 /**
  * What the load consists of. `logs`: log envelopes of 417 bytes with ten tags and 120 bytes of text, from 50 apps.
+ * `hot`: the same, but every other one is from the first app.
  * `mixed`: 60 % logs, 20 % gauges of three, 10 % counters, 10 % timers with trace and span id, mean 406 bytes.
  */
-export type Mix = 'logs' | 'mixed'
-export const mixes: readonly Mix[] = ['logs', 'mixed']
+export type Mix = 'logs' | 'hot' | 'mixed'
+export const mixes: readonly Mix[] = ['logs', 'hot', 'mixed']
 
 type Kind = 'log' | 'gauge' | 'counter' | 'timer'
 
-const apps = 50
+export const apps = 50
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
-const appGuid = (app: number) => `${hex(0xa11ce000 + app, 8)}-5c1f-4d5a-9b7e-${hex(0x7e57ab1e000 + app, 12)}`
+export const appGuid = (app: number): string =>
+  `${hex(0xa11ce000 + app, 8)}-5c1f-4d5a-9b7e-${hex(0x7e57ab1e000 + app, 12)}`
 
 const mixed: readonly Kind[] = ['log', 'log', 'log', 'gauge', 'log', 'counter', 'log', 'gauge', 'log', 'timer']
-const kindOf = (mix: Mix, i: number): Kind => (mix === 'logs' ? 'log' : mixed[i % mixed.length]!)
+const kindOf = (mix: Mix, i: number): Kind => (mix === 'mixed' ? mixed[i % mixed.length]! : 'log')
 
 const text = 'GET /api/v2/orders/8231 200 14ms user=4711 region=eu-central-1 cache=miss bytes=5120 '.padEnd(120, 'x')
 
@@ -81,11 +83,16 @@ export function envelopeFrames(mix: Mix, batch: number, single: boolean, kinds =
   return Array.from({ length: kinds }, () => {
     const records = Array.from({ length: single ? 1 : batch }, () => {
       number++
-      // A fixed scramble instead of a random number: every run sends the same.
-      return envelope(kindOf(mix, number), (Math.imul(number, 2654435761) >>> 16) % apps)
+      return envelope(kindOf(mix, number), appOf(mix, number))
     })
     return joined(records, single)
   })
+}
+
+/** A fixed scramble instead of a random number: every run sends the same. */
+function appOf(mix: Mix, number: number): number {
+  if (mix === 'hot') return number % 2 === 0 ? 0 : 1 + (((number - 1) / 2) % (apps - 1))
+  return (Math.imul(number, 2654435761) >>> 16) % apps
 }
 
 /** A v1 LogMessage of 370 bytes in an envelope with six tags: one datagram. */

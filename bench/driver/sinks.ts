@@ -3,13 +3,14 @@ import { type Call, clientStream, type Handler, unary } from '../../src/net/grpc
 import { serverTls, type TlsFiles } from '../../src/net/tls.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { Reader, WireType } from '../../src/wire/protobuf.ts'
+import { type DrainKind, drainKinds, openDrain } from './drain-sinks.ts'
 import { nowNanos } from './message.ts'
 
-/** What arrived at one destination, by kind: a stream of v2 envelopes, or OTLP requests. */
+/** What arrived at one destination, by kind: a stream of v2 envelopes, OTLP requests, or messages of RFC 5424. */
 export interface Sink {
   readonly name: string
   readonly address: string
-  /** Envelopes; log records, metrics and spans. */
+  /** Envelopes; log records, metrics and spans; messages. */
   records: number
   messages: number
   /** Streams that are open. */
@@ -22,11 +23,12 @@ export interface Sink {
   stop(): Promise<void>
 }
 
-export type SinkKind = 'envelopes' | 'otlp'
+export type SinkKind = 'envelopes' | 'otlp' | DrainKind
 
 const empty = Buffer.alloc(0)
 
 export async function openSink(name: string, kind: SinkKind, files: TlsFiles): Promise<Sink> {
+  if (drainKinds.includes(kind)) return openDrain(name, kind as DrainKind, files)
   const sink = new CountingSink(name)
   const server = newGrpcServer({
     endpoint: { host: '127.0.0.1', port: 0 },

@@ -12,6 +12,8 @@ export interface StepSpec {
   warmMs: number
   ms: number
   latency: boolean
+  /** Nothing has arrived for this long: everything has. */
+  quietMs: number
   /** A sink that stops reading when the measured time begins, and for how long. */
   stall?: { sink: string; ms: number }
 }
@@ -39,8 +41,6 @@ export interface StepResult {
   sinks: SinkResult[]
 }
 
-/** Nothing has arrived for this long: everything has. */
-const quietMs = 400
 const longestDrainMs = 10_000
 /** A sender that was held up for longer forgets what it owes, instead of sending it in one burst. */
 const forgetMs = 20
@@ -58,7 +58,7 @@ export async function runStep(
 ): Promise<StepResult> {
   await pump(load, spec.warmRate, spec.warmMs, false)
   await pump(load, spec.rate, 1000, false)
-  await settled(sinks)
+  await settled(sinks, spec.quietMs)
   const fetchedBefore = fetched()
   const before = sinks.map(({ records, messages }) => ({ records, messages }))
   for (const sink of sinks) {
@@ -78,7 +78,7 @@ export async function runStep(
   const sent = await pump(load, spec.rate, spec.ms, spec.latency)
   const seconds = (performance.now() - began) / 1000
   const used = process.cpuUsage(own)
-  await settled(sinks)
+  await settled(sinks, spec.quietMs)
   clearInterval(watch)
   const memory = memoryOf(spec.pid)
   return {
@@ -121,7 +121,7 @@ async function pump(load: Load, rate: number, ms: number, stamped: boolean): Pro
   }
 }
 
-async function settled(sinks: readonly Sink[]): Promise<void> {
+async function settled(sinks: readonly Sink[], quietMs: number): Promise<void> {
   const total = () => sinks.reduce((sum, { records }) => sum + records, 0)
   const until = performance.now() + longestDrainMs
   let last = total()
