@@ -38,6 +38,8 @@ export class Tail {
   departedAt = -1
   /** The rest of an entry that was cut is left out. */
   skips = false
+  /** What it held before was cut off. */
+  isTruncated = false
   /** It waits for its turn to be read. */
   isReady = false
   /** What is left is an entry, whether it has an end or not. */

@@ -1,4 +1,4 @@
-import { fstatSync, type Stats, unlinkSync } from 'node:fs'
+import { closeSync, fstatSync, type Stats, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, LogSeries } from '../../plugin.ts'
 import type { Checkpoints, Saved } from './checkpoints.ts'
@@ -7,7 +7,7 @@ import { type Generation, generationsOf, inodesIn, statOf } from './generations.
 import { Known } from './known.ts'
 import { isSame, SavedFiles } from './saved-files.ts'
 import type { Mark } from './settlement.ts'
-import { hasMark, readHead, readMark, Tail } from './tail.ts'
+import { hasHead, hasMark, openFile, readHead, readMark, Tail } from './tail.ts'
 
 export interface WatchOptions {
   finder: Finder
@@ -166,6 +166,8 @@ export class Watch {
       next.fd = tail.fd
       tail.fd = -1
       next.departedAt = tail.departedAt
+      next.isTruncated = true
+      if (next.fd >= 0) next.head = readHead(next.fd, this.options.headSize)
       if (next.fd >= 0) this.opened.add(next)
       if (isHere) place.tail = next
       else this.departed.add(next)
@@ -274,15 +276,16 @@ export class Watch {
     tail.head = readHead(tail.fd, this.options.headSize)
     const saved = this.saved.claim(tail)
     if (saved) return saved.mark
-    const mark = (this.known.byHead(tail) ?? this.saved.original(tail))?.mark
+    const original = this.known.byHead(tail)
+    const mark = (original ?? this.saved.original(tail))?.mark
     if (!mark || tail.head.size < this.options.headSize) return 'new'
-    if (tail.size >= mark.offset) return hasMark(tail.fd, mark) ? mark : 'new'
-    // A copy that is being made? It shows when it has grown.
+    const isUnread = original !== undefined && !original.isOver && !original.isAtEnd
+    if (tail.size >= mark.offset && !isUnread) return hasMark(tail.fd, mark) ? mark : 'new'
+    // A copy that is being made? It shows when it has grown, and when the original was read.
     const now = this.options.clock.monotonic()
     if (place.copyAt === 0) place.copyAt = now
     if (now - place.copyAt > copyMs) return 'new'
-    tail.close()
-    this.opened.delete(tail)
+    this.drop(tail)
     return 'later'
   }
 
@@ -338,10 +341,14 @@ export class Watch {
     const wasTouched = stat.mtimeMs !== tail.mtimeMs
     tail.mtimeMs = stat.mtimeMs
     if (stat.size < tail.size) return this.changed(tail)
+    // Written and truncated between two looks.
+    if (wasTouched && tail.offset === 0 && (stat.size === 0 || tail.isTruncated))
+      this.takeGenerations(tail.path, tail.since)
     if (stat.size > tail.size) {
       tail.size = stat.size
       tail.grewAt = clock.monotonic()
       tail.flushes = false
+      this.wasRead(tail)
       return ready(tail)
     }
     if (wasTouched && tail.fd >= 0 && !hasMark(tail.fd, tail.mark)) return this.changed(tail)
@@ -437,7 +444,7 @@ export class Watch {
   /** It was read: what it is recognised by may have grown. */
   wasRead(tail: Tail): void {
     const { headSize, checkpoints } = this.options
-    if (tail.isOver || tail.head.size >= headSize || tail.size <= tail.head.size) return
+    if (tail.isOver || tail.fd < 0 || tail.head.size >= headSize || tail.size <= tail.head.size) return
     tail.head = readHead(tail.fd, headSize)
     this.known.addHead(tail)
     checkpoints?.put(tail)
@@ -447,16 +454,20 @@ export class Watch {
    * Earlier generations of the log at `path` that nobody has seen: it was rotated more than once between two looks.
    * True when the copy of `truncated` is among them: it is read on from where that was.
    */
-  private takeGenerations(path: string, since: number, truncated?: Tail): boolean {
+  private takeGenerations(path: string, since: number, truncated?: Tail, before?: Saved): boolean {
     let isCopied = false
     for (const { path: at, stat } of generationsOf(path)) {
       if (stat.mtimeMs < since - tickMs) continue
       const known = this.known.at(stat)
-      if (known && truncated && sameHead(known, truncated)) isCopied = true
+      if (known && truncated && (truncated.offset === 0 || sameHead(known, truncated))) isCopied = true
       if (known && (!known.isOver || this.known.isFinished(known, at, stat))) continue
       const tail = this.newTail(at, stat, since)
       if (!this.tryOpen(tail)) continue
       tail.head = readHead(tail.fd, this.options.headSize)
+      if (this.isCopyOf(tail, path)) {
+        this.drop(tail)
+        continue
+      }
       tail.extra = this.options.attributesOf(path)
       const saved = this.saved.claim(tail)
       if (saved) tail.moveTo(saved.mark)
@@ -466,6 +477,9 @@ export class Watch {
         settlement.owner = tail
         tail.settlement = settlement
         isCopied = true
+      } else if (before && before.mark.offset > 0 && isSame(tail, before)) {
+        tail.moveTo(before.mark)
+        this.saved.remove(before)
       } else {
         this.continueCopy(tail)
         if (truncated?.offset === 0) isCopied = true
@@ -473,6 +487,21 @@ export class Watch {
       this.followDeparted(tail)
     }
     return isCopied
+  }
+
+  /** Whether it is a copy of what the log at `path` has right now, and will be cut off only next. */
+  private isCopyOf(tail: Tail, path: string): boolean {
+    let fd = -1
+    try {
+      fd = openFile(path)
+      const { size } = fstatSync(fd)
+      const head = readHead(fd, this.options.headSize)
+      return (head.size === this.options.headSize || (size > 0 && size === tail.size)) && hasHead(tail.fd, head)
+    } catch {
+      return false
+    } finally {
+      if (fd >= 0) closeSync(fd)
+    }
   }
 
   /** A copy of a file that was read already goes on where that was. */
@@ -499,7 +528,7 @@ export class Watch {
       folders.set(folder, inodes)
       const found = inodes.get(saved.ino)
       if (found?.stat.dev === saved.dev && !this.known.at(found.stat)) this.takeSaved(saved, found)
-      if (statOf(saved.path)) this.takeGenerations(saved.path, saved.since)
+      if (statOf(saved.path)) this.takeGenerations(saved.path, saved.since, undefined, saved)
     }
     this.options.checkpoints?.open(this.saved.rest)
     this.saved = new SavedFiles(this.saved.rest)
@@ -515,6 +544,10 @@ export class Watch {
       tail.moveTo(saved.mark)
       return this.followDeparted(tail)
     }
+    this.drop(tail)
+  }
+
+  private drop(tail: Tail): void {
     tail.close()
     this.opened.delete(tail)
   }

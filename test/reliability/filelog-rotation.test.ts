@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, unlinkSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Run, startRun } from './filelog.fixture.ts'
+import { type Run, startRun } from '../../src/receivers/filelog/filelog.fixture.ts'
 
 const rotations = 1000
 const linesEach = 200
@@ -83,7 +83,6 @@ test.each([
   await quiet(run)
   const got = numbers(run)
   const seen = new Set(got)
-  console.log(run.log.join(''), ['files','rotated_files','truncated_files','open_files','departed_files'].map((n)=>n+'='+run.counter(n)))
   const missing = Array.from({ length: written }, (_, i) => i).filter((i) => !seen.has(i))
   expect({ missing: missing.length, repeated: got.length - seen.size, lost: run.counter('lost_bytes') }).toEqual({
     missing: 0,
