@@ -14,7 +14,7 @@ test('losses are told at once, then at most every ten seconds with what was lost
   expect(lines).toEqual([
     'warn: 5 records lost reason=displaced\n',
     'warn: 100 records lost reason=displaced\n',
-    'warn: 2 records lost reason=rejected detail="no such app"\n',
+    'warn: Exporting failed. Dropping data. dropped_items=2 reason=rejected error="no such app"\n',
   ])
 })
 

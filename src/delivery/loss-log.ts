@@ -27,8 +27,16 @@ export class LossLog {
 
   /** Says what has not been said yet. */
   close(): void {
-    for (const [reason, { records, detail }] of this.since)
-      this.log.warn(records === 1 ? '1 record lost' : `${records} records lost`, { reason, detail })
+    for (const [reason, { records, detail }] of this.since) {
+      const hint = reason === 'connection' ? retryHint : ''
+      if (failed.has(reason))
+        this.log.warn(`Exporting failed. Dropping data.${hint}`, { dropped_items: records, reason, error: detail })
+      else this.log.warn(records === 1 ? '1 record lost' : `${records} records lost`, { reason, detail })
+    }
     this.since.clear()
   }
 }
+
+/** Losses because of what the peer said or did: told in the words that operators of a Collector search for. */
+const failed: ReadonlySet<DropReason> = new Set(['rejected', 'retries_exhausted', 'connection'])
+const retryHint = ' Try enabling retry_on_failure config option to retry on retryable errors.'

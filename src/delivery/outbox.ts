@@ -193,7 +193,7 @@ export class Outbox {
     const end = this.endAfter(shipment, error, pause)
     if (end) {
       if (!(error instanceof Dropped)) this.troubled = true
-      this.drop(shipment, end, error)
+      this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`)
     } else this.pause(shipment, error, pause)
   }
 
@@ -226,8 +226,8 @@ export class Outbox {
     this.attempt(shipment)
   }
 
-  private drop(shipment: Shipment, reason: DropReason, error?: unknown): void {
-    this.onDrop(reason, shipment.batch.count, error === undefined ? undefined : textOf(error))
+  private drop(shipment: Shipment, reason: DropReason, detail?: string): void {
+    this.onDrop(reason, shipment.batch.count, detail)
     this.finish(shipment, { dropped: reason })
   }
 
@@ -243,9 +243,12 @@ export class Outbox {
     if (!this.pumping) this.pump(this.clock.monotonic())
   }
 
+  /** The first of a series is told, in the Collector's words. */
   private trouble(error: unknown, pause: number): void {
-    if (!this.troubled)
-      this.log.warn('sending failed, will be repeated', { error: textOf(error), in_ms: Math.round(pause) })
+    if (!this.troubled) {
+      const interval = `${Number((pause / 1000).toPrecision(3))}s`
+      this.log.warn('Exporting failed. Will retry the request after interval.', { error: textOf(error), interval })
+    }
     this.troubled = true
   }
 
@@ -270,6 +273,13 @@ function shipment(part: Part, since: number): Shipment {
     timer: undefined,
     paused: false,
   }
+}
+
+/** In front of the error of what is not sent again: the Collector's words. */
+const whyNotAgain: Partial<Record<DropReason, string>> = {
+  rejected: 'not retryable error: ',
+  retries_exhausted: 'no more retries left: ',
+  shutdown: 'request will be cancelled before next retry: ',
 }
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -60,7 +60,7 @@ export class ClientCall {
   #readEnd = false
   #over = false
 
-  constructor(shared: CallShared, path: string, options: CallOptions, events: CallEvents, encoding?: 'gzip') {
+  constructor(shared: CallShared, path: string, options: CallOptions, events: CallEvents, encoding?: string) {
     this.#shared = shared
     this.#events = events
     this.#headers = requestHeaders(shared, path, options, encoding)

@@ -36,6 +36,8 @@ export interface GrpcClientOptions {
 export interface UnaryOptions extends CallOptions {
   /** Compress the request. Loggregator's own peers refuse that. */
   gzip?: boolean | undefined
+  /** The message was compressed with this by the caller: the peer is told. Neither with `gzip` nor with `framed`. */
+  encoding?: string | undefined
   /** The message is one Buffer with its prefix (`frameMessage`, `Batch.grpcMessage`) and goes as it is; not with `gzip`. */
   framed?: boolean | undefined
 }
@@ -161,21 +163,20 @@ function callUnary(
         else reject(new GrpcError(GrpcCode.internal, 'the peer answered OK without a message'))
       },
     }
-    const call = new ClientCall(shared, path, options, events, options.gzip ? 'gzip' : undefined)
+    const call = new ClientCall(shared, path, options, events, options.gzip ? 'gzip' : options.encoding)
     call.write(framedBy(options, message))
     call.end()
   })
 }
 
-function framedBy({ gzip, framed }: UnaryOptions, message: Uint8Array | readonly Uint8Array[]): Buffer {
-  if (gzip) return gzipped(message)
-  return framed ? (message as Buffer) : frameMessage(message)
-}
-
-function gzipped(message: Uint8Array | readonly Uint8Array[]): Buffer {
-  const framed = frameMessage(gzipSync(message instanceof Uint8Array ? message : Buffer.concat(message)))
-  framed[0] = 1
-  return framed
+function framedBy(options: UnaryOptions, message: Uint8Array | readonly Uint8Array[]): Buffer {
+  const { gzip, encoding, framed } = options
+  if (framed) return message as Buffer
+  const packed = gzip ? gzipSync(message instanceof Uint8Array ? message : Buffer.concat(message)) : message
+  const frame = frameMessage(packed)
+  // The flag says that the message is compressed.
+  if (gzip || encoding) frame[0] = 1
+  return frame
 }
 
 function openClientStream(shared: CallShared, path: string, options: ClientStreamOptions): ClientStream {

@@ -1,20 +1,21 @@
 import type { Budget } from '../../delivery/budget.ts'
 import { type Queued, queued } from '../../delivery/queued.ts'
+import { newCompressor } from '../../net/compression.ts'
 import { type GrpcClient, newGrpcClient } from '../../net/grpc-client.ts'
 import { newLogSeries } from '../../net/log-series.ts'
 import type { ClientTls } from '../../net/tls.ts'
 import type { Host } from '../../plugin.ts'
+import { headersOf } from '../otlp-fields.ts'
+import { type Signal, signals } from '../otlp-signals.ts'
 import type { OtlpConfig } from './config.ts'
 import { newOtlpSender } from './otlp-sender.ts'
-import { type Signal, signals } from './signals.ts'
 
 export interface DestinationOptions {
   /** `127.0.0.1:9100` */
   address: string
   /** The label `protocol` of its accounts: `otelcol` when a file named it, else `otlp`. */
-  protocol: string
+  protocol: 'otelcol' | 'otlp'
   tls: ClientTls | undefined
-  compress: boolean
   budget: Budget
 }
 
@@ -22,7 +23,7 @@ export interface DestinationOptions {
 export type Destination = Partial<Record<Signal, Queued>>
 
 export function newDestination(options: DestinationOptions, config: OtlpConfig, host: Host): Destination {
-  const { address, protocol, budget, compress } = options
+  const { address, protocol, budget } = options
   const log = host.log.named(address)
   const client = newClient(options, config, host)
   const series = newLogSeries(log, host.clock)
@@ -33,20 +34,25 @@ export function newDestination(options: DestinationOptions, config: OtlpConfig, 
     series.close()
     await client.close()
   }
-  const call = {
-    gzip: compress,
-    metadata: metadataOf(config),
-    waitForReady: config.wait_for_ready,
-    ...timeoutOf(config),
+  const { timeout, wait_for_ready: waitForReady, max_request_size: maxRequestBytes } = config
+  const common = {
+    client,
+    headers: headersOf(config, host),
+    compressor: compressorOf(config, protocol),
+    call: { waitForReady, ...(timeout > 0 && { timeoutMs: timeout }) },
+    maxRequestBytes,
+    series,
+    // The forwarder agent's line for a write that failed for good.
+    writeErrors: protocol === 'otelcol',
+    close,
   }
-  const maxRequestBytes = config.max_request_size
   const destination: Destination = {}
   for (const signal of enabled) {
-    const sender = newOtlpSender({ client, signal, call, maxRequestBytes, series, close })
+    const sender = newOtlpSender({ ...common, signal })
     const labels = { protocol, destination: address, signal }
     // Room for the resource and scope around a record.
     const maxRecordBytes = maxRequestBytes - 1024
-    destination[signal] = queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes })
+    destination[signal] = queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes, format: signal })
   }
   return destination
 }
@@ -70,9 +76,8 @@ function newClient({ address, tls }: DestinationOptions, config: OtlpConfig, hos
   })
 }
 
-function metadataOf({ headers }: OtlpConfig): Record<string, string> {
-  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.reveal()])
-  return Object.fromEntries(entries)
+/** The original's peers, which files name, know no compression. */
+function compressorOf({ compression, compression_params: { level } }: OtlpConfig, protocol: 'otelcol' | 'otlp') {
+  const chosen = compression ?? (protocol === 'otelcol' ? 'none' : 'gzip')
+  return chosen === 'none' ? undefined : newCompressor(chosen, level)
 }
-
-const timeoutOf = ({ timeout }: OtlpConfig) => (timeout > 0 ? { timeoutMs: timeout } : {})

@@ -19,10 +19,10 @@ import { newLog, silentLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
 import { Batch } from '../../telemetry/batch.ts'
 import { BackwardWriter } from '../../wire/protobuf.ts'
+import { readPartialSuccess } from '../otlp-answers.ts'
+import { exportPath } from '../otlp-signals.ts'
 import type { OtlpConfig } from './config.ts'
 import otlp from './index.ts'
-import { readPartialSuccess } from './partial-success.ts'
-import { exportPath } from './signals.ts'
 
 let vault: Vault
 let folder: string
@@ -185,7 +185,7 @@ describe('answers', () => {
     exporter.consume(otlpLogs(['a', 'b', 'c']))
     await until(() => logs.sent === 1)
     expect([logs.dropped('rejected'), requests.length]).toEqual([2, 1])
-    expect(lines.join('')).toContain('Write error: too old')
+    expect(lines.join('')).toContain('Partial success response: too old (dropped: 2)')
   })
 
   test('a warning without rejected records costs nothing, and no nonsense count costs more than there was', async () => {
@@ -225,7 +225,7 @@ describe('answers', () => {
       await until(() => logs.sent === 1)
     } else await until(() => logs.dropped('rejected') === 1)
     expect(requests).toHaveLength(repeated ? 2 : 1)
-    expect(lines.some((line) => line.includes('Write error: '))).toBe(!repeated)
+    expect(lines.some((line) => line.includes('Exporting failed. Dropping data.'))).toBe(!repeated)
   })
 
   test('a peer that says when to come back is not asked before', async () => {
@@ -390,19 +390,25 @@ test('stop sends what is queued, once, and what a dead peer cannot get is lost b
 
 test.each([
   ['nothing', {}, 'requires a non-empty "endpoint"'],
-  ['a port alone', { endpoint: 4317 }, 'expected host:port'],
-  ['a URL without a port', { endpoint: 'http://collector' }, 'expected host:port'],
-  ['an unknown compression', { endpoint: 'c:4317', compression: 'snappy' }, 'expected one of "gzip", "none"'],
+  ['an empty endpoint', { endpoint: 'http://' }, 'requires a non-empty "endpoint"'],
+  ['a port alone', { endpoint: 4317 }, 'expected text'],
+  ['a URL without a port', { endpoint: 'http://collector' }, 'missing port in "collector": write collector:4317'],
+  ['a port that is none', { endpoint: 'collector:otlp' }, 'invalid port "otlp"'],
+  ['an unknown compression', { endpoint: 'c:4317', compression: 'snappy' }, 'expected one of "gzip", "zstd", "none"'],
 ])('%s is no configuration', (_name, written, message) => {
   expect(otlp.config.safeParse(written).error?.issues[0]?.message).toContain(message)
 })
 
-test.each(['collector:4317', 'http://collector:4317', 'https://collector:4317/', 'dns:///collector:4317'])(
-  '%s is an endpoint',
-  (text) => {
-    expect(otlp.config.safeParse({ endpoint: text }).success).toBe(true)
-  },
-)
+test.each([
+  'collector:4317',
+  'http://collector:4317',
+  'https://collector:4317/',
+  'dns:///collector:4317',
+  '[::1]:4317',
+  ':4317',
+])('%s is an endpoint', (text) => {
+  expect(otlp.config.safeParse({ endpoint: text }).success).toBe(true)
+})
 
 test('a reply of any bytes is read without harm', () => {
   fc.assert(

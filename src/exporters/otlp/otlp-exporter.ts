@@ -4,9 +4,9 @@ import { clientTlsFrom } from '../../net/tls-settings.ts'
 import type { Exporter, Host } from '../../plugin.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { readIngressPorts } from '../ingress-ports.ts'
+import { isSignal, type Signal, signals } from '../otlp-signals.ts'
 import { addressOf, type OtlpConfig } from './config.ts'
-import { type Destination, newDestination } from './destination.ts'
-import { isSignal, type Signal, signals } from './signals.ts'
+import { type Destination, type DestinationOptions, newDestination } from './destination.ts'
 
 /** One queue per destination and signal. Destinations are found at start and stay. */
 export function newOtlpExporter(config: OtlpConfig, host: Host): Exporter {
@@ -42,15 +42,14 @@ function openDestinations(config: OtlpConfig, host: Host, queues: Record<Signal,
   const budget = deliveryBudget(config, host)
   const made = new Map<string, Destination>()
   for (const { address, protocol } of found) {
-    const compress = (config.compression ?? (protocol === 'otelcol' ? 'none' : 'gzip')) === 'gzip'
-    const destination = made.get(address) ?? newDestination({ address, protocol, tls, compress, budget }, config, host)
+    const destination = made.get(address) ?? newDestination({ address, protocol, tls, budget }, config, host)
     made.set(address, destination)
     for (const signal of signals) if (destination[signal]) queues[signal].push(destination[signal])
   }
 }
 
-function addresses(config: OtlpConfig, host: Host): { address: string; protocol: string }[] {
-  const written = config.endpoint ? [{ address: addressOf(config.endpoint), protocol: 'otlp' }] : []
+function addresses(config: OtlpConfig, host: Host): Pick<DestinationOptions, 'address' | 'protocol'>[] {
+  const written = config.endpoint ? [{ address: addressOf(config.endpoint), protocol: 'otlp' as const }] : []
   const files = readIngressPorts(config.ingress_port_glob ?? '', 'otelcol', host.log)
-  return [...written, ...files.map(({ destination }) => ({ address: destination, protocol: 'otelcol' }))]
+  return [...written, ...files.map(({ destination }) => ({ address: destination, protocol: 'otelcol' as const }))]
 }
