@@ -20,6 +20,8 @@ export interface HttpServerOptions {
   routes: Record<string, Route>
   /** A request must have arrived within this time; default 5 s. */
   readTimeoutMs?: number | undefined
+  /** Connections without a request are closed after this; default 5 s. */
+  idleTimeoutMs?: number | undefined
   /** Default 1000. */
   maxConnections?: number | undefined
   log: Log
@@ -43,6 +45,7 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
     requestTimeout: timeout,
     headersTimeout: timeout,
     connectionsCheckingInterval: Math.min(timeout, 1000),
+    ...(options.idleTimeoutMs !== undefined && { keepAliveTimeout: options.idleTimeoutMs }),
   }
   const server: Server | TlsServer = tls
     ? createTlsServer({ ...limits, ...tls.options(), handshakeTimeout: timeout }, handle)

@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Authenticator } from '../../extensions/authenticator.ts'
+import type { PeerOrigin } from '../../net/grpc-types.ts'
+import { type HttpServer, newHttpServer, type Route } from '../../net/http-server.ts'
+import { originOf } from '../../net/peer-origin.ts'
+import { GrpcError } from '../../net/status.ts'
+import { serverTlsFrom } from '../../net/tls-settings.ts'
+import type { Host } from '../../plugin.ts'
+import type { OtlpFormat } from '../../telemetry/otlp-gate.ts'
+import { decodeOtlpJson } from '../../wire/otlp/json-decode.ts'
+import { answerFault, answerTaken, answerText, type Encoding, encodingOf, json } from './answer.ts'
+import { type HttpConfig, listenAddress } from './config.ts'
+import { newCors } from './cors.ts'
+import { decompressor, tooLarge } from './decompress.ts'
+import { faultOf, HttpFault } from './http-fault.ts'
+import { type Inlet, signals } from './inlet.ts'
+import { metadataOf } from './metadata.ts'
+import { ClientGone, type Held, hold, readBody } from './read-body.ts'
+
+type Server = Required<Pick<Authenticator, 'authenticate'>>
+
+const defaultBodyBytes = 20 << 20
+const minuteMs = 60_000
+
+/** OTLP over HTTP. The path of a signal that no pipeline wants is not there: 404. */
+export function newOtlpHttp(
+  config: HttpConfig,
+  host: Host,
+  inlet: Inlet,
+  authenticator: () => Server | undefined,
+): HttpServer {
+  const cors = config.cors && config.cors.allowed_origins.length > 0 ? newCors(config.cors) : undefined
+  const headers = Object.entries(config.response_headers).map(([name, value]) => [name, value.reveal()] as const)
+  const paths: Record<OtlpFormat, string> = {
+    logs: config.logs_url_path,
+    metrics: config.metrics_url_path,
+    traces: config.traces_url_path,
+  }
+  const exchange = newExchange(config, host, inlet, authenticator)
+  const routes: Record<string, Route> = {}
+  for (const signal of signals) {
+    if (!inlet.wants(signal)) continue
+    routes[paths[signal].replace(/^\/?/, '/')] = (request, response) => {
+      for (const [name, value] of headers) response.setHeader(name, value)
+      if (!config.keep_alives_enabled) response.shouldKeepAlive = false
+      return cors?.(request, response) ? undefined : exchange(signal, request, response)
+    }
+  }
+  return newHttpServer({
+    endpoint: listenAddress(config.endpoint),
+    tls: serverTlsFrom(config.tls, host),
+    routes,
+    readTimeoutMs: Math.min(config.read_timeout || minuteMs, config.read_header_timeout || minuteMs),
+    idleTimeoutMs: config.idle_timeout || minuteMs,
+    maxConnections: 10_000,
+    log: host.log,
+    clock: host.clock,
+  })
+}
+
+function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator: () => Server | undefined) {
+  const maxBytes = config.max_request_body_size || defaultBodyBytes
+  const origins = new WeakMap<Socket, PeerOrigin>()
+  const originFor = ({ socket, headers }: IncomingMessage) => {
+    const known = origins.get(socket) ?? originOf(socket as TLSSocket)
+    origins.set(socket, known)
+    return config.include_metadata ? { ...known, metadata: metadataOf(headers) } : known
+  }
+  const take = async (signal: OtlpFormat, request: IncomingMessage, abort: AbortSignal, held: Held, as: Encoding) => {
+    const decompress = decompressor(request.headers['content-encoding'], config.compression_algorithms, maxBytes)
+    const origin = originFor(request)
+    let body = await readBody(request, maxBytes, host.budget, held)
+    if (decompress) {
+      const plain = decompress(body)
+      body = plain instanceof Promise ? await plain : plain
+      if (body.length > maxBytes) throw tooLarge()
+      hold(held, body.length, host.budget)
+    }
+    if (as !== json) return inlet.take(signal, body, 0, body.length, origin, abort)
+    const decoded = decodeOtlpJson(signal, body)
+    if ('error' in decoded) throw inlet.malformed(signal, decoded.error)
+    return inlet.take(signal, decoded, 0, decoded.length, origin, abort)
+  }
+
+  return async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const encoding = encodingOf(request.headers['content-type'])
+    const verdict = authenticator()?.authenticate(request.headers) ?? true
+    if (verdict !== true) return answerFault(response, new HttpFault(401, verdict), encoding)
+    if (request.method !== 'POST') return answerText(response, 405, '405 method not allowed, supported: [POST]')
+    if (!encoding) {
+      const text = '415 unsupported media type, supported: [application/json, application/x-protobuf]'
+      return answerText(response, 415, text)
+    }
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    const held: Held = { bytes: 0 }
+    try {
+      await take(signal, request, gone.signal, held, encoding)
+      answerTaken(response, encoding)
+    } catch (error) {
+      if (error instanceof ClientGone) return
+      const fault = error instanceof GrpcError ? faultOf(error) : error
+      if (!(fault instanceof HttpFault)) throw error
+      // The rest of a body that nobody reads would be in the way of the next request.
+      if (!request.complete) response.shouldKeepAlive = false
+      answerFault(response, fault, encoding)
+    } finally {
+      host.budget.give(held.bytes)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { Refused } from '../../delivery/admission.ts'
+import { GrpcCode, GrpcError } from '../../net/status.ts'
+import type { Host, Intakes } from '../../plugin.ts'
+import type { Origin } from '../../telemetry/origin.ts'
+import { type OtlpFormat, OtlpGate } from '../../telemetry/otlp-gate.ts'
+
+export const signals: readonly OtlpFormat[] = ['logs', 'metrics', 'traces']
+
+/** Between a request and the pipeline, for one transport. */
+export interface Inlet {
+  /** Whether some pipeline wants this signal. */
+  wants(signal: OtlpFormat): boolean
+  /**
+   * Takes an export request in `bytes[start, end)`, on loan for the call. Throws or rejects with a GrpcError when it was
+   * not taken; a promise means that it waits for room, until `signal` withdraws it.
+   */
+  take(
+    signal: OtlpFormat,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    origin: Origin,
+    abort: AbortSignal,
+  ): void | Promise<void>
+  /** Counts a request that did not parse; the error to answer it with. */
+  malformed(signal: OtlpFormat, text: string): GrpcError
+}
+
+/** Counts as the Collector does: `accepted`, `refused` by the pipeline, `failed` inside; in records. */
+export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http'): Inlet {
+  const gate = new OtlpGate()
+  const counters = countersOf(host, transport)
+  let mended = 0
+  const wants = (signal: OtlpFormat) => intakes[signal] !== undefined
+  const malformed = (signal: OtlpFormat, text: string) => {
+    counters[signal].malformed.add(1)
+    return new GrpcError(GrpcCode.invalidArgument, text)
+  }
+  return {
+    wants,
+    malformed,
+    take(signal, bytes, start, end, origin, abort) {
+      const count = counters[signal]
+      const batch = gate.take(signal, bytes, start, end, origin)
+      if (!batch) throw malformed(signal, gate.fault)
+      if (gate.repaired > mended) {
+        count.repaired.add(gate.repaired - mended)
+        mended = gate.repaired
+      }
+      if (batch.count === 0) return
+      const records = batch.count
+      const failed = (error: unknown): never => {
+        const status = statusOf(error)
+        if (status.code === GrpcCode.internal) {
+          count.failed.add(records)
+          host.log.error(`handing on a request failed: ${error instanceof Error ? (error.stack ?? error) : error}`)
+        } else count.refused.add(records)
+        throw status
+      }
+      try {
+        const waits = intakes[signal]!.offer(batch, abort)
+        if (waits) return waits.then(() => count.accepted.add(records), failed)
+        count.accepted.add(records)
+      } catch (error) {
+        failed(error)
+      }
+    },
+  }
+}
+
+/** UNAVAILABLE may be repeated, when the delay is over that RetryInfo names; INTERNAL may not. */
+function statusOf(error: unknown): GrpcError {
+  if (error instanceof GrpcError) return error
+  if (!(error instanceof Refused)) return new GrpcError(GrpcCode.internal, 'internal error')
+  return new GrpcError(GrpcCode.unavailable, error.reason, { retryDelayMs: error.retryAfterMs })
+}
+
+function countersOf(host: Host, transport: string) {
+  const of = (signal: OtlpFormat) => {
+    const labels = { transport, signal }
+    return {
+      accepted: host.counter('accepted_records', 'Records taken into a pipeline.', labels),
+      refused: host.counter('refused_records', 'Records that the pipeline had no room for; senders repeat.', labels),
+      failed: host.counter('failed_records', 'Records lost to a fault inside.', labels),
+      malformed: host.counter('malformed_requests', 'Requests that did not parse.', labels),
+      repaired: host.counter('repaired_strings', 'Strings in which invalid UTF-8 was replaced.', labels),
+    }
+  }
+  return { logs: of('logs'), metrics: of('metrics'), traces: of('traces') }
+}
