@@ -9,6 +9,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     dropsonde: () => import('./receivers/dropsonde/index.ts'),
     filelog: () => import('./receivers/filelog/index.ts'),
     loggregator: () => import('./receivers/loggregator/index.ts'),
+    otlp: () => import('./receivers/otlp/index.ts'),
     prometheus: () => import('./receivers/prometheus/index.ts'),
     sample_app: () => import('./receivers/sample-app/index.ts'),
     statsd: () => import('./receivers/statsd/index.ts'),
@@ -33,6 +34,8 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     forward: () => import('./connectors/forward/index.ts'),
   },
   extension: {
+    basicauth: () => import('./extensions/basicauth/index.ts'),
+    bearertokenauth: () => import('./extensions/bearertokenauth/index.ts'),
     demo: () => import('./extensions/demo/index.ts'),
     health_check: () => import('./extensions/health-check/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
