@@ -39,6 +39,8 @@ export class HttpTransport implements Transport {
   private request: Buffer = Buffer.alloc(0)
   /** Number of the request under way. */
   private turn = 0
+  /** Some of its body is still to be written. */
+  private unsent = false
   private readonly response = new HttpResponse()
   private done: ((error?: DrainError) => void) | undefined = undefined
   private timer: Timer | undefined = undefined
@@ -105,7 +107,9 @@ export class HttpTransport implements Transport {
       if (error || this.turn !== turn || !this.done) return
       const slice = nextSlice(flight, cursor)
       if (slice) socket.write(slice, next)
+      else this.unsent = false
     }
+    this.unsent = true
     socket.write(Buffer.concat([this.head, Buffer.from(`${flight.bodyBytes}\r\n\r\n`)]))
     next()
   }
@@ -123,7 +127,8 @@ export class HttpTransport implements Transport {
     if (!this.done) return void this.connection.close()
     const state = response.feed(bytes)
     if (state === 'more') return
-    if (!response.keepAlive) this.connection.close()
+    // An answer to half a request: the other half must not be taken for the next one.
+    if (!response.keepAlive || this.unsent) this.connection.close()
     if (state === 'bad') this.finish(new DrainError('answer', response.fault))
     else this.judge(response)
   }
@@ -163,6 +168,8 @@ export class HttpTransport implements Transport {
   private finish(error: DrainError | undefined): void {
     const { done } = this
     this.done = undefined
+    this.unsent = false
+    this.turn++
     if (error?.step === 'write') this.connection.close()
     done?.(error)
   }

@@ -167,13 +167,13 @@ test('a drain that reads slowly, but reads, is left alone however long a write t
         bytes += part.length
         drain.messages[0] = String(bytes)
         socket.pause()
-        setTimeout(() => socket.resume(), 2)
+        setTimeout(() => socket.resume(), 8)
       })
       return false
     },
   })
   const { made, account } = await exporter({
-    write_timeout: '60ms',
+    write_timeout: '500ms',
     max_write: '64MiB',
     queue_bytes: '64MiB',
     aggregate_drains: [`syslog://127.0.0.1:${slow.port}`],
@@ -368,6 +368,41 @@ test('https-batch: a large body is whole, a refused one is sent again with all i
   expect(taken.map((message) => textOf(message).trim()).at(-1)).toBe('line 2999')
   expect(account.imbalance()).toBe(0)
 })
+
+test('https-batch: an answer before the whole body was sent costs the connection, not the next request', async () => {
+  let early = 0
+  const bodies: Buffer[] = []
+  const drain = await tcpDrain({
+    tls: true,
+    onSocket: (socket) => {
+      const parts: Buffer[] = []
+      let size = 0
+      socket.on('data', (bytes: Buffer) => {
+        parts.push(bytes)
+        size += bytes.length
+        if (early < 3) {
+          early++
+          socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n')
+          socket.pause()
+        } else if (size > 10_000_000) {
+          bodies.push(Buffer.concat(parts.splice(0)))
+          size = 0
+          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        }
+      })
+      return false
+    },
+  })
+  const { made, account } = await exporter({
+    batch_interval: '10ms',
+    aggregate_drains: [`https-batch://127.0.0.1:${drain.port}/`],
+  })
+  made.consume(logs('app', 'small', 'x'.repeat(10_000_000)))
+  await until(() => account.sent === 2)
+  expect(drain.connections).toBe(4)
+  expect(bodies).toHaveLength(1)
+  expect(bodies[0]!.toString('latin1', 0, 17)).toBe('POST / HTTP/1.1\r\n')
+}, 20_000)
 
 test('a drain whose certificate nobody vouches for is refused, one with the right authority is not; the owner is told', async () => {
   const drain = await tcpDrain({ tls: true })

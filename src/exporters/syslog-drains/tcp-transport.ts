@@ -64,7 +64,7 @@ export class TcpTransport implements Transport {
     this.writing = true
     const written = (error?: Error | null) => {
       // A write that was given up may still report.
-      if (this.turn === turn && this.done)
+      if (this.turn === turn && this.writing)
         this.finish(error ? new DrainError('write', error.message, error) : undefined)
     }
     if (socket !== this.watched) this.watch(socket)
