@@ -6,7 +6,7 @@
 import counterTotals from '../../src/processors/counter-totals/index.ts'
 import envelopeTags from '../../src/processors/envelope-tags/index.ts'
 import type { Batch } from '../../src/telemetry/batch.ts'
-import { compileCondition, without } from '../../src/telemetry/conditions.ts'
+import { compileCondition, without } from '../../src/ottl/conditions.ts'
 import { EnvelopeGate } from '../../src/telemetry/envelope-gate.ts'
 import { indexRecords } from '../../src/telemetry/index-records.ts'
 import { mapOrigins } from '../../src/telemetry/origin-mapping.ts'

@@ -73,7 +73,9 @@ export class Value {
       const bits = (BigInt(this.hi >>> 0) << 32n) | BigInt(this.lo >>> 0)
       return String(this.type === ValueType.int ? BigInt.asIntN(64, bits) : bits)
     }
-    return Buffer.from(this.buf.buffer, this.buf.byteOffset + this.start, this.end - this.start).toString()
+    const { buf, start, end } = this
+    if (Buffer.isBuffer(buf)) return buf.toString('utf8', start, end)
+    return Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString()
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Field, newField, shown } from '../../config/field.ts'
 import { Substituted } from '../../config/substituted.ts'
 import { Fault } from '../../config/units.ts'
+import { ConditionError, compileCondition } from '../../ottl/conditions.ts'
 import type { Format } from '../../plugin.ts'
-import { ConditionError, compileCondition } from '../../telemetry/conditions.ts'
 
 /** A condition in the configuration: one that compiles for at least one of the formats, `kind == "log"`. */
 export function condition(formats: readonly Format[]): Field<string> {

@@ -1,6 +1,6 @@
 import { list, object, oneOf } from '../../config/fields.ts'
+import { compileAny, without } from '../../ottl/conditions.ts'
 import { type Batch, defineProcessor, type Format } from '../../plugin.ts'
-import { compileAny, without } from '../../telemetry/conditions.ts'
 import { condition } from './condition-field.ts'
 import { type FilterConfig, sourcesFor } from './sources.ts'
 

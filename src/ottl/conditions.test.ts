@@ -1,12 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Batch } from './batch.ts'
+import { Batch } from '../telemetry/batch.ts'
+import { Cursor } from '../telemetry/cursor.ts'
+import type { Format } from '../telemetry/format.ts'
+import { compilePath, PathError, pathNames } from '../telemetry/paths.ts'
+import {
+  batchOf,
+  double,
+  type EnvelopeParts,
+  entry,
+  envelope,
+  field,
+  int,
+  varint,
+} from '../telemetry/testing/encode.ts'
+import { Value, ValueType } from '../telemetry/value.ts'
 import { ConditionError, compileAny, compileCondition, without } from './conditions.ts'
-import { Cursor } from './cursor.ts'
-import type { Format } from './format.ts'
-import { compilePath, PathError, pathNames } from './paths.ts'
-import { batchOf, double, type EnvelopeParts, entry, envelope, field, int, varint } from './testing/encode.ts'
-import { Value, ValueType } from './value.ts'
 
 const fixed = (number: number, value: bigint) => {
   const body = Buffer.alloc(8)
@@ -166,10 +175,10 @@ describe('a path finds', () => {
   test.each<[string, Format, string]>([
     ['metric.name', 'logs', 'have no field'],
     ['attributes', 'logs', 'needs a key'],
-    ['body["x"]', 'logs', 'takes no key'],
+    ['severity_text["x"]', 'logs', 'takes no key'],
     ['toString', 'logs', 'have no field'],
     ['a b', 'logs', 'is not a path'],
-    ['kind', 'dropsonde', 'have no paths'],
+    ['kind', 'dropsonde', 'these have origin'],
   ])('nothing for %s of %s', (path, format, message) => {
     expect(() => compilePath(path, format)).toThrow(PathError)
     expect(() => compilePath(path, format)).toThrow(message)
@@ -230,20 +239,25 @@ describe('a condition', () => {
   })
 
   test.each<[string, number, string]>([
-    ['', 0, 'expected a field, "not", "IsMatch" or "(", got the end'],
-    ['kind', 4, 'expected "==" or "!=", got the end'],
-    ['kind = "log"', 5, 'unexpected "="'],
-    ['kind == log', 8, 'expected "text", a number, true, false or nil, got "log"'],
+    ['', 0, 'expected a field, a function, "not" or "(", got the end'],
+    ['kind', 4, 'expected "==", "!=", "<", "<=", ">" or ">=", got the end'],
+    ['kind = "log"', 5, 'expected "==": one "=" compares nothing'],
+    ['kind == log', 8, 'have no field "log"; these have kind, source_id'],
+    ['kind == log', 8, 'text stands in quotes: "log"'],
     ['kind == "log', 8, 'without its closing quote'],
     ['kind == "log" kind', 14, 'expected "and", "or" or the end'],
     ['(kind == "log"', 14, 'expected ")", got the end'],
     ['attributes[k] == "x"', 11, 'expected a key in quotes, got "k"'],
     ['attributes["k" == "x"', 15, 'expected "]", got "=="'],
     ['severity == 5', 0, 'have no field "severity"'],
-    ['IsMatch(name, "(")', 14, 'Invalid regular expression'],
-    ['IsMatch(name)', 12, 'expected ","'],
-    ['kind == toString', 8, 'expected "text"'],
+    ['IsMatch(name, "(")', 14, 'a "(" has no ")"'],
+    ['IsMatch(name)', 0, 'the argument pattern is missing: write IsMatch(target, pattern)'],
+    ['Ismatch(name, "x")', 0, 'there is no function Ismatch: did you mean IsMatch?; there are Concat, IsMatch'],
+    ['kind == toString', 8, 'have no field "toString"'],
     ['("x")', 1, 'expected a field'],
+    ['attributes == "x"', 0, 'attributes needs a key'],
+    ['timestamp > ', 12, 'expected a value'],
+    ['total == 18446744073709551616', 9, 'does not fit 64 bits'],
     ['not '.repeat(200), 0, 'nested too deeply'],
   ])('that is wrong says where: %s', (source, position, message) => {
     let caught: unknown

@@ -1,4 +1,4 @@
-/** A text that is no condition: says where (a position, from 0) and what was expected. */
+/** A text that is no condition or statement: says where (a position, from 0) and what was expected. */
 export class ConditionError extends Error {
   readonly position: number
 
@@ -9,7 +9,7 @@ export class ConditionError extends Error {
 }
 
 export interface Token {
-  kind: 'word' | 'string' | 'number' | 'mark' | 'end'
+  kind: 'word' | 'string' | 'number' | 'bytes' | 'mark' | 'end'
   /** Strings: what the quotes hold. Else as written. */
   text: string
   /** Position of its first character. */
@@ -17,9 +17,9 @@ export interface Token {
 }
 
 const pattern =
-  /\s*(?:([A-Za-z_][\w.]*)|("(?:[^"\\]|\\.)*")|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(==|!=|[()[\],]))/y
+  /\s*(?:(0x[0-9a-fA-F]+)|([A-Za-z_][\w.]*)|("(?:[^"\\]|\\.)*")|((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(==|!=|<=|>=|[<>()[\]{},:=+*/-]))/y
 
-/** Cuts a condition into tokens; the last one is the end. Throws ConditionError. */
+/** Cuts a text into tokens; the last one is the end. Throws ConditionError. */
 export function tokens(source: string): Token[] {
   const list: Token[] = []
   pattern.lastIndex = 0
@@ -28,9 +28,10 @@ export function tokens(source: string): Token[] {
     const match = pattern.exec(source)
     if (!match) break
     pos = pattern.lastIndex
-    const [whole, word, quoted, number, mark] = match
+    const [whole, bytes, word, quoted, number, mark] = match
     const at = pos - whole.trimStart().length
-    if (word !== undefined) list.push({ kind: 'word', text: word, at })
+    if (bytes !== undefined) list.push({ kind: 'bytes', text: bytes.slice(2), at })
+    else if (word !== undefined) list.push({ kind: 'word', text: word, at })
     else if (quoted !== undefined) list.push({ kind: 'string', text: unquoted(quoted), at })
     else if (number !== undefined) list.push({ kind: 'number', text: number, at })
     else list.push({ kind: 'mark', text: mark!, at })

@@ -1,0 +1,255 @@
+import { readEntry, entry as textEntry } from '../wire/convert/map-entry.ts'
+import { Reader } from '../wire/protobuf.ts'
+import type { Edits } from './edits.ts'
+import { sameBytes } from './value.ts'
+
+/** Numbers per field: its tag (0 when removed), frame in the source, key and value or body; numbers begin at `value`. */
+const Cell = { tag: 0, from: 1, to: 2, keyStart: 3, keyEnd: 4, start: 5, end: 6 } as const
+const cellSize = 7
+
+const reader = new Reader()
+const nothing = new Uint8Array(0)
+
+/**
+ * The fields of one message, as places in its bytes, with changes: what later statements read is what earlier ones
+ * wrote. One draft serves message after message. Nothing is copied until `flush` or `bytes`.
+ */
+export class Draft {
+  /** Fields, removed and added ones included: ask `tagOf` for 0. */
+  count = 0
+  changed = false
+  private source: Uint8Array = nothing
+  private cells = new Int32Array(32 * cellSize)
+  /** Per field: its frame, when it is not the source's. */
+  private texts: (Uint8Array | undefined)[] = []
+  /** How many of the fields are the source's. */
+  private original = 0
+  private end = 0
+  /** Where reading stopped: the end, unless the message is broken. */
+  private readTo = 0
+  private entries = 0
+  /** The frames that were added last, how many of them `joined` is, and `joined`. */
+  private readonly run: Uint8Array[] = []
+  private runParts = 0
+  private joined: Uint8Array | undefined
+
+  /** Reads the message `[start, end)`; bit n of `entries` says that field n has map entries `{1 key, 2 value}`. */
+  load(source: Uint8Array, start: number, end: number, entries: number): void {
+    this.source = source
+    this.end = end
+    this.entries = entries
+    this.changed = false
+    let count = 0
+    let pos = start
+    while (pos < end) {
+      if (count * cellSize + cellSize > this.cells.length) this.widen()
+      const next = this.read(count, source, pos, end)
+      if (next < 0) break
+      pos = next
+      count++
+    }
+    const { texts } = this
+    while (texts.length < count) texts.push(undefined)
+    for (let i = texts.length - 1; i >= 0; i--) texts[i] = undefined
+    this.count = this.original = count
+    this.readTo = pos
+  }
+
+  tagOf(i: number): number {
+    return this.cells[i * cellSize]!
+  }
+
+  fieldOf(i: number): number {
+    return this.cells[i * cellSize]! >>> 3
+  }
+
+  /** The bytes that the places of field `i` are in. */
+  bufOf(i: number): Uint8Array {
+    return this.texts[i] ?? this.source
+  }
+
+  keyStart(i: number): number {
+    return this.cells[i * cellSize + Cell.keyStart]!
+  }
+
+  keyEnd(i: number): number {
+    return this.cells[i * cellSize + Cell.keyEnd]!
+  }
+
+  /** Where the value of an entry, the body of another length-delimited field, or a number begins. */
+  startOf(i: number): number {
+    return this.cells[i * cellSize + Cell.start]!
+  }
+
+  endOf(i: number): number {
+    return this.cells[i * cellSize + Cell.end]!
+  }
+
+  /** The last field `field`, or -1. */
+  find(field: number): number {
+    const { cells } = this
+    for (let i = this.count - 1; i >= 0; i--) if (cells[i * cellSize]! >>> 3 === field) return i
+    return -1
+  }
+
+  /** The last entry of `field` with `key`, before entry `before`; or -1. */
+  findKey(field: number, key: Uint8Array, before = this.count): number {
+    const { cells } = this
+    const tag = (field << 3) | 2
+    const size = key.length
+    for (let at = (before - 1) * cellSize; at >= 0; at -= cellSize) {
+      if (cells[at] !== tag) continue
+      const start = cells[at + Cell.keyStart]!
+      if (cells[at + Cell.keyEnd]! - start !== size) continue
+      const i = at / cellSize
+      if (sameBytes(this.texts[i] ?? this.source, start, start + size, key, 0, size)) return i
+    }
+    return -1
+  }
+
+  remove(i: number): void {
+    this.cells[i * cellSize] = 0
+    this.changed = true
+  }
+
+  /** Removes all fields `field`, or of them all entries with `key`. */
+  removeAll(field: number, key?: Uint8Array): void {
+    if (key) for (let i = this.findKey(field, key); i >= 0; i = this.findKey(field, key, i)) this.remove(i)
+    else for (let i = 0; i < this.count; i++) if (this.fieldOf(i) === field) this.remove(i)
+  }
+
+  /** Puts another frame in the place of field `i`. It is not copied. */
+  replace(i: number, frame: Uint8Array): void {
+    this.read(i, frame, 0, frame.length, true)
+    this.texts[i] = frame
+    this.changed = true
+  }
+
+  /** Adds a frame behind all others. It is not copied. */
+  append(frame: Uint8Array): void {
+    const i = this.count
+    if ((i + 1) * cellSize > this.cells.length) this.widen()
+    const at = i * cellSize
+    this.cells[at + Cell.from] = this.cells[at + Cell.to] = this.end
+    if (this.read(i, frame, 0, frame.length, true) < 0) return
+    this.texts[i] = frame
+    this.count++
+    this.changed = true
+  }
+
+  /** Puts a frame in the place of the last field of its number, or adds it; more of the number are removed. */
+  put(field: number, frame: Uint8Array): void {
+    const at = this.find(field)
+    if (at < 0) this.append(frame)
+    else this.replace(at, frame)
+    for (let i = 0; i < at; i++) if (this.fieldOf(i) === field) this.remove(i)
+  }
+
+  /** Records what changed. `message` is the number that the message has there. */
+  flush(edits: Edits, message: number): void {
+    if (!this.changed) return
+    this.changed = false
+    const { cells, texts, original } = this
+    for (let i = 0; i < original; i++) {
+      const at = i * cellSize
+      const text = texts[i]
+      if (cells[at] === 0) edits.replace(cells[at + Cell.from]!, cells[at + Cell.to]!, nothing, message)
+      else if (text) edits.replace(cells[at + Cell.from]!, cells[at + Cell.to]!, text, message)
+    }
+    const added = this.added()
+    if (added) edits.replace(this.end, this.end, added, message)
+  }
+
+  /** The message with its changes. */
+  bytes(): Buffer {
+    const parts: Uint8Array[] = []
+    for (let i = 0; i < this.count; i++) {
+      if (i === this.original) parts.push(this.source.subarray(this.readTo, this.end))
+      const at = i * cellSize
+      if (this.cells[at] === 0) continue
+      parts.push(this.texts[i] ?? this.source.subarray(this.cells[at + Cell.from]!, this.cells[at + Cell.to]!))
+    }
+    return Buffer.concat(parts)
+  }
+
+  /** What was added, as one run: mostly the same constants for record after record, joined once. */
+  private added(): Uint8Array | undefined {
+    const { cells, texts, original, count, run } = this
+    let parts = 0
+    let same = true
+    for (let i = original; i < count; i++) {
+      if (cells[i * cellSize] === 0) continue
+      const text = texts[i]!
+      if (run[parts] !== text) same = false
+      run[parts++] = text
+    }
+    if (parts < 2) return parts === 1 ? run[0] : undefined
+    if (!same || run.length !== parts || this.runParts !== parts) {
+      run.length = parts
+      this.runParts = parts
+      this.joined = Buffer.concat(run)
+    }
+    return this.joined
+  }
+
+  /** Notes the field at `pos` as field `i`; answers the position behind it, or -1. */
+  private read(i: number, buf: Uint8Array, pos: number, end: number, keepsPlace = false): number {
+    const { cells } = this
+    const at = i * cellSize
+    const tag = buf[pos]!
+    const size = pos + 1 < end ? buf[pos + 1]! : 0x80
+    let full = tag
+    let start = pos + 2
+    let stop = start + size
+    if (tag >= 0x80 || (tag & 7) !== 2 || size >= 0x80 || stop > end) {
+      reader.reset(buf, pos, end)
+      if (!reader.next()) return -1
+      full = (reader.field << 3) | reader.wire
+      start = reader.pos
+      if (!reader.skip()) return -1
+      stop = reader.pos
+      if (reader.wire === 2) start = reader.start
+    }
+    cells[at] = full
+    if (!keepsPlace) {
+      cells[at + Cell.from] = pos
+      cells[at + Cell.to] = stop
+    }
+    const field = full >>> 3
+    if (field < 32 && (this.entries >>> field) & 1 && (full & 7) === 2) {
+      // {0a len key 12 len value}, and nothing behind it: the shape that encoders write.
+      const mid = start + 2 + buf[start + 1]!
+      if (
+        stop - start >= 4 &&
+        buf[start] === 0x0a &&
+        mid + 2 <= stop &&
+        buf[start + 1]! < 0x80 &&
+        buf[mid] === 0x12 &&
+        mid + 2 + buf[mid + 1]! === stop &&
+        buf[mid + 1]! < 0x80
+      ) {
+        cells[at + Cell.keyStart] = start + 2
+        cells[at + Cell.keyEnd] = mid
+        cells[at + Cell.start] = mid + 2
+        cells[at + Cell.end] = stop
+        return stop
+      }
+      // An entry that does not parse has a key no one asks for.
+      const parses = readEntry(buf, start, stop)
+      cells[at + Cell.keyStart] = parses ? textEntry.keyStart : 0
+      cells[at + Cell.keyEnd] = parses ? textEntry.keyEnd : -1
+      cells[at + Cell.start] = parses ? textEntry.valueStart : start
+      cells[at + Cell.end] = parses ? textEntry.valueEnd : start
+      return stop
+    }
+    cells[at + Cell.start] = start
+    cells[at + Cell.end] = stop
+    return stop
+  }
+
+  private widen(): void {
+    const wider = new Int32Array(this.cells.length * 2)
+    wider.set(this.cells)
+    this.cells = wider
+  }
+}
