@@ -18,7 +18,9 @@ const mapping = object({
   msg_id: names('msg_id').describe('MSGID.'),
   structured_data: names('structured_data').describe('Structured data: a map of maps, as receiver syslog makes it.'),
   message: names('message').describe('Text; without such an attribute it is the body.'),
-  element: names().describe('Attributes that are put into an element of structured data of their own.'),
+  element: names().describe(
+    'Attributes that are put into an element of structured data of their own, unless they are empty.',
+  ),
   element_id: text().default('attributes').describe('SD-ID of that element; `@enterprise_number` is added to it.'),
   enterprise_number: int({ min: 0 })
     .default(47_450)

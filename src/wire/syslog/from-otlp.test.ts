@@ -272,9 +272,12 @@ describe('records of others', () => {
     ['no body', { timeUnixNano: time }, {}, {}, `<14>1 ${at} vm-1 - - - -`],
     [
       'an element of attributes by name',
-      { ...base, attributes: [text('zone', 'z"1]'), text('other', 'x'), attribute('n', { intValue: -5n })] },
+      {
+        ...base,
+        attributes: [text('zone', 'z"1]'), text('empty', ''), text('other', 'x'), attribute('n', { intValue: -5n })],
+      },
       { attributes: [text('job', 'cell')] },
-      { elementId: 'a@1', sources: { ...options.sources, element: ['n', 'job', 'zone', 'absent'] } },
+      { elementId: 'a@1', sources: { ...options.sources, element: ['n', 'job', 'empty', 'zone', 'absent'] } },
       `<11>1 ${at} vm-1 - - - [a@1 n="-5" job="cell" zone="z\\"1\\]"] text`,
     ],
     [

@@ -340,8 +340,9 @@ export class LogMessages {
     for (let cell = cells.firstOf(slot.element); cell < cells.firstOf(slot.element + 1); cell++) {
       const from = kinds[cell] !== 0 ? cell : cell + count
       const key = keys[cell]!
-      if (kinds[from] === AnyKind.string) writeText(key, 0, key.length, b, starts[from]!, ends[from]!, scratch)
-      else if (kinds[from] !== 0) {
+      if (kinds[from] === AnyKind.string) {
+        if (ends[from]! > starts[from]!) writeText(key, 0, key.length, b, starts[from]!, ends[from]!, scratch)
+      } else if (kinds[from] !== 0) {
         const text = Buffer.from(this.text(b, from))
         writeText(key, 0, key.length, text, 0, text.length, scratch)
       }
