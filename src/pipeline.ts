@@ -24,7 +24,8 @@ import type {
   ProcessorSpec,
   ReceiverSpec,
 } from './plugin.ts'
-import type { Format } from './telemetry/format.ts'
+import type { Batch } from './telemetry/batch.ts'
+import { type Format, formats } from './telemetry/format.ts'
 
 /** A configuration that no graph can be made of; the message names both ends. */
 export class GraphError extends Error {}
@@ -36,6 +37,13 @@ export interface Graph {
   stop(deadline: AbortSignal): Promise<void>
   /** Whether every required component says it can do its work. */
   ready(): boolean
+  /** Records by receiver and format, and by exporter and format: what the books of a whole component do not tell apart. */
+  flows(): Flows
+}
+
+export interface Flows {
+  readonly receivers: readonly { id: string; format: Format; taken: number; refused: number }[]
+  readonly exporters: readonly { id: string; format: Format; received: number }[]
 }
 
 /** Creates every component, from the exporters back to the receivers. Throws `GraphError` when the ends do not fit. */
@@ -51,6 +59,8 @@ class GraphBuilder {
   private readonly life: Lifecycle
   private readonly exporters = new Map<string, { made: Exporter; consumer: Consumer }>()
   private readonly connectors = new Map<string, { consumer: Port; next: Port }>()
+  private readonly intakes: { id: string; format: Format; intake: ReceiverIntake }[] = []
+  private readonly came = new Map<string, Partial<Record<Format, number>>>()
   private readonly readsOrigins: boolean
   private readonly batching: (exporter: string) => ExporterBatching
 
@@ -70,7 +80,18 @@ class GraphBuilder {
     for (const [id, { next }] of this.connectors) next.target = this.connectorTarget(id, heads)
     const receivers = new Set(this.plan.pipelines.flatMap((pipeline) => pipeline.receivers))
     for (const id of receivers) if (!this.connectors.has(id)) this.addReceiver(id, heads)
-    return this.life
+    const { life } = this
+    return {
+      start: () => life.start(),
+      stop: (deadline) => life.stop(deadline),
+      ready: () => life.ready(),
+      flows: () => ({
+        receivers: this.intakes.map(({ id, format, intake: { taken, refused } }) => ({ id, format, taken, refused })),
+        exporters: [...this.came.entries()].flatMap(([id, counts]) =>
+          formats.flatMap((format) => (counts[format] === undefined ? [] : [{ id, format, received: counts[format] }])),
+        ),
+      }),
+    }
   }
 
   private addExtension(instance: Instance<ExtensionSpec>): void {
@@ -88,7 +109,12 @@ class GraphBuilder {
       const host = this.host(exporter, { opened: queues.add, batching: this.batching(id) })
       const made = created(exporter, () => exporter.spec.create({ config: exporter.config, host }))
       const own = () => this.shared.ledger.open('queue', id)
-      this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id) }) })
+      const counts: Partial<Record<Format, number>> = {}
+      this.came.set(id, counts)
+      const came = ({ format, count }: Batch) => {
+        counts[format] = (counts[format] ?? 0) + count
+      }
+      this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id), came }) })
       this.life.add(exporter, made)
       return
     }
@@ -192,6 +218,7 @@ class GraphBuilder {
         onShort: this.refusedByLimiters(pipelines, format),
       })
     }
+    for (const format of targets.keys()) this.intakes.push({ id, format, intake: intakes[format]! })
     account.held = () => Object.values(intakes).reduce((sum, intake) => sum + intake.held, 0)
     const host = this.host(instance, { account })
     const component = created(instance, () => spec.create({ config, host, intakes }))

@@ -53,7 +53,7 @@ const processors: Hints = {
   metricsgeneration: 'compute metrics where they are read, or with the connector count',
   metricstransform: 'the processor transform renames metrics and changes their attributes',
   remotetap: 'the exporter debug shows what passes: add it to the pipeline',
-  resourcedetection: 'write the attributes with the processor resource, from variables: ${env:HOSTNAME}',
+  resourcedetection: 'write the attributes with the processor resource, from environment variables',
   schema: 'the processor transform renames attributes',
   span: 'the processor transform sets span names',
   spanmetrics: 'the connector count counts spans by attribute; durations need a Collector behind tailrace',

@@ -23,6 +23,8 @@ export interface Admission {
   admit(): Verdict
   /** Ends what `admit` allowed. Legal without it. */
   settle(): void
+  /** Told of records that its refusal sent back to their sender: for its books. */
+  sentBack?(records: number): void
   /** Calls `fn` once when room has been made. */
   onRoom(fn: () => void): void
 }

@@ -1,4 +1,5 @@
 import type { Batch } from '../telemetry/batch.ts'
+import type { Origin } from '../telemetry/origin.ts'
 import type { Outcome, Receipt } from '../telemetry/receipt.ts'
 import type { Fairness, Shares } from './fairness.ts'
 import { joinOnce } from './join.ts'
@@ -39,6 +40,9 @@ export interface TakeLimits {
   readonly fill: boolean
 }
 
+/** Whether records of two origins must not be joined. */
+type KeptApart = (a: Origin | undefined, b: Origin | undefined) => boolean
+
 /** The queued batches in order, and what they add up to. Knows nothing of bounds. */
 export class Backlog {
   records = 0
@@ -48,11 +52,12 @@ export class Backlog {
   /** Entries at the front that are known to lie in memory of the queue. */
   compacted = 0
   private readonly ring = new Ring<Entry>()
-  private readonly keepOrigins: boolean
+  private readonly apart: KeptApart | undefined
   private gathered: Batch[] = []
 
-  constructor(keepOrigins: boolean) {
-    this.keepOrigins = keepOrigins
+  /** `apart` tells which origins must not be joined; undefined: all may be. */
+  constructor(apart?: KeptApart) {
+    this.apart = apart
   }
 
   get entries(): number {
@@ -133,7 +138,7 @@ export class Backlog {
       const haveRecords = records - this.records
       const haveBytes = bytes - this.bytes
       if (haveRecords >= limits.enoughRecords || haveBytes >= limits.enoughBytes) break
-      if (next.batch.format !== first.format || (this.keepOrigins && next.batch.origin !== first.origin)) break
+      if (next.batch.format !== first.format || this.apart?.(next.batch.origin, first.origin)) break
       const roomRecords = limits.records - haveRecords
       const roomBytes = limits.bytes - haveBytes
       if (next.count <= roomRecords && next.bytes <= roomBytes) gathered.push(this.cut(next, next.count))

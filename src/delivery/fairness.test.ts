@@ -101,7 +101,7 @@ test('and stay exact however batches are cut, joined and dropped', () => {
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const backlog = new Backlog(false)
+      const backlog = new Backlog()
       const gate = new FairGate(backlog)
       gate.enter(envelopes(['x']), 0.5)
       backlog.fairness!.clear()

@@ -65,3 +65,20 @@ test('destinations come and go; without any the records are the caller’s to co
   all.consume(envelopes(['c']))
   expect([none, host.only.held()]).toEqual([[2], 1])
 })
+
+test('a destination that throws costs its own branch: those after it get the batch', async () => {
+  const got: Batch[] = []
+  const last = destination(got)
+  const broken = { ...last.exporter, consume: () => raise(new Error('a bug')) }
+  const all = fanOut(
+    () => [broken, last.exporter],
+    () => {},
+  )
+  await last.exporter.start()
+  expect(() => all.consume(envelopes(['a']))).toThrow('a bug')
+  expect(got).toHaveLength(1)
+})
+
+function raise(error: Error): never {
+  throw error
+}

@@ -29,6 +29,17 @@ export function toAll(destinations: readonly Pick<Queued, 'consume' | 'clock'>[]
   if (batch.receipts.length > 0) for (let i = 0; i < more; i++) forkAll(batch.receipts)
   // One time for all: those that are equally fast then send the same batches together, and share the joined bytes.
   const now = destinations[0]?.clock.monotonic()
-  for (let i = 0; i <= more; i++) destinations[i]!.consume(batch, now)
+  let fault: unknown
+  let failed = false
+  for (let i = 0; i <= more; i++) {
+    try {
+      destinations[i]!.consume(batch, now)
+    } catch (error) {
+      // The others get it all the same; whoever stands around this exporter counts what is lost.
+      if (!failed) fault = error
+      failed = true
+    }
+  }
+  if (failed) throw fault
   return more >= 0
 }

@@ -1,4 +1,5 @@
 import type { Labels } from '../runtime/metrics.ts'
+import type { BatchStats } from './batch-stats.ts'
 import { type DropReason, dropReasons } from './reasons.ts'
 
 /** What an account counts, in records, besides its drops. */
@@ -52,6 +53,12 @@ export class Account {
   sent = 0
   attempts = 0
   maybe_duplicate = 0
+  /** Queue: records that receivers were told to repeat because this queue had no room; no part of the law. */
+  turned_away = 0
+  /** Queue: how full it is, in the unit of its first bound. */
+  fill: { size(): number; readonly capacity: number } | undefined
+  /** Queue: its batches, when it obeys written batch settings. */
+  batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
   droppedTotal = 0
   /** Records that wait in `offer` (receiver) or stand in the queue or on the wire (queue). */
@@ -97,6 +104,7 @@ export class Account {
   /** Adds what another account has counted, but for what it holds. */
   add(other: Account): void {
     for (const fate of fates) this[fate] += other[fate]
+    this.turned_away += other.turned_away
     if (other.droppedTotal > 0) for (const [reason, records] of other.losses()) this.drop(reason, records)
   }
 

@@ -90,8 +90,11 @@ export class Outbox {
     this.pumping = true
     try {
       while (this.running && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
+        const { batches } = this.account
+        const full = batches !== undefined && this.rhythm.enough()
         const part = this.queue.take(this.rhythm.limits)
         if (!part) break
+        batches?.add(part.batch.count, part.bytes, full)
         this.rhythm.beat(now)
         this.free--
         this.attempt(shipment(part, now))

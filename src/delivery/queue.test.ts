@@ -169,7 +169,7 @@ describe('refuse and wait', () => {
   test('used up memory is a reason of its own, and its return is told', () => {
     const { queue, memory } = newQueue({ whenFull: 'refuse', maxMemory: 4000 })
     memory.take(4000)
-    expect(queue.admit()).toEqual(new Refused('data refused due to high memory usage'))
+    expect(queue.admit()).toEqual(new Refused('data refused due to high memory usage', 1000))
     let told = 0
     queue.onRoom(() => void told++)
     memory.give(1)

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { Origin } from '../telemetry/origin.ts'
 import { type Admission, Refused, type Verdict } from './admission.ts'
 import { Backlog, type Entry, forkAll, type Part, settleAll, type TakeLimits } from './backlog.ts'
 import { type Budget, entryCost } from './budget.ts'
@@ -30,12 +31,16 @@ export interface QueueOptions {
   stallAfterMs?: number
   /** Whether batches of different origin must stay apart. */
   keepOrigins?: boolean
+  /** Metadata whose values must stay apart; records that agree in them may be joined whatever else their origins are. */
+  metadataKeys?: readonly string[]
+  /** Told of records that were not let in because there was no room: their sender may repeat them. */
+  onSentBack?: (records: number) => void
   /** Told of every record that ends here unsent. */
   onDrop: (reason: DropReason, records: number) => void
 }
 
 const queueFull = new Refused('sending queue is full')
-const memoryFull = new Refused('data refused due to high memory usage')
+const memoryFull = new Refused('data refused due to high memory usage', 1000)
 const stopping = new Refused('shutting down')
 
 /** Batches waiting for one destination: bounded in records and bytes, exact to the record in what it drops. */
@@ -63,7 +68,7 @@ export class Queue implements Admission {
     this.options = options
     this.budget = options.budget
     this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
-    this.backlog = new Backlog(options.keepOrigins ?? false)
+    this.backlog = new Backlog(apart(options))
     this.gate = new FairGate(this.backlog)
     this.shelter = new Shelter(this.backlog, options.clock, options.stallAfterMs ?? 100)
     this.maxRecords = maxRecords ?? Number.POSITIVE_INFINITY
@@ -114,6 +119,19 @@ export class Queue implements Admission {
     if (!this.askedMeanwhile) return
     this.askedMeanwhile = false
     this.roomMade()
+  }
+
+  sentBack(records: number): void {
+    this.options.onSentBack?.(records)
+  }
+
+  /** How full it is, in the unit of its first bound: requests, records, bytes of payload or of memory. */
+  fillOf(): { size: () => number; capacity: number } {
+    const { maxRequests, maxRecords, maxPayload, budget, backlog } = this
+    if (Number.isFinite(maxRequests)) return { size: () => backlog.entries + this.wireRequests, capacity: maxRequests }
+    if (Number.isFinite(maxRecords)) return { size: () => this.held, capacity: maxRecords }
+    if (Number.isFinite(maxPayload)) return { size: () => backlog.bytes + this.wireBytes, capacity: maxPayload }
+    return { size: () => budget.used, capacity: budget.maxBytes }
   }
 
   onRoom(fn: () => void): void {
@@ -271,6 +289,16 @@ export class Queue implements Admission {
     const { backlog, budget } = this
     return Math.max(backlog.records / this.maxRecords, backlog.bytes / this.maxPayload, backlog.cost / budget.maxBytes)
   }
+}
+
+/** Which origins must not be joined; undefined: all may be. */
+function apart({ keepOrigins, metadataKeys = [] }: QueueOptions) {
+  if (metadataKeys.length > 0) {
+    const values = (origin: Origin | undefined, key: string) => origin?.metadata?.[key]
+    return (a: Origin | undefined, b: Origin | undefined) =>
+      a !== b && metadataKeys.some((key) => values(a, key) !== values(b, key))
+  }
+  return keepOrigins ? (a: Origin | undefined, b: Origin | undefined) => a !== b : undefined
 }
 
 /** How many records of the entry must go. */

@@ -396,3 +396,50 @@ describe('stop', () => {
     await stopped
   })
 })
+
+test('records that differ in the metadata a batch processor names are never joined, others are', async () => {
+  const origin = (tenant: string, port: number) => ({
+    address: '10.0.0.1',
+    port,
+    subject: undefined,
+    metadata: { tenant },
+  })
+  const host = deliveryHost(undefined, true)
+  const sends: string[][] = []
+  const sender = {
+    send(batch: Batch) {
+      sends.push(textsOf(batch))
+      return sent(batch.count)
+    },
+    close() {},
+  }
+  const batching = () => ({
+    flushMs: 100,
+    minSize: 1000,
+    maxSize: 0,
+    sizer: 'items' as const,
+    metadataKeys: ['tenant'],
+  })
+  const exporter = queued(deliveryConfig(), { ...host, batching }, sender)
+  await exporter.start()
+  for (const [text, tenant, port] of [
+    ['a', 'one', 1],
+    ['b', 'one', 2],
+    ['c', 'two', 1],
+    ['d', 'one', 1],
+  ] as const)
+    exporter.consume(envelopes([text], 'app', { origin: origin(tenant, port) }))
+  host.clock.advance(100)
+  expect(sends).toEqual([['a', 'b'], ['c'], ['d']])
+  expect(exporter.account.batches).toMatchObject({ bySize: 0, byAge: 3, records: 4 })
+})
+
+test('what a full queue sends back is counted, and how full it is can be asked', async () => {
+  const { exporter, answers, account } = await exporterWith({ when_full: 'refuse', queue_size: 2 })
+  answers.push('later')
+  exporter.consume(envelopes(['a', 'b']))
+  const [queue] = exporter.admissions()
+  expect(queue!.admit()).toMatchObject({ reason: 'sending queue is full' })
+  queue!.sentBack!(5)
+  expect([account.turned_away, account.fill?.size(), account.fill?.capacity]).toEqual([5, 2, 2])
+})

@@ -2,15 +2,16 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
-import type { Format } from '../telemetry/format.ts'
+import { type Format, formats } from '../telemetry/format.ts'
 import type { Admission } from './admission.ts'
 import { settleAll } from './backlog.ts'
+import { BatchStats } from './batch-stats.ts'
 import type { Budget } from './budget.ts'
 import type { DeliveryConfig } from './fields.ts'
 import type { Account } from './ledger.ts'
 import { LossLog } from './loss-log.ts'
 import { type OnDrop, Outbox } from './outbox.ts'
-import { Queue } from './queue.ts'
+import { Queue, type QueueOptions } from './queue.ts'
 import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
 
@@ -29,7 +30,7 @@ export interface DeliveryHost {
 export interface QueuedOptions {
   /** Tells the queues of one exporter apart: `{ destination: '10.0.0.1:443' }`. */
   labels?: Labels
-  /** The one format that this queue gets: `batch` processors of other pipelines do not concern it. */
+  /** The one format that this queue gets, by default the label `signal`: `batch` of other pipelines does not concern it. */
   format?: Format
   /** Shared by several queues; default: the host's, bounded by `max_memory`. */
   budget?: Budget
@@ -69,7 +70,7 @@ export function queued(
   options: QueuedOptions = {},
 ): Queued {
   const written = deliverySettings(config)
-  const asked = config.sending_queue.enabled ? host.batching?.(options.format) : undefined
+  const asked = config.sending_queue.enabled ? host.batching?.(options.format ?? signalOf(options.labels)) : undefined
   const settings = { ...written, batching: written.batching ?? asked }
   const account = host.account(options.labels)
   const { clock, log } = host
@@ -78,8 +79,10 @@ export function queued(
     account.drop(reason, records)
     losses.add(reason, records, detail)
   }
-  const queue = newQueue(settings, host, options, onDrop)
+  const queue = newQueue(settings, host, options, { onDrop, onSentBack: (records) => (account.turned_away += records) })
   account.held = () => queue.held
+  account.fill = queue.fillOf()
+  if (settings.batching) account.batches ??= new BatchStats()
   const outbox = new Outbox({
     queue,
     sender,
@@ -128,6 +131,11 @@ export function queued(
   }
 }
 
+/** Exporters that keep signals apart label their queues so. */
+function signalOf(labels: Labels = {}): Format | undefined {
+  return formats.find((format) => format === labels.signal)
+}
+
 /** What comes after the end is lost; nothing at all is delivered at once. */
 function turnAway(batch: Batch, account: Account): void {
   account.drop('shutdown', batch.count)
@@ -139,7 +147,12 @@ export function deliveryBudget(config: DeliveryConfig, host: DeliveryHost): Budg
   return config.max_memory > 0 ? host.budget.child(host.id, config.max_memory) : host.budget
 }
 
-function newQueue(settings: DeliverySettings, host: DeliveryHost, options: QueuedOptions, onDrop: OnDrop): Queue {
+function newQueue(
+  settings: DeliverySettings,
+  host: DeliveryHost,
+  options: QueuedOptions,
+  told: Pick<QueueOptions, 'onDrop' | 'onSentBack'>,
+): Queue {
   const { maxRecords, maxRequests, maxPayload, maxBytes, maxMemory, whenFull } = settings
   const memory = options.budget ?? (maxMemory ? host.budget.child(host.id, maxMemory) : host.budget)
   return new Queue({
@@ -148,7 +161,8 @@ function newQueue(settings: DeliverySettings, host: DeliveryHost, options: Queue
     memory,
     budget: memory.child(`${host.id} queue`, maxBytes),
     keepOrigins: host.readsOrigins,
-    onDrop,
+    metadataKeys: settings.batching?.metadataKeys ?? [],
+    ...told,
     ...(maxRecords !== undefined && { maxRecords }),
     ...(maxRequests !== undefined && { maxRequests }),
     ...(maxPayload !== undefined && { maxPayload }),

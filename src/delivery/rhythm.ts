@@ -59,7 +59,7 @@ export class Rhythm {
   }
 
   /** Whether so much is queued that it goes at once. */
-  private enough(): boolean {
+  enough(): boolean {
     const { queue, batching, limits } = this
     if (!batching) return queue.records >= limits.enoughRecords || queue.bytes >= limits.enoughBytes
     if (queue.bytes >= limits.enoughBytes) return true

@@ -20,10 +20,11 @@ const isOpen = (account: Account) => !account.closed
  */
 export function guardExporter(
   inner: Consumer,
-  books: { queues: GuardedQueues; own: () => Account; fault: OnFault },
+  books: { queues: GuardedQueues; own: () => Account; fault: OnFault; came?: (batch: Batch) => void },
 ): Consumer {
   return {
     consume(batch) {
+      books.came?.(batch)
       const before = receivedBy(books.queues.accounts)
       try {
         inner.consume(batch)

@@ -35,6 +35,9 @@ const memoryShort = new Refused('data refused due to high memory usage', 1000)
  * yes and the batch runs through every branch in that turn, or nobody gets it and no state was touched.
  */
 export class ReceiverIntake implements Intake {
+  /** Records of this format, as the account of the receiver counts those of all. */
+  taken = 0
+  refused = 0
   private readonly options: IntakeOptions
   private readonly waiting: Waiting[] = []
   private waitingRecords = 0
@@ -57,7 +60,7 @@ export class ReceiverIntake implements Intake {
     const verdict = this.ask(batch)
     if (verdict === undefined) return this.run(batch)
     if (verdict === 'wait') return this.wait(batch, signal)
-    account.refused += batch.count
+    this.countRefused(batch.count)
     if (verdict === memoryShort) this.options.onShort?.(batch.count)
     throw verdict
   }
@@ -70,6 +73,7 @@ export class ReceiverIntake implements Intake {
   private run(batch: Batch): void {
     const { account, next, pushesBack, admissions } = this.options
     account.taken += batch.count
+    this.taken += batch.count
     try {
       next.consume(batch)
     } finally {
@@ -96,6 +100,7 @@ export class ReceiverIntake implements Intake {
       else if (answer === 'wait') verdict ??= answer
       else {
         verdict = answer
+        queue.sentBack?.(batch.count)
         break
       }
     }
@@ -122,14 +127,19 @@ export class ReceiverIntake implements Intake {
     })
   }
 
+  private countRefused(records: number): void {
+    this.refused += records
+    this.options.account.refused += records
+  }
+
   private withdrawn(batch: Batch): Refused {
-    this.options.account.refused += batch.count
+    this.countRefused(batch.count)
     return new Refused('withdrawn')
   }
 
   private refuse(entry: Waiting, error: Refused): void {
     this.release(entry)
-    this.options.account.refused += entry.batch.count
+    this.countRefused(entry.batch.count)
     entry.reject(error)
   }
 

@@ -10,11 +10,11 @@ import { goDuration } from './answer.ts'
 import healthCheck from './index.ts'
 
 async function started(settings: object = {}) {
-  let line = ''
+  const lines: string[] = []
   const clock = new ManualClock()
   let status: ServiceStatus = { ready: false, readySince: undefined, components: [], pipelines: [] }
   const shared = {
-    log: newLog({ write: (text) => void (line += text) }),
+    log: newLog({ write: (text) => void lines.push(text) }),
     clock,
     metrics: new Metrics(),
     ledger: new Ledger(),
@@ -32,10 +32,12 @@ async function started(settings: object = {}) {
   const extension = healthCheck.create({ config, host })
   await extension.start()
   onTestFinished(() => extension.stop(AbortSignal.abort()))
-  const [, address] = /endpoint=(\S+)/.exec(line)!
+  const [, address] = /endpoint=(\S+)/.exec(lines.join(''))!
   return {
     clock,
-    set: (next: Partial<ServiceStatus>) => void (status = { ...status, ...next }),
+    set(next: Partial<ServiceStatus>) {
+      status = { ...status, ...next }
+    },
     async get(path = '/') {
       const response = await fetch(`http://${address}${path}`)
       return { status: response.status, text: await response.text() }

@@ -8,9 +8,9 @@ import { newLog } from '../../runtime/log.ts'
 import pprof from './index.ts'
 
 async function started(settings: object) {
-  let lines = ''
+  const lines: string[] = []
   const { host } = newTestHost(pprof)
-  const log = newLog({ write: (line) => void (lines += line) })
+  const log = newLog({ write: (line) => void lines.push(line) })
   const shared = { log, clock: systemClock, metrics: host.metrics, ledger: host.ledger, budget: host.budget }
   const own = newHost(shared, {
     kind: 'extension',
@@ -21,7 +21,7 @@ async function started(settings: object) {
   })
   const extension = pprof.create({ config: pprof.config.parse({ endpoint: '127.0.0.1:0', ...settings }), host: own })
   await extension.start()
-  const [, address] = /Starting pprof server on: (\S+)/.exec(lines)!
+  const [, address] = /Starting pprof server on: (\S+)/.exec(lines.join(''))!
   return { extension, address }
 }
 

@@ -20,10 +20,10 @@ const status: ServiceStatus = {
 }
 
 async function started() {
-  let line = ''
+  const lines: string[] = []
   const clock = new ManualClock()
   const ledger = new Ledger()
-  const log = newLog({ write: (text) => void (line += text) })
+  const log = newLog({ write: (text) => void lines.push(text) })
   const shared = { log, clock, metrics: new Metrics(), ledger, budget: new Budget('test') }
   const host = newHost(shared, {
     kind: 'extension',
@@ -36,7 +36,7 @@ async function started() {
   const extension = zpages.create({ config: zpages.config.parse({ endpoint: '127.0.0.1:0' }), host })
   await extension.start()
   onTestFinished(() => extension.stop(AbortSignal.abort()))
-  const [, address] = /endpoint=(\S+)/.exec(line)!
+  const [, address] = /endpoint=(\S+)/.exec(lines.join(''))!
   const get = (path: string) => fetch(`http://${address}${path}`)
   return { clock, ledger, get, json: async (path: string) => (await get(path)).json() as Promise<Report> }
 }

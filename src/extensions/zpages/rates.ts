@@ -37,7 +37,9 @@ export function newRates({ ledger, clock }: Pick<Host, 'ledger' | 'clock'>): Rat
     timer = clock.after(everyMs, turn)
   }
   return {
-    start: () => void (timer ??= clock.after(everyMs, turn)),
+    start() {
+      timer ??= clock.after(everyMs, turn)
+    },
     stop() {
       timer?.cancel()
       timer = undefined
