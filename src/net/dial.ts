@@ -13,6 +13,8 @@ export interface DialOptions {
   serverName?: string | undefined
   /** Protocols to offer; with a list, the peer must choose one of them. */
   alpn?: readonly string[] | undefined
+  /** Speak TLS over this connection, which a proxy has made to the address, instead of opening one. */
+  over?: Socket | undefined
   timeoutMs: number
   clock: Clock
 }
@@ -76,8 +78,7 @@ function openTls(options: DialOptions, tls: ClientTls, finish: (error: Error | u
   const socket: TLSSocket = connectTls(
     {
       ...tls.options(),
-      host: address.host,
-      port: address.port,
+      ...(options.over ? { socket: options.over } : { host: address.host, port: address.port }),
       ...(isIP(name) ? {} : { servername: name }),
       ...(options.alpn && { ALPNProtocols: [...options.alpn] }),
       checkServerIdentity: (_host, certificate) => serverIdentityError(name, certificate),
