@@ -54,7 +54,9 @@ test('a process that is killed ten times loses no line and repeats few', { timeo
   for (let kill = 0; kill < 10; kill++) {
     const agent = startProcess(['run', `${folder}/agent.yaml`])
     const before = seen.size
-    await until('lines arrive', () => seen.size > before + 5000)
+    await until('lines arrive', () => seen.size > before + 5000).catch((error) => {
+      throw new Error(`${error.message} in round ${kill}; the process said:\n${agent.lines.join('\n')}`)
+    })
     await agent.stop('SIGKILL')
   }
   clearInterval(timer)

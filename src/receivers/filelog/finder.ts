@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { statOf } from './generations.ts'
 import { type GlobPattern, parseGlob, pathMatcher, type Segment } from './glob-pattern.ts'
 
 /** Finds the paths that globs name. */
@@ -32,25 +33,35 @@ export function newFinder(include: readonly string[], exclude: readonly string[]
   let changed = true
   let found: readonly string[] = []
   let now = 0
+  /** Folders that were not there, or could not be read. */
+  let missing = 0
 
+  const isFresh = (known: Folder, mtimeMs: number) =>
+    known.mtimeMs === mtimeMs && mtimeMs < known.readAt - racyMs && Math.abs(now - known.readAt) < distrustMs
+  /** Nothing has changed anywhere: what was found before still stands. */
+  const isUnchanged = () => {
+    for (const [path, folder] of cache) {
+      const stat = statOf(path || '.')
+      if (!stat?.isDirectory() || !isFresh(folder, stat.mtimeMs)) return false
+    }
+    return true
+  }
   const folderAt = (path: string): Folder | undefined => {
     let known = cache.get(path)
     if (known?.usedIn === round) return known
+    const stat = statOf(path || '.')
     try {
-      const stat = statSync(path || '.', { throwIfNoEntry: false })
       if (!stat?.isDirectory()) throw undefined
-      const { mtimeMs } = stat
-      const isFresh =
-        known?.mtimeMs === mtimeMs && mtimeMs < known.readAt - racyMs && Math.abs(now - known.readAt) < distrustMs
-      if (!isFresh) {
-        const next = readFolder(path, mtimeMs, now)
+      if (!known || !isFresh(known, stat.mtimeMs)) {
+        const next = readFolder(path, stat.mtimeMs, now)
         if (!known || known.names.join('/') !== next.names.join('/')) changed = true
         known = next
         cache.set(path, known)
       }
-      known!.usedIn = round
+      known.usedIn = round
       return known
     } catch {
+      missing++
       if (cache.delete(path)) changed = true
       return undefined
     }
@@ -81,8 +92,10 @@ export function newFinder(include: readonly string[], exclude: readonly string[]
   }
   return {
     find(time) {
-      round++
       now = time
+      if (round > 0 && isUnchanged() && missing === 0) return found
+      round++
+      missing = 0
       changed = round === 1
       const all = new Set<string>()
       for (const pattern of patterns) walk(pattern.isAbsolute ? '/' : '', pattern, 0, all)

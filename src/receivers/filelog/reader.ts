@@ -89,7 +89,7 @@ export class Reader {
     if (tail.offset === 0) pos += this.markSize(got)
     sink.expect(got - pos)
     cutter.begin(window, pos, got, isEnd)
-    this.soundEnd = this.soundUpTo(got)
+    this.soundEnd = this.soundUpTo(pos, got)
     for (;;) {
       if (cutter.next(pos)) {
         if (tail.skips) tail.skips = false
@@ -127,11 +127,11 @@ export class Reader {
   }
 
   /** Up to where text is known to be UTF-8: one check of all whole lines is cheaper than one of each. */
-  private soundUpTo(got: number): number {
+  private soundUpTo(start: number, got: number): number {
     if (this.isPlain) return got
     if (this.options.encoding !== 'utf-8' || got === 0) return 0
     const end = this.window.lastIndexOf(0x0a, got - 1) + 1
-    return isAllUtf8(this.window.subarray(0, end)) ? end : 0
+    return end > start && isAllUtf8(this.window.subarray(start, end)) ? end : 0
   }
 
   /** An entry that may be longer than allowed. */
@@ -151,9 +151,13 @@ export class Reader {
   /** Not within a character. */
   private boundary(start: number, end: number): number {
     if (this.isWide) return end - ((end - start) & 1)
-    let stop = end
-    while (stop > end - 4 && stop > start + 1 && (this.window[stop]! & 0xc0) === 0x80) stop--
-    return (this.window[stop]! & 0xc0) === 0x80 ? end : stop
+    if (this.isPlain) return end
+    const { window } = this
+    let lead = end - 1
+    while (lead > end - 4 && lead > start && (window[lead]! & 0xc0) === 0x80) lead--
+    const first = window[lead]!
+    const size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
+    return lead > start && lead + size > end ? lead : end
   }
 
   private entry(tail: Tail, sink: LineSink, from: number, to: number) {

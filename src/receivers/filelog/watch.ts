@@ -291,7 +291,8 @@ export class Watch {
 
   private newTail(path: string, stat: Stats, since: number): Tail {
     const tail = new Tail(++this.lastId, path, stat, since)
-    tail.grewAt = this.options.clock.monotonic()
+    const { clock } = this.options
+    tail.grewAt = clock.monotonic() - Math.max(0, clock.now() - stat.mtimeMs)
     tail.extra = this.options.attributesOf(path)
     return tail
   }
