@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import { GrpcCode, GrpcError } from './status.ts'
 
 /** Bytes in front of every gRPC message: a flag (1: compressed) and the length, big endian. */
@@ -228,10 +228,15 @@ export class FrameReader {
   }
 }
 
+const decompressors = { gzip: gunzipSync, zstd: zstdDecompressSync, deflate: inflateSync }
+
+/** Encodings that messages may come in, as `grpc-accept-encoding` names them. */
+export const readableEncodings: readonly string[] = Object.keys(decompressors)
+
 function decompress(bytes: Buffer, encoding: string | undefined, maxBytes: number): Buffer {
-  if (encoding !== 'gzip') throw noDecompressor(encoding ?? '')
+  if (!readableEncodings.includes(encoding ?? '')) throw noDecompressor(encoding ?? '')
   try {
-    return gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes) })
+    return decompressors[encoding as keyof typeof decompressors](bytes, { maxOutputLength: Math.max(1, maxBytes) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new GrpcError(

@@ -47,7 +47,7 @@ export interface GrpcServerOptions {
   readBytesPerTurn?: number | undefined
   /** How much a peer may send that nobody has read: default 1 MB a stream, 8 MB a connection. */
   windows?: { streamBytes?: number | undefined; sessionBytes?: number | undefined } | undefined
-  /** False: gzip messages are answered with UNIMPLEMENTED, as Loggregator's agents do. Default true. */
+  /** False: compressed messages (gzip, zstd, deflate) are answered with UNIMPLEMENTED, as Loggregator's agents do. Default true. */
   gzip?: boolean | undefined
   /** By path: `/loggregator.v2.Ingress/BatchSender`. */
   methods: Record<string, Handler>

@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Clock } from '../runtime/clock.ts'
-import { type Memory, noDecompressor } from './frames.ts'
+import { type Memory, noDecompressor, readableEncodings } from './frames.ts'
 import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
 import type { LogSeries } from './log-series.ts'
 import { ServerCall } from './server-call.ts'
@@ -24,6 +24,8 @@ export interface SessionShared {
 /** grpc-go ends a connection on the third bad ping, and expects none for two hours where they are not permitted. */
 const MAX_PING_STRIKES = 2
 const NO_STREAM_PING_MS = 2 * 3_600_000
+
+const accepted = [...readableEncodings, 'identity'].join(',')
 
 const MAX_STREAM_ID = 2 ** 31 - 1
 
@@ -170,8 +172,8 @@ export class ServerSession {
       return refuse(stream, 415, new GrpcError(GrpcCode.invalidArgument, text))
     }
     const encoding = String(headers['grpc-encoding'] ?? 'identity')
-    if (encoding !== 'identity' && !(encoding === 'gzip' && this.shared.gzip))
-      return refuse(stream, 200, noDecompressor(encoding), this.shared.gzip ? 'gzip,identity' : 'identity')
+    if (encoding !== 'identity' && !(this.shared.gzip && readableEncodings.includes(encoding)))
+      return refuse(stream, 200, noDecompressor(encoding), this.shared.gzip ? accepted : 'identity')
     const path = headers[':path'] ?? ''
     return this.shared.methods.get(path) ?? refuse(stream, 200, unknownMethod(path))
   }

@@ -73,9 +73,13 @@ describe('gRPC', () => {
     expect(run.counter('accepted_records', { transport: 'grpc', signal: format })).toBe(1)
   })
 
-  test.each(['gzip', 'zstd', 'deflate'] as const)('takes messages compressed with %s', async (encoding) => {
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+    ['deflate', deflateSync],
+  ] as const)('takes messages compressed with %s', async (encoding, compress) => {
     const run = await startOtlp({ grpc: {} })
-    await run.client().unary(exportLogs, l1, { compression: encoding } as never)
+    await run.client().unary(exportLogs, compress(l1), { encoding })
     expect(bytesOf(run)).toEqual([l1.toString('hex')])
   })
 
@@ -142,7 +146,7 @@ describe('gRPC', () => {
     const run = await startOtlp({ grpc: { max_recv_msg_size_mib: 1 } })
     const large = Buffer.alloc((1 << 20) + 1)
     expect(await failure(run.client().unary(exportLogs, large))).toMatchObject({ code: GrpcCode.resourceExhausted })
-    const compressed = run.client().unary(exportLogs, large, { gzip: true } as never)
+    const compressed = run.client().unary(exportLogs, large, { gzip: true })
     expect(await failure(compressed)).toMatchObject({ code: GrpcCode.resourceExhausted })
   })
 
@@ -154,8 +158,7 @@ describe('gRPC', () => {
 
   test('invalid UTF-8 is mended and counted', async () => {
     const run = await startOtlp({ grpc: {} })
-    await run.client().unary(exportLogs, Buffer.from('0a071205120312011a01ff', 'hex').subarray(0, 0))
-    await run.client().unary(exportLogs, Buffer.from('0a0712051203' + '1a01ff', 'hex'))
+    await run.client().unary(exportLogs, Buffer.from('0a07120512031a01ff', 'hex'))
     expect(bytesOf(run)).toEqual(['0a09120712051a03efbfbd'])
     expect(run.counter('repaired_strings', { transport: 'grpc', signal: 'logs' })).toBe(1)
   })
@@ -168,8 +171,6 @@ describe('gRPC', () => {
       .client({ tls: clientTlsOf(certificate('client')), serverName: 'otel-collector' })
       .unary(exportLogs, l1, { waitForReady: true })
     expect(run.batches[0]!.origin?.subject).toBe('client')
-    const { ca: only } = pemOf(certificate('client'))
-    expect(only).toContain('BEGIN')
   })
 })
 
@@ -217,7 +218,7 @@ describe('HTTP', () => {
       },
       400,
       'application/json',
-      '{"code":3,"message":"resourceSpans[0].scopeSpans[0].spans[0].traceId: expected 32 hexadecimal digits, got 30 at byte 61"}',
+      '{"code":3,"message":"resourceSpans[0].scopeSpans[0].spans[0].traceId: expected 32 hexadecimal digits, got 30 at byte 55"}',
     ],
     [
       'gzip that is none',
@@ -554,8 +555,9 @@ describe('configuration', () => {
     expect(faults({ protocols: { grpc: { tls: { cert_file: 'a' } } } })).toEqual([
       'failed to load TLS config: failed to load TLS cert and key: for auth via TLS, provide both certificate and key, or neither',
     ])
-    expect(otlpConfig.safeParse({ protocols: { htttp: {} } }).error?.issues).toMatchObject(
-      [{ code: 'unrecognized_keys', keys: ['htttp'] }, {}].slice(0, 1),
-    )
+    expect(otlpConfig.safeParse({ protocols: { htttp: {} } }).error?.issues[0]).toMatchObject({
+      code: 'unrecognized_keys',
+      keys: ['htttp'],
+    })
   })
 })
