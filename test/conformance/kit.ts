@@ -66,6 +66,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'receiver/dropsonde': { endpoint: loopback },
     'receiver/statsd': { endpoint: loopback },
     'receiver/filelog': { include: ['/nowhere/*.log'] },
+    'receiver/otlp': { protocols: { grpc: { endpoint: loopback }, http: { endpoint: loopback } } },
     'receiver/syslog': { tcp: { listen_address: loopback } },
     'receiver/prometheus': {
       config: { scrape_configs: [{ job_name: 'j', static_configs: [{ targets: ['127.0.0.1:9'] }] }] },
@@ -83,6 +84,8 @@ export function settingsOf(spec: AnySpec): unknown {
     'extension/zpages': { endpoint: loopback },
     'extension/metrics_endpoint': { endpoint: loopback },
     'extension/syslog_binding_cache': { endpoint: loopback, api: { url: 'http://127.0.0.1:9' } },
+    'extension/basicauth': { htpasswd: { inline: 'user:password' } },
+    'extension/bearertokenauth': { token: 'token' },
     'extension/demo': { dir: spec.type === 'demo' ? `${newFolder()}/demo` : '' },
   }
   const parsed = [known[`${spec.kind}/${spec.type}`], {}]
