@@ -1,4 +1,4 @@
-import { closeSync, type Stats } from 'node:fs'
+import { closeSync, fstatSync, type Stats } from 'node:fs'
 import { hasHead, openFile, type Tail } from './tail.ts'
 
 /** Files that were let go of are remembered up to this number, so that nobody reads them again under another name. */
@@ -84,7 +84,9 @@ export class Known {
       return true
     }
     try {
-      return hasHead(fd, tail.head)
+      // Names may have moved on since: then the next look will tell.
+      const { dev, ino } = fstatSync(fd)
+      return dev !== tail.dev || ino !== tail.ino || hasHead(fd, tail.head)
     } finally {
       closeSync(fd)
     }
