@@ -186,7 +186,7 @@ export class Site extends Cursor {
   private record(level: Level, draft: Draft): void {
     const edits = this.edits!
     const group = this.groupOf[level]!
-    const number = this.declare(group)
+    const number = this.numberOf(group)
     if (level < Level.scope) draft.flush(edits, number)
     else if (this.absent[level]) {
       const start = this.groups[group + Group.start]!
@@ -197,16 +197,16 @@ export class Site extends Cursor {
 
   /** The number of the message that the record stands in. */
   private enclosing(): number {
-    return this.groups.length === 0 ? container : this.declare(this.parent(0))
+    return this.groups.length === 0 ? container : this.numberOf(this.parent(0))
   }
 
   /** Declares a group to the edits, once while it is the current one of its depth. */
-  private declare(at: number): number {
+  private numberOf(at: number): number {
     const { groups, declared, numbers } = this
     const parent = groups[at + Group.parent]!
     const depth = this.depthOf(at)
     if (declared[depth] === at) return numbers[depth]!
-    const around = depth === 0 ? container : this.declare(parent * groupSize)
+    const around = depth === 0 ? container : this.numberOf(parent * groupSize)
     const number = this.edits!.within(groups[at + Group.start]!, groups[at + Group.end]!, around)
     declared[depth] = at
     numbers[depth] = number

@@ -1,0 +1,168 @@
+import type { Batch } from '../telemetry/batch.ts'
+import type { Format } from '../telemetry/format.ts'
+import { Level } from '../telemetry/level.ts'
+import type { PathContext } from '../telemetry/paths.ts'
+import { Site } from '../telemetry/site.ts'
+import type { Condition } from './expression.ts'
+import { StatementError } from './ottl-value.ts'
+import type { Statement } from './statements.ts'
+import { writesAround } from './statements.ts'
+
+export type ErrorMode = 'propagate' | 'ignore' | 'silent'
+
+/** Statements of one context, run one after the other where any of the conditions holds. */
+export interface Step {
+  readonly context: PathContext | undefined
+  readonly errorMode: ErrorMode
+  readonly conditions: readonly Condition[]
+  readonly statements: readonly Pick<Statement, 'source' | 'where' | 'run' | 'writes'>[]
+}
+
+/** Hears of every statement that failed on a record. */
+export type OnFailure = (mode: ErrorMode, statement: string, message: string) => void
+
+/** What a program did to a batch. */
+export interface Result {
+  readonly batch: Batch
+  /** Records that were given up because a statement failed on them; they are no longer in the batch. */
+  readonly failed: number
+}
+
+const noGroup = -1
+const depths: Readonly<Record<PathContext, number>> = {
+  resource: 0,
+  scope: 1,
+  metric: 2,
+  datapoint: 3,
+  log: 3,
+  span: 3,
+  spanevent: 4,
+}
+const depthOf = ({ context }: Step) => (context === undefined ? 3 : depths[context])
+
+/**
+ * Makes the function that runs steps over batches. Steps that follow each other from the resource inwards share one
+ * pass over the batch; one that writes to what is around its records has a pass of its own, because the steps behind
+ * it must see what all records wrote.
+ */
+export function compileProgram(steps: readonly Step[], format: Format, onFailure: OnFailure): (batch: Batch) => Result {
+  const passes: Step[][] = []
+  let last: Step[] = []
+  for (const step of steps) {
+    const isAlone = step.statements.some(({ writes }) => writesAround(writes, step.context))
+    const previous = last.at(-1)
+    const fits = previous && depthOf(previous) <= depthOf(step) && !isAlone && !last.some(aloneIn)
+    if (fits) last.push(step)
+    else {
+      last = [step]
+      passes.push(last)
+    }
+  }
+  const runs = passes.map((pass) => newPass(pass, format, onFailure))
+  return (batch) => {
+    let result: Result = { batch, failed: 0 }
+    for (const run of runs) {
+      const next = run(result.batch)
+      result = { batch: next.batch, failed: result.failed + next.failed }
+    }
+    return result
+  }
+}
+
+const aloneIn = (step: Step) => step.statements.some(({ writes }) => writesAround(writes, step.context))
+
+/** The levels that the statements of a context write to when they write to their own. */
+const ownLevels: readonly (readonly Level[])[] = [[Level.resource], [Level.scope], [Level.metric, Level.data]]
+
+function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): (batch: Batch) => Result {
+  const site = new Site()
+  const byDepth = [0, 1, 2, 3, 4].map((depth) => steps.filter((step) => depthOf(step) === depth))
+  const [outer, inner, events] = [byDepth.slice(0, 3), byDepth[3]!, byDepth[4]!]
+  const usesGroups = format !== 'envelopes' && format !== 'dropsonde' && outer.some((list) => list.length > 0)
+  const groupLevels = [Level.resource, Level.scope, Level.data] as const
+  const settles = !steps.some(aloneIn)
+  const current = [noGroup, noGroup, noGroup]
+  const groupFails = [false, false, false]
+
+  const runAll = (list: readonly Step[]): boolean => {
+    for (let i = 0; i < list.length; i++) if (!runStep(list[i]!, site, onFailure)) return false
+    return true
+  }
+  const runAround = (): boolean => {
+    let fine = true
+    for (let depth = 0; depth < 3; depth++) {
+      if (outer[depth]!.length === 0) continue
+      const group = site.around(groupLevels[depth]!)
+      if (current[depth] !== group) {
+        current[depth] = group
+        groupFails[depth] = !runAll(outer[depth]!)
+        if (settles) for (const level of ownLevels[depth]!) site.settle(level)
+      }
+      if (groupFails[depth]) fine = false
+    }
+    return fine
+  }
+  const runEvents = (): boolean => {
+    const count = site.events
+    for (let i = 0; i < count; i++) {
+      if (!site.enterEvent(i)) continue
+      const fine = runAll(events)
+      site.leaveEvent()
+      if (!fine) return false
+    }
+    return true
+  }
+
+  return (batch) => {
+    const { count } = batch
+    site.begin(batch)
+    current.fill(noGroup)
+    let gone: Uint8Array | undefined
+    let failed = 0
+    for (let i = 0; i < count; i++) {
+      site.at(batch.rowAt(i))
+      const fine = (!usesGroups || runAround()) && runAll(inner) && (events.length === 0 || runEvents())
+      if (fine) continue
+      gone ??= new Uint8Array(count)
+      gone[i] = 1
+      failed++
+    }
+    const edited = site.finish(batch)
+    if (!gone) return { batch: edited, failed: 0 }
+    const lost = gone
+    let i = 0
+    return { batch: edited.where(() => lost[i++] === 0), failed }
+  }
+}
+
+/** Runs one step on the record the site stands on; false when the record must be given up. */
+function runStep({ conditions, statements, errorMode }: Step, site: Site, onFailure: OnFailure): boolean {
+  let at = ''
+  try {
+    at = 'conditions'
+    if (conditions.length > 0 && !holdsAny(conditions, site)) return true
+  } catch (cause) {
+    return failed(cause, errorMode, at, onFailure)
+  }
+  for (let i = 0; i < statements.length; i++) {
+    const statement = statements[i]!
+    try {
+      if (statement.where === undefined || statement.where(site)) statement.run(site)
+    } catch (cause) {
+      if (!failed(cause, errorMode, statement.source, onFailure)) return false
+    }
+  }
+  return true
+}
+
+function holdsAny(conditions: readonly Condition[], site: Site): boolean {
+  for (let i = 0; i < conditions.length; i++) if (conditions[i]!(site)) return true
+  return false
+}
+
+/** Whether to go on with the record. */
+function failed(cause: unknown, mode: ErrorMode, statement: string, onFailure: OnFailure): boolean {
+  if (!(cause instanceof StatementError)) throw cause
+  onFailure(mode, statement, cause.message)
+  return mode !== 'propagate'
+}

@@ -1,0 +1,85 @@
+import type { Format } from '../telemetry/format.ts'
+import { Level } from '../telemetry/level.ts'
+import type { PathContext } from '../telemetry/paths.ts'
+import type { Site } from '../telemetry/site.ts'
+import { editors } from './editors.ts'
+import { Compiler, type Condition } from './expression.ts'
+import { nearestNames } from './nearest-names.ts'
+import { parseCondition, parseStatement } from './parse.ts'
+import { ConditionError } from './tokens.ts'
+import { type Node, type StatementNode, walk } from './tree.ts'
+
+/** A compiled statement. Both throw StatementError. */
+export interface Statement {
+  readonly source: string
+  /** Undefined when it is run for every record. */
+  readonly where: Condition | undefined
+  run(site: Site): void
+  /** The message that it writes to. */
+  readonly writes: Level
+}
+
+/** Compiles `set(attributes["a"], 1) where name == "b"`. Throws ConditionError. */
+export function compileStatement(source: string, format: Format, context?: PathContext): Statement {
+  const { call, where } = parseStatement(source)
+  const compiler = new Compiler(source, format, context)
+  const editor = Object.hasOwn(editors, call.name) ? editors[call.name] : undefined
+  if (!editor) throw new ConditionError(source, call.at, unknownEditor(call.name))
+  const { run, writes } = editor.make(compiler, compiler.arguments(call, editor))
+  return { source, run, writes: writes.level, where: where && compiler.condition(where) }
+}
+
+function unknownEditor(name: string): string {
+  const known = Object.keys(editors)
+  return `there is no editor ${name}${nearestNames(name, known)}; there are ${known.join(', ')}`
+}
+
+/** The contexts of each format, from the one around all others inwards. */
+export const contextsOf: Readonly<Record<Format, readonly PathContext[]>> = {
+  envelopes: [],
+  dropsonde: [],
+  logs: ['resource', 'scope', 'log'],
+  metrics: ['resource', 'scope', 'metric', 'datapoint'],
+  traces: ['resource', 'scope', 'span', 'spanevent'],
+}
+
+/** The context that a statement without one is meant for: the innermost that its fields name, else the record. */
+export function contextOfStatement(source: string, format: Format): PathContext | undefined {
+  return innermost(parts(parseStatement(source)), format)
+}
+
+export function contextOfCondition(source: string, format: Format): PathContext | undefined {
+  return innermost([parseCondition(source)], format)
+}
+
+const parts = ({ call, where }: StatementNode): Node[] => (where ? [call, where] : [call])
+
+function innermost(nodes: readonly Node[], format: Format): PathContext | undefined {
+  const contexts = contextsOf[format]
+  let depth = -1
+  const see = (node: Node) => {
+    if (node.kind === 'call' && node.name.endsWith('OnDatapoint')) depth = Math.max(depth, contexts.indexOf('metric'))
+    if (node.kind !== 'path') return
+    const [first] = node.name.replace(/^instrumentation_scope\b/, 'scope').split('.')
+    const named = contexts.indexOf(first as PathContext)
+    depth = Math.max(depth, named < 0 || !node.name.includes('.') ? recordDepth(node, contexts) : named)
+  }
+  for (const node of nodes) walk(node, see)
+  return contexts[depth < 0 ? recordDepthOf(contexts) : depth]
+}
+
+/** Fields without a prefix are the record's; names in capitals are numbers, and say nothing. */
+const recordDepth = (node: { name: string }, contexts: readonly PathContext[]) =>
+  /^[A-Z][A-Z_\d]+$/.test(node.name) ? -1 : recordDepthOf(contexts)
+
+const recordDepthOf = (contexts: readonly PathContext[]) =>
+  contexts.findIndex((context) => context === 'log' || context === 'datapoint' || context === 'span')
+
+/** Whether a statement of a context changes what is around it, and so what other records see. */
+export function writesAround(writes: Level, context: PathContext | undefined): boolean {
+  if (context === 'spanevent') return writes !== Level.event
+  if (context === 'resource') return false
+  if (context === 'scope') return writes === Level.resource
+  if (context === 'metric') return writes >= Level.scope
+  return writes >= Level.data
+}
