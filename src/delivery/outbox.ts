@@ -192,7 +192,8 @@ export class Outbox {
     shipment.timer = undefined
     const asked = error instanceof Retryable ? error.retryAfterMs : 0
     const { retry } = this.settings
-    const pause = retry ? Math.max(asked, backoff(retry, shipment.attempt - 1, this.random)) : 0
+    const own = retry ? backoff(retry, shipment.attempt - 1, this.random) : 0
+    const pause = Math.min(Math.max(asked, own), longestTimerMs)
     const end = this.endAfter(shipment, error, pause)
     if (end) {
       if (!(error instanceof Dropped)) this.troubled = true
@@ -277,6 +278,9 @@ function shipment(part: Part, since: number): Shipment {
     paused: false,
   }
 }
+
+/** Timers of the runtime that are longer end at once. A peer may ask for any pause. */
+const longestTimerMs = 2_147_483_647
 
 /** In front of the error of what is not sent again: the Collector's words. */
 const whyNotAgain: Partial<Record<DropReason, string>> = {

@@ -41,21 +41,38 @@ export function readPartialSuccessJson(reply: Uint8Array): PartialSuccess {
   return { rejected: rejected > 0 ? Math.floor(rejected) : 0, message: asText(body.errorMessage) }
 }
 
-/** The message of a google.rpc.Status, in protobuf (`message = 2`); undefined when the bytes are none. */
-export function readStatusMessage(reply: Uint8Array): string | undefined {
-  const reader = new Reader(reply)
-  let message: string | undefined
-  while (reader.next()) {
-    if (!reader.skip()) return undefined
-    if (reader.field === 2 && reader.wire === WireType.bytes) message = textOf(reply, reader)
-  }
-  return reader.ok ? message : undefined
+/** A google.rpc.Status: why a request failed. */
+export interface StatusText {
+  message: string
+  /** Types of its details: `type.googleapis.com/google.rpc.RetryInfo`. */
+  details: string[]
 }
 
-/** The same in JSON: `{"code":8,"message":"busy"}`. */
-export function readStatusMessageJson(reply: Uint8Array): string | undefined {
-  const { message } = asMap(parsed(reply))
-  return typeof message === 'string' ? message : undefined
+/** Reads `code = 1, message = 2, details = 3 { type_url = 1 }`; undefined when the bytes are none. */
+export function readStatus(reply: Uint8Array): StatusText | undefined {
+  const reader = new Reader(reply)
+  const found: StatusText = { message: '', details: [] }
+  while (reader.next()) {
+    if (!reader.skip()) return undefined
+    if (reader.wire !== WireType.bytes) continue
+    if (reader.field === 2) found.message = textOf(reply, reader)
+    else if (reader.field === 3) found.details.push(typeOf(reply, reader.start, reader.stop))
+  }
+  return reader.ok ? found : undefined
+}
+
+function typeOf(reply: Uint8Array, start: number, end: number): string {
+  const reader = new Reader(reply, start, end)
+  let type = ''
+  while (reader.next() && reader.skip()) if (reader.field === 1) type = textOf(reply, reader)
+  return type
+}
+
+/** The same in JSON: `{"code":8,"message":"busy","details":[{"@type":"…"}]}`. */
+export function readStatusJson(reply: Uint8Array): StatusText | undefined {
+  const { message, details } = asMap(parsed(reply))
+  if (typeof message !== 'string') return undefined
+  return { message, details: Array.isArray(details) ? details.map((each) => asText(asMap(each)['@type'])) : [] }
 }
 
 /** What became of `count` records that were answered with OK; what the peer had to say about them goes to the log. */

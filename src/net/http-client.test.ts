@@ -71,12 +71,16 @@ async function server(answer: Answer = ok, files?: { ca: string; cert: string; k
 /** A peer that does with its connections what the test wants. */
 const rawPeer = (serve: (socket: Socket) => void) => listening(createTcp(serve))
 
-function client(options: Omit<HttpClientOptions, 'tls' | 'url'> & { url: string; files?: TlsFiles }) {
+function client(options: Omit<HttpClientOptions, 'tls' | 'origin'> & { url: string; files?: TlsFiles }) {
   const { files = {}, url, ...rest } = options
   const tls = clientTls(files, { log: silentLog })
-  const made = newHttpClient({ ...rest, url: new URL(url), tls })
+  const origin = new URL(url)
+  const made = newHttpClient({ ...rest, origin, tls })
   cleanups.push(() => made.close())
-  return made
+  const path = `${origin.pathname}${origin.search}`
+  const post = (body: Buffer, headers: Record<string, string>, signal: AbortSignal) =>
+    made.post(path, body, headers, signal)
+  return { post }
 }
 
 const never = () => new AbortController().signal

@@ -7,8 +7,8 @@ import { Agent, request } from './node-http.ts'
 import type { ClientTls } from './tls.ts'
 
 export interface HttpClientOptions {
-  /** Requests go to its path and query; user and password become basic authorization. */
-  url: URL
+  /** Scheme, host and port count, and user and password, which become basic authorization. */
+  origin: URL
   /** Used when the URL, or that of the proxy, is an https one. */
   tls: ClientTls
   /** The name that the peer's certificate must carry; default: the host. */
@@ -44,9 +44,11 @@ export class HttpFailure extends Error {
   }
 }
 
+type Headers = Readonly<Record<string, string>>
+
 export interface HttpClient {
-  /** Redirects are not followed, and there is no time limit but the signal's. Rejects with HttpFailure. */
-  post(body: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpReply>
+  /** To `/v1/logs?x=1`. Redirects are not followed, and there is no time limit but the signal's. Rejects with HttpFailure. */
+  post(path: string, body: Uint8Array, headers: Headers, signal: AbortSignal): Promise<HttpReply>
   /** Connections end as soon as they are idle. */
   close(): void
 }
@@ -55,32 +57,29 @@ const keptBytes = 64 * 1024
 /** So much more is read for the sake of the connection; then it is given up instead. */
 const skippedBytes = 64 * 1024
 
-/** POSTs to one URL over HTTP/1.1 connections that are kept open. */
+/** POSTs to one server over HTTP/1.1 connections that are kept open. */
 export function newHttpClient(options: HttpClientOptions): HttpClient {
   const agent = newAgent(options)
-  const { url, proxy } = options
-  const login = basicAuthorization(url)
-  const viaProxy = proxy && url.protocol === 'http:' ? proxy : undefined
-  const where = `${url.pathname}${url.search}`
-  const common = {
-    agent,
-    method: 'POST',
-    setHost: false,
-    path: viaProxy ? `http://${url.host}${where}` : where,
-  }
+  const { origin, proxy } = options
+  const login = basicAuthorization(origin)
+  const viaProxy = proxy && origin.protocol === 'http:' ? proxy : undefined
+  const prefix = viaProxy ? `http://${origin.host}` : ''
+  const common = { agent, method: 'POST', setHost: false }
   const fixed = {
-    host: url.host,
+    host: origin.host,
     ...(login && { authorization: login }),
     ...(viaProxy?.authorization && { 'proxy-authorization': viaProxy.authorization }),
   }
   const turns = new Turns(options.maxConnections ?? Number.POSITIVE_INFINITY)
-  const exchange = (body: Uint8Array, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
-    post(request({ ...common, headers: { ...fixed, ...headers, 'content-length': body.length } }), url, body, signal)
+  const exchange = (path: string, body: Uint8Array, headers: Headers, signal: AbortSignal) => {
+    const all = { ...fixed, ...headers, 'content-length': body.length }
+    return post(request({ ...common, path: prefix + path, headers: all }), origin.host, body, signal)
+  }
   return {
-    async post(body, headers, signal) {
+    async post(path, body, headers, signal) {
       if (!turns.take()) await turns.wait(signal)
       try {
-        return await exchange(body, headers, signal)
+        return await exchange(path, body, headers, signal)
       } finally {
         turns.give()
       }
@@ -91,10 +90,10 @@ export function newHttpClient(options: HttpClientOptions): HttpClient {
 
 /** An agent that opens its connections our way. It sees a plain stream where TLS is spoken. */
 function newAgent(options: HttpClientOptions): HttpAgent {
-  const { url, tls, serverName, proxy, connectTimeoutMs = 20_000, maxIdle = 100, idleMs = 90_000 } = options
+  const { origin, tls, serverName, proxy, connectTimeoutMs = 20_000, maxIdle = 100, idleMs = 90_000 } = options
   const clock = options.clock ?? systemClock
   const agent = new Agent({ keepAlive: maxIdle > 0, maxFreeSockets: maxIdle || 1, timeout: idleMs })
-  const connection = { target: url, tls, serverName, proxy, timeoutMs: connectTimeoutMs, clock }
+  const connection = { target: origin, tls, serverName, proxy, timeoutMs: connectTimeoutMs, clock }
   agent.createConnection = (_options, done) => {
     connectHttp(connection, (error, socket) => done?.(error ?? null, socket!))
     return undefined
@@ -102,7 +101,7 @@ function newAgent(options: HttpClientOptions): HttpAgent {
   return agent
 }
 
-function post(call: ClientRequest, url: URL, body: Uint8Array, signal: AbortSignal): Promise<HttpReply> {
+function post(call: ClientRequest, host: string, body: Uint8Array, signal: AbortSignal): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     let isConnected = false
     let isOver = false
@@ -116,11 +115,11 @@ function post(call: ClientRequest, url: URL, body: Uint8Array, signal: AbortSign
       reject(new HttpFailure(message, !isConnected, cause))
       call.destroy()
     }
-    const abort = () => fail(`${url.host} did not answer in time`)
+    const abort = () => fail(`${host} did not answer in time`)
     call.on('socket', () => {
       isConnected = true
     })
-    call.on('error', (error) => fail(isConnected ? broken(error, url) : error.message, error))
+    call.on('error', (error) => fail(isConnected ? broken(error, host) : error.message, error))
     call.on('response', (response) =>
       collect(response, (bytes) => {
         if (isOver) return
@@ -137,10 +136,10 @@ function post(call: ClientRequest, url: URL, body: Uint8Array, signal: AbortSign
 }
 
 /** Why there is no answer on a connection that there was. */
-function broken(error: Error, url: URL): string {
+function broken(error: Error, host: string): string {
   const { code } = error as NodeJS.ErrnoException
   const isCut = code === 'ECONNRESET' || code === 'EPIPE'
-  return isCut ? `${url.host} closed the connection before it answered` : dialError(error, url.host).message
+  return isCut ? `${host} closed the connection before it answered` : dialError(error, host).message
 }
 
 /** The head of an answer counts even where its body breaks off. */

@@ -1,0 +1,68 @@
+import { arch, platform } from 'node:process'
+import type { Sender, SendResult } from '../../delivery/sender.ts'
+import { withinSize } from '../../delivery/within-size.ts'
+import type { Compressor } from '../../net/compression.ts'
+import { type HttpClient, HttpFailure, type HttpReply } from '../../net/http-client.ts'
+import type { LogSeries } from '../../net/log-series.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Batch } from '../../telemetry/batch.ts'
+import { encodeOtlpJson } from '../../wire/otlp/json-encode.ts'
+import { readPartialSuccess, readPartialSuccessJson, resultOf } from '../otlp-answers.ts'
+import type { Signal } from '../otlp-signals.ts'
+import { mediaType, outcomeOf, outcomeOfFailure } from './outcome.ts'
+
+export interface OtlpHttpSenderOptions {
+  client: HttpClient
+  signal: Signal
+  url: URL
+  encoding: 'proto' | 'json'
+  /** Headers of the next request. */
+  headers(): Readonly<Record<string, string>>
+  /** Undefined: requests go as they are. */
+  compressor: Compressor | undefined
+  /** Largest request in bytes, in protobuf and before compression. */
+  maxRequestBytes: number
+  series: LogSeries
+  clock: Clock
+  close(): void
+}
+
+const contentType = { proto: 'application/x-protobuf', json: 'application/json' }
+
+/** Sends one signal to one URL by POST. */
+export function newOtlpHttpSender(options: OtlpHttpSenderOptions): Sender {
+  const { client, signal, url, encoding, compressor, series, clock } = options
+  const path = `${url.pathname}${url.search}`
+  const shown = `${url.origin}${url.pathname}`
+  const fixed = {
+    'content-type': contentType[encoding],
+    ...(compressor && { 'content-encoding': compressor.encoding === 'zlib' ? 'deflate' : compressor.encoding }),
+  }
+  const bodyOf = (batch: Batch): Buffer | Promise<Buffer> => {
+    const bytes = encoding === 'json' ? encodeOtlpJson(signal, batch.bytes()) : batch.bytes()
+    return compressor ? compressor.compress(bytes) : bytes
+  }
+  const exportOne = async (batch: Batch, abort: AbortSignal): Promise<SendResult> => {
+    const body = bodyOf(batch)
+    const headers = { 'user-agent': userAgent, ...options.headers(), ...fixed }
+    let reply: HttpReply
+    try {
+      reply = await client.post(path, body instanceof Promise ? await body : body, headers, abort)
+    } catch (error) {
+      throw error instanceof HttpFailure ? outcomeOfFailure(error) : error
+    }
+    if (reply.status < 200 || reply.status > 299) throw outcomeOf(shown, reply, clock.now())
+    return resultOf(partialSuccess(reply), batch.count, series)
+  }
+  return { send: withinSize(options.maxRequestBytes, exportOne), close: options.close }
+}
+
+const userAgent = `tailrace (${platform}/${arch})`
+
+function partialSuccess({ headers, body }: HttpReply) {
+  const type = mediaType(headers['content-type'])
+  if (type === contentType.json) return readPartialSuccessJson(body)
+  return readPartialSuccess(type === contentType.proto ? body : nothing)
+}
+
+const nothing = Buffer.alloc(0)
