@@ -145,6 +145,7 @@ async function gatesOf({ featureGates }: ConfigFlags): Promise<GateChoice> {
   const { readFeatureGates } = await import('../config/feature-gates.ts')
   const gates = readFeatureGates(featureGates)
   if (gates.fault === undefined) return gates
+  process.stderr.write(`error: ${gates.fault}\n(tailrace --help lists the commands)\n`)
   throw new CommanderError(ExitCode.usage, 'commander.invalidArgument', gates.fault)
 }
 

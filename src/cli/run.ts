@@ -11,7 +11,10 @@ import { type Fields, type Level, type Log, newLog } from '../runtime/log.ts'
 import { Metrics } from '../runtime/metrics.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
+import { logOutput } from './log-output.ts'
+import { pullReaders } from './pull-readers.ts'
 import { statusReport } from './status-report.ts'
+import type { TelemetryPages } from './telemetry-page.ts'
 
 export interface RunOptions {
   set: readonly string[]
@@ -35,12 +38,16 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   // Timers of components keep nothing alive, and neither does a handler of signals: something must, to the very end.
   const alive = setInterval(() => {}, 2 ** 30)
   let graph: Graph | undefined
+  let pages: TelemetryPages | undefined
   try {
-    graph = buildGraph(await prepared(plan, log), shared)
+    const whole = await prepared(plan, log)
+    graph = buildGraph(whole, shared)
+    pages = await telemetryPages(whole, service, shared, graph)
     await graph.start()
   } catch (error) {
     log.error((error as Error).message)
     await graph?.stop(AbortSignal.timeout(0))
+    await pages?.stop()
     await closeTelemetry()
     clearInterval(alive)
     unwatch()
@@ -50,11 +57,33 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   const signal = await stopped
   log.info(`${signal} received: draining`, { within: `${plan.shutdownTimeoutMs} ms` })
   await graph.stop(AbortSignal.timeout(plan.shutdownTimeoutMs))
+  await pages?.stop()
   if (stopping) log.line(stopping)
   await closeTelemetry()
   clearInterval(alive)
   unwatch()
   return ExitCode.ok
+}
+
+/** The pages to scrape that `service.telemetry.metrics` asks for, listening; nothing is loaded when it asks for none. */
+async function telemetryPages(
+  plan: Plan,
+  service: ServiceSettings,
+  { ledger, metrics, log }: Shared,
+  graph: Graph,
+): Promise<TelemetryPages | undefined> {
+  const pulls = pullReaders(service)
+  if (pulls.length === 0) return undefined
+  const { newTelemetryPages } = await import('./telemetry-page.ts')
+  const { level = 'normal' } = service.telemetry.metrics
+  if (level === 'none') return undefined
+  const pages = newTelemetryPages(pulls, { plan, ledger, metrics, level, flows: () => graph.flows() }, service, log)
+  try {
+    await pages.start()
+  } catch (error) {
+    throw new Error(`cannot serve service.telemetry.metrics: ${(error as Error).message}`, { cause: error })
+  }
+  return pages
 }
 
 async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: RunOptions) {
@@ -67,11 +96,13 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
         ...ledgerFamilies(ledger),
       ])
     : undefined
+  const write = logOutput(logs.output_paths)
   const log = newLog({
     level: logs.level.toLowerCase() as Level,
-    format: logFormat === 'json' || logs.encoding === 'json' ? 'json' : 'text',
+    format: logFormat === 'json' || (logs.encoding === 'json' && logFormat !== 'text') ? 'json' : 'text',
     stamp: logs.rfc3339 ? 'rfc3339' : 'local',
     fields: initialFields(logs.initial_fields),
+    ...(write && { write }),
     ...(telemetry && { tee: telemetry.log }),
   })
   const budget = new Budget('service', plan.memoryLimit)
@@ -89,7 +120,7 @@ const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
 const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
   telemetry.logs.processors !== undefined ||
   telemetry.traces.processors !== undefined ||
-  telemetry.metrics.readers.some((reader) => reader.periodic !== undefined)
+  telemetry.metrics.readers?.some((reader) => reader.periodic !== undefined) === true
 
 /** How soon after the first signal another one is its echo: npm repeats what the terminal has sent already. */
 const echoMs = 500

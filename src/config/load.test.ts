@@ -218,6 +218,18 @@ describe('merging', () => {
     expect(told(load('a: 1\n', { set: ['foo'] }))).toEqual(['missing equal sign'])
   })
 
+  test('with the gate of the Collector lists of ids are appended, without duplicates; those of processors are replaced', () => {
+    const files = {
+      'a.yaml': 'exporters: [a]\nservice: {extensions: [e], pipelines: {logs: {exporters: [a, b], processors: [p]}}}\n',
+      'b.yaml': 'exporters: [b]\nservice: {extensions: [f], pipelines: {logs: {exporters: [c, a], processors: [q]}}}\n',
+    }
+    const pipelines = (exporters: string[]) => ({ logs: { exporters, processors: ['q'] } })
+    const replaced = { exporters: ['b'], service: { extensions: ['f'], pipelines: pipelines(['c', 'a']) } }
+    expect(load(files).value).toEqual(replaced)
+    const appended = { exporters: ['b'], service: { extensions: ['e', 'f'], pipelines: pipelines(['a', 'b', 'c']) } }
+    expect(load(files, { appendLists: true }).value).toEqual(appended)
+  })
+
   test('a key with :: is a path', () => {
     expect(load('a::b: {c::d: 1}\na::e: 2\n').value).toEqual({ a: { b: { c: { d: 1 } }, e: 2 } })
   })

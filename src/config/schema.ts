@@ -12,6 +12,7 @@ import {
   object,
   oneOf,
   path,
+  port,
   secret,
   size,
   text,
@@ -96,6 +97,21 @@ function level() {
   return newField<(typeof levels)[number]>({ label: `one of ${levels.join(', ')}`, json, read })
 }
 
+const telemetryLevels = ['none', 'basic', 'normal', 'detailed'] as const
+
+/** How much of its own metrics is shown, in any case as the Collector reads it. */
+function telemetryLevel() {
+  const read = (value: unknown) => {
+    const given = value instanceof Substituted ? value.text : value
+    const found = telemetryLevels.find((level) => level === String(given).toLowerCase())
+    return (
+      found ?? new Fault(`unknown metrics level ${quoted(String(given))}`, `write one of ${telemetryLevels.join(', ')}`)
+    )
+  }
+  const json = () => ({ type: 'string', enum: [...telemetryLevels] })
+  return newField<(typeof telemetryLevels)[number]>({ label: `one of ${telemetryLevels.join(', ')}`, json, read })
+}
+
 const otlpTarget = () =>
   object({
     protocol: text().default('grpc').describe('grpc, or http/protobuf.'),
@@ -115,11 +131,23 @@ const reader = () =>
   object({
     pull: object({
       exporter: object({
-        prometheus: object({ host: text().default('localhost'), port: int().default(8888) }).optional(),
+        prometheus: object({
+          host: text().default('localhost').describe('Address to listen on.'),
+          port: port().default(8888).describe('Port to listen on.'),
+          without_type_suffix: bool().default(true).describe('false: counters are named with `_total`.'),
+          without_units: bool().default(true).describe('Accepted: names have no units.'),
+          without_scope_info: bool().default(true).describe('Accepted: there is no scope.'),
+          with_resource_constant_labels: object({
+            included: list().default(['*']).describe('Resource attributes that every series carries; `*`: all.'),
+            excluded: list().default([]).describe('But not these.'),
+          })
+            .optional()
+            .describe('Labels of every series.'),
+        }).optional(),
       }),
     })
       .optional()
-      .describe('Accepted for the sake of Collector files; pages to scrape are the extension metrics_endpoint.'),
+      .describe('A page to scrape, `/metrics`, with the families of the Collector and ours.'),
     periodic: object({
       interval: either(int({ min: 1 }), duration())
         .default(60_000)
@@ -139,7 +167,9 @@ const telemetry = object({
     processors: anything().optional().describe("The Collector's list of OTLP log exports."),
     output_paths: list()
       .default(['stderr'])
-      .describe('Accepted for the sake of Collector files; tailrace writes to stderr.'),
+      .describe('Where lines go: stderr, stdout, or files, which are appended to.'),
+    error_output_paths: list().default([]).describe('Accepted for the sake of Collector files.'),
+    development: bool().default(false).describe('Accepted for the sake of Collector files.'),
     initial_fields: map(anything()).default({}).describe('Fields of every line.'),
     sampling: anything()
       .optional()
@@ -151,13 +181,21 @@ const telemetry = object({
     disable_stacktrace: bool().default(false).describe('Accepted for the sake of Collector files.'),
   }).default({}),
   metrics: object({
-    level: oneOf(['none', 'basic', 'normal', 'detailed'])
-      .default('normal')
-      .describe('Accepted for the sake of Collector files; everything is counted.'),
-    address: endpoint().optional().describe('Older spelling of a pull reader; accepted like it.'),
-    readers: list(reader()).default([]).describe('Where the metrics go.'),
+    level: telemetryLevel()
+      .optional()
+      .describe(
+        'How much the page to scrape shows; none: there is no page. Written without readers it serves localhost:8888.',
+      ),
+    address: endpoint().optional().describe('Older spelling of a pull reader: a page to scrape.'),
+    readers: list(reader()).optional().describe('Where the metrics go. Left out: nowhere, unless `level` is written.'),
     views: anything().optional().describe('Accepted for the sake of Collector files.'),
-  }).default({}),
+  })
+    .superRefine(({ level, readers }, report) => {
+      if (level === undefined || level === 'none' || readers?.length !== 0) return
+      const message = 'collector telemetry metrics reader should exist when metric level is not none'
+      report.addIssue({ code: 'custom', path: ['readers'], message })
+    })
+    .default({}),
   traces: object({
     level: oneOf(['none', 'basic', 'normal', 'detailed'])
       .default('none')

@@ -84,7 +84,7 @@ test('a sound configuration gives parsed settings, ordered references and servic
     shutdown_timeout: 10_000,
     memory_limit: 67_108_864,
     empty_variables: 'empty',
-    telemetry: { logs: { level: 'warn' }, metrics: { level: 'normal' } },
+    telemetry: { logs: { level: 'warn' }, metrics: {} },
   })
 })
 
@@ -409,4 +409,14 @@ test('random trees never throw', async () => {
     }),
     { numRuns: 500 },
   )
+})
+
+test('a gate of the Collector lifts the need of a pipeline', async () => {
+  const loaded = loadConfig(['a'], {
+    set: [],
+    env: {},
+    readFile: () => 'receivers: {statsd: }\nexporters: {debug: }\n',
+  })
+  expect((await validate(loaded, catalogue)).problems).toHaveLength(1)
+  expect((await validate(loaded, catalogue, new Set(['service.AllowNoPipelines']))).problems).toEqual([])
 })

@@ -18,9 +18,11 @@ export interface OtelSettings {
   telemetry: {
     logs: { processors?: unknown }
     metrics: {
-      readers: readonly {
-        periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined } } | undefined
-      }[]
+      readers?:
+        | readonly {
+            periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined } } | undefined
+          }[]
+        | undefined
     }
     traces: { processors?: unknown }
     resource: Readonly<Record<string, unknown>>
@@ -69,7 +71,7 @@ const root = ['service', 'telemetry']
 /** Reads what `service.telemetry` asks for, and finds everything that cannot be carried out; loads nothing heavy. */
 export function otelPlan({ telemetry }: OtelSettings): OtelPlan {
   const faults: OtelFault[] = []
-  const readers = telemetry.metrics.readers.flatMap(({ periodic }, i) => {
+  const readers = (telemetry.metrics.readers ?? []).flatMap(({ periodic }, i) => {
     const written = periodic?.exporter.otlp
     if (!periodic || !written) return []
     const at = [...root, 'metrics', 'readers', i, 'periodic', 'exporter', 'otlp']

@@ -1,0 +1,161 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are what is tested
+import { get } from 'node:http'
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { runTailrace } from '../repository/process.ts'
+import { newFolder } from '../support/folder.ts'
+
+// A Collector's command line and what it serves beside the data path.
+
+const pipelines = 'service: {pipelines: {logs: {receivers: [statsd], exporters: [debug]}}}\n'
+const base = `receivers: {statsd: {endpoint: "127.0.0.1:0"}}
+exporters: {debug: }
+service:
+  pipelines: {metrics: {receivers: [statsd], exporters: [debug]}}
+`
+
+/** Ends a command, answers its code and what it wrote. */
+async function ended(args: readonly string[], env: Record<string, string> = {}) {
+  const run = runTailrace(args, { env: { ...process.env, ...env } })
+  return { code: await run.done, out: run.stdout(), err: run.stderr() }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+function fetchText(url: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      let text = ''
+      response.on('data', (chunk) => {
+        text += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode!, text }))
+    }).on('error', reject)
+  })
+}
+
+test('a Collector is run without a command: locations, settings wherever they stand, gates', async () => {
+  const folder = newFolder({ 'a.yaml': base })
+  const [pages, health, zpages] = [await freePort(), await freePort(), await freePort()]
+  const agent = runTailrace(
+    [
+      '--set',
+      'extensions.health_check.endpoint=127.0.0.1:1',
+      '--config',
+      `file:${folder}/a.yaml`,
+      '--config=env:MORE',
+      `--config=yaml:service::telemetry::metrics: {level: normal, readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${pages}}}}}]}`,
+      `--set=extensions.health_check.endpoint=127.0.0.1:${health}`,
+      '--feature-gates',
+      '+otelcol.printInitialConfig,-confmap.enableMergeAppendOption',
+    ],
+    {
+      env: {
+        ...process.env,
+        MORE: `extensions: {health_check: , zpages: {endpoint: "127.0.0.1:${zpages}"}}\nservice: {extensions: [health_check, zpages]}`,
+      },
+    },
+  )
+  onTestFinished(() => void agent.child.kill('SIGKILL'))
+  await agent.until(/ready: everything is running/)
+  expect(agent.stderr()).toContain('no such feature gate "otelcol.printInitialConfig". valid gates: [')
+  expect(await fetchText(`http://127.0.0.1:${health}/`)).toMatchObject({
+    status: 200,
+    text: expect.stringContaining('"status":"Server available"'),
+  })
+  const { text } = await fetchText(`http://127.0.0.1:${pages}/metrics`)
+  expect(text).toMatch(/^otelcol_receiver_accepted_\w+\{receiver="statsd",transport="udp",service_name="tailrace"/m)
+  expect(text).toMatch(/^otelcol_process_uptime\{/m)
+  const status = JSON.parse((await fetchText(`http://127.0.0.1:${zpages}/debug/servicez?format=json`)).text)
+  expect(status.service.ready).toBe(true)
+  expect(status.components).toContainEqual({ kind: 'receiver', id: 'statsd', required: true, state: 'ok' })
+  expect(await agent.end()).toBe(0)
+})
+
+test('without readers written nothing is served', async () => {
+  const folder = newFolder({ 'a.yaml': base })
+  const agent = runTailrace([`--config=${folder}/a.yaml`])
+  onTestFinished(() => void agent.child.kill('SIGKILL'))
+  await agent.until(/ready: everything is running/)
+  expect(agent.stderr()).not.toContain('Serving metrics')
+  expect(await agent.end()).toBe(0)
+})
+
+test('a page whose port is taken ends the start with a sentence', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as { port: number }
+  const folder = newFolder({ 'a.yaml': base })
+  const set = `service.telemetry.metrics.readers=[{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${port}}}}}]`
+  const { code, err } = await ended([`--config=${folder}/a.yaml`, '--set', set])
+  expect(code).toBe(1)
+  expect(err).toMatch(/cannot serve service\.telemetry\.metrics: 127\.0\.0\.1:\d+ is in use/)
+})
+
+test('validate takes the same flags, before or after it', async () => {
+  const folder = newFolder({ 'a.yaml': base })
+  const config = `--config=file:${folder}/a.yaml`
+  expect((await ended(['validate', config])).code).toBe(0)
+  expect((await ended([config, 'validate'])).code).toBe(0)
+  expect((await ended(['validate', config, '--set', 'receivers.statsd.endpoint=8125'])).code).toBe(78)
+  const { code, err } = await ended(['validate', config, '--feature-gates', 'a,,b'])
+  expect([code, err]).toEqual([2, expect.stringContaining('empty feature gate identifier at index 1')])
+  expect((await ended(['validate', config, '--set', 'foo'])).err).toContain('missing equal sign')
+})
+
+test('lists are appended with the gate of the Collector', async () => {
+  const folder = newFolder({
+    'a.yaml': `${base}  extensions: [zpages]\nextensions: {zpages: , health_check: }\n`,
+    'b.yaml': 'service: {extensions: [health_check]}\n',
+  })
+  const print = async (...gates: string[]) => {
+    const args = ['print-config', `--config=${folder}/a.yaml`, `--config=${folder}/b.yaml`, '--format=json', ...gates]
+    return JSON.parse((await ended(args)).out).service.extensions
+  }
+  expect(await print()).toEqual(['health_check'])
+  expect(await print('--feature-gates=confmap.enableMergeAppendOption')).toEqual(['zpages', 'health_check'])
+})
+
+test('print-config prints what came of merging and substitution, secrets masked', async () => {
+  const folder = newFolder({
+    'a.yaml': base.replace('{debug: }', '\n  debug:\n  otlp: {endpoint: "h:4317", headers: {key: "${env:KEY}"}}'),
+  })
+  const args = ['print-config', `--config=${folder}/a.yaml`]
+  const { code, out } = await ended(args, { KEY: 'topsecret' })
+  expect(code).toBe(0)
+  expect(out).toContain('      key: "[REDACTED]"\n')
+  expect(out).not.toContain('topsecret')
+  expect((await ended([...args, '--mode', 'unredacted'], { KEY: 'topsecret' })).out).toContain('key: topsecret')
+  expect((await ended([...args, '--mode', 'x'])).err).toContain('invalid mode "x": modes are: redacted, unredacted')
+  expect((await ended([...args, '--format', 'toml'])).err).toContain('unrecognized print format: toml')
+  const wrong = newFolder({ 'b.yaml': pipelines })
+  expect((await ended(['print-initial-config', `--config=${wrong}/b.yaml`])).code).toBe(78)
+  const printed = await ended(['print-initial-config', `--config=${wrong}/b.yaml`, '--validate=false'])
+  expect([printed.code, printed.out]).toEqual([0, expect.stringContaining('receivers:\n')])
+})
+
+test('a component of the Collector that is not here: what to use instead', async () => {
+  const folder = newFolder({ 'a.yaml': base.replace('{debug: }', '{debug: , kafka: {brokers: [a]}}') })
+  const { code, err } = await ended(['validate', `--config=${folder}/a.yaml`])
+  expect(code).toBe(78)
+  expect(err).toContain('unknown type: "kafka" for id: "kafka" (valid values: [')
+  expect(err).toContain('tailrace speaks no Kafka: keep a Collector between the two and reach it by otlp')
+})
+
+test('logs go where output_paths says, with the fields and encoding that are written', async () => {
+  const folder = newFolder({
+    'a.yaml': `${base}  telemetry: {logs: {level: WARN, encoding: json, output_paths: [stdout], initial_fields: {team: a}}}\n`,
+  })
+  const agent = runTailrace([`--config=${folder}/a.yaml`, '--feature-gates=none.such'])
+  onTestFinished(() => void agent.child.kill('SIGKILL'))
+  await agent.until(/no such feature gate/)
+  expect(JSON.parse(agent.stdout().split('\n')[0]!)).toMatchObject({ level: 'warn', team: 'a' })
+  expect(agent.stderr()).toBe('')
+})
