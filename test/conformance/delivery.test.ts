@@ -8,6 +8,7 @@ import { silentLog } from '../../src/runtime/log.ts'
 import { Metrics } from '../../src/runtime/metrics.ts'
 import { Batch } from '../../src/telemetry/batch.ts'
 import { Receipt } from '../../src/telemetry/receipt.ts'
+import { startBreakingHttpPeer } from '../support/breaking-http-peer.ts'
 import { type BreakingPeer, faults, startBreakingPeer } from '../support/breaking-peer.ts'
 import { decodeV1, encodeV1, frameRecords } from '../support/decode.ts'
 import { envelopes, otlpLogs, textsOf } from '../support/delivery.ts'
@@ -24,6 +25,8 @@ interface Subject {
   read: (message: Buffer) => string[]
   /** One sender keeps the order whatever is declared. */
   ordered?: true
+  /** Speaks HTTP/1.1 instead of gRPC. */
+  http?: true
 }
 
 const onto = (format: 'envelopes' | 'logs') => (bytes: Buffer) => textsOf(Batch.copyOf(format, bytes))
@@ -64,6 +67,14 @@ const subjects: Subject[] = [
     make: asOtlp,
     read: onto('logs'),
     ordered: true,
+  },
+  {
+    name: 'otlphttp',
+    type: 'otlphttp',
+    settings: (address) => ({ ...otlp(address), endpoint: `http://${address}` }),
+    make: asOtlp,
+    read: onto('logs'),
+    http: true,
   },
   {
     name: 'firehose, v2',
@@ -207,7 +218,7 @@ describe.each(subjects)('$name', (subject) => {
 
   test(`${delivery.semantics}, order ${delivery.order}, whatever the peer does (seed ${seed})`, async () => {
     const random = newRandom(seed)
-    const peer = await startBreakingPeer()
+    const peer = subject.http ? await startBreakingHttpPeer() : await startBreakingPeer()
     const run = new Run(subject, peer)
     await run.exporter.start()
     await run.feedUntil('a first message', () => peer.messages > 0)

@@ -75,6 +75,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'processor/memory_limiter': { check_interval: '1s', limit_mib: 512 },
     'exporter/debug': { verbosity: 'basic' },
     'exporter/otlp': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
+    'exporter/otlphttp': { endpoint: 'http://127.0.0.1:9' },
     'exporter/loggregator': { endpoint: '127.0.0.1:9' },
     'exporter/firehose': { router_addr: '127.0.0.1:9' },
     'exporter/syslog': { endpoint: '127.0.0.1:9', tls: { insecure: true } },

@@ -133,7 +133,7 @@ function finish(stream: ServerHttp2Stream, status: string): void {
 type Break = 'cut' | 'reset' | 'lost answers'
 
 /** A TCP relay to `onSocket` that breaks after a number of bytes from the near end. */
-async function newCable(onSocket: (socket: Socket) => void) {
+export async function newCable(onSocket: (socket: Socket) => void) {
   const inner = createServer(onSocket).listen(0, '127.0.0.1')
   await once(inner, 'listening')
   const ends = new Set<Socket>()
