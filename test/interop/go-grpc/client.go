@@ -106,6 +106,8 @@ func call(dir, address, scenario string) {
 	p := peer{conn, ctx}
 	const mib = 1 << 20
 	switch scenario {
+	case "ingress":
+		p.ingress()
 	case "unary":
 		p.echo("hello")
 		p.echo("")
