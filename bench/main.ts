@@ -57,7 +57,7 @@ async function main(): Promise<void> {
 }
 
 async function measureRows(bench: ReturnType<typeof newBench>, base: Baseline | undefined, result: Baseline) {
-  const chosen = rows.filter(({ name }) => picked(name))
+  const chosen = rows.filter(({ name, long }) => picked(name) && !(long && picks.length === 0))
   if (chosen.length > 0) console.log(rowTitle)
   for (const row of chosen) {
     const figures = await bench.measure(row, options.quick)

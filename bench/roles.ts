@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { appGuid, apps } from './driver/payload.ts'
+import { appGuid, apps, manyApps } from './driver/payload.ts'
 import type { SinkKind } from './driver/sinks.ts'
 
 /** What a role is started with, once its destinations listen. */
@@ -43,6 +43,7 @@ export type RoleName =
   | 'syslog-agent with https'
   | 'syslog-agent with apps'
   | 'syslog-agent with apps, one apart'
+  | 'syslog-agent with 1,000 drains'
 
 const three: Record<string, SinkKind> = { one: 'envelopes', two: 'envelopes', three: 'envelopes' }
 const grpcListens = /grpc bound to: (\S+)$/
@@ -61,11 +62,11 @@ const aggregate = (kind: SinkKind, scheme: string): RoleSetup => ({
 const everything = 'include-metrics-deprecated=true'
 
 /** A drain for each application; `drainOf` names the destination. */
-const appDrains = (sinks: RoleSetup['sinks'], drainOf: (app: number) => string): RoleSetup => ({
+const appDrains = (sinks: RoleSetup['sinks'], drainOf: (app: number) => string, count = apps): RoleSetup => ({
   sinks,
   listens: grpcListens,
   drains: (address) =>
-    Array.from({ length: apps }, (_, app) => [
+    Array.from({ length: count }, (_, app) => [
       `syslog://${address[drainOf(app)]}?${everything}&app=${app}`,
       appGuid(app),
     ]),
@@ -146,6 +147,7 @@ export const roles: Record<RoleName, RoleSetup> = {
   'syslog-agent with apps, one apart': appDrains({ drain: 'syslog', apart: 'syslog' }, (app) =>
     app === 0 ? 'apart' : 'drain',
   ),
+  'syslog-agent with 1,000 drains': appDrains({ drain: 'syslog' }, () => 'drain', manyApps),
   'prom-scraper': {
     sinks: { agent: 'envelopes' },
     page: 10_000,

@@ -2,15 +2,16 @@ import { type Frame, joined, Message, varint9 } from './message.ts'
 
 /**
  * What the load consists of. `logs`: log envelopes of 417 bytes with ten tags and 120 bytes of text, from 50 apps.
- * `hot`: the same, but every other one is from the first app.
+ * `spread`: the same from 1,000 apps. `hot`: the same, but every other one is from the first app.
  * `mixed`: 60 % logs, 20 % gauges of three, 10 % counters, 10 % timers with trace and span id, mean 406 bytes.
  */
-export type Mix = 'logs' | 'hot' | 'mixed'
-export const mixes: readonly Mix[] = ['logs', 'hot', 'mixed']
+export type Mix = 'logs' | 'spread' | 'hot' | 'mixed'
+export const mixes: readonly Mix[] = ['logs', 'spread', 'hot', 'mixed']
 
 type Kind = 'log' | 'gauge' | 'counter' | 'timer'
 
 export const apps = 50
+export const manyApps = 1000
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
 export const appGuid = (app: number): string =>
   `${hex(0xa11ce000 + app, 8)}-5c1f-4d5a-9b7e-${hex(0x7e57ab1e000 + app, 12)}`
@@ -92,6 +93,7 @@ export function envelopeFrames(mix: Mix, batch: number, single: boolean, kinds =
 /** A fixed scramble instead of a random number: every run sends the same. */
 function appOf(mix: Mix, number: number): number {
   if (mix === 'hot') return number % 2 === 0 ? 0 : 1 + (((number - 1) / 2) % (apps - 1))
+  if (mix === 'spread') return number % manyApps
   return (Math.imul(number, 2654435761) >>> 16) % apps
 }
 
