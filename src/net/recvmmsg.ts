@@ -1,4 +1,4 @@
-import { arch, platform } from 'node:process'
+import { openLibc } from './libc.ts'
 
 /** Takes one datagram, whose bytes are lent for the time of the call. */
 export type TakePacket = (packet: Buffer) => void
@@ -18,32 +18,19 @@ const headerBytes = 64
 const vectorBytes = 16
 const MSG_DONTWAIT = 0x40
 
+type Ffi = NonNullable<ReturnType<typeof openLibc>>
+
 /**
- * recvmmsg(2) by way of `node:ffi`, or undefined where there is no such thing: then Node's own reading, one system call
- * and one ArrayBuffer a datagram, has to do. `node:ffi` is experimental: whatever is not as expected turns this off, as
- * `NODE_OPTIONS=--no-experimental-ffi` does. docs/decisions/0005-datagrams-in-bursts.md has the figures.
+ * recvmmsg(2), or undefined where it cannot be called: then Node's own reading, one system call and one ArrayBuffer a
+ * datagram, has to do. docs/decisions/0005-datagrams-in-bursts.md has the figures.
  */
 export function openRecvmmsg(): ReadMany | undefined {
-  if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) return undefined
+  const ffi = openLibc()
   try {
-    const ffi = process.getBuiltinModule('node:ffi')
-    return ffi && speaksC(ffi) ? newReadMany(ffi) : undefined
+    return ffi && newReadMany(ffi)
   } catch {
     return undefined
   }
-}
-
-type Ffi = typeof import('node:ffi')
-
-/** Whether arguments arrive: a signature that is not understood makes calls without any. */
-function speaksC(ffi: Ffi): boolean {
-  const { abs, memcmp } = ffi.dlopen(null, {
-    abs: { arguments: ['i32'], return: 'i32' },
-    memcmp: { arguments: ['pointer', 'buffer', 'u64'], return: 'i32' },
-  }).functions
-  if (abs(-71) !== 71 || abs(-1972) !== 1972) return false
-  const [one, other] = [Buffer.alloc(4096, 'a'), Buffer.alloc(4096, 'b')]
-  return memcmp(ffi.getRawPointer(one), one, 4096n) === 0 && memcmp(ffi.getRawPointer(one), other, 4096n) < 0
 }
 
 function newReadMany(ffi: Ffi): ReadMany {

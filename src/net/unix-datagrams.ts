@@ -1,110 +1,123 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { chmodSync, closeSync, lstatSync, read, unlinkSync } from 'node:fs'
 import type { Log } from '../runtime/log.ts'
+import { mostPerRead, openRecvmmsg } from './recvmmsg.ts'
+import { openUnixSockets, type UnixSockets } from './unix-sockets.ts'
 
 export interface UnixDatagramsOptions {
   /** `/dev/log`. Made at the start, removed at the end. */
   path: string
-  /** One datagram, nobody overwrites it. */
+  /** One datagram, whose bytes are lent for the time of the call. */
   onPacket: (packet: Buffer) => void
   log: Log
 }
 
 export interface UnixDatagrams {
   readonly packets: number
-  /** Rejects with a sentence: without the package, or when somebody else holds the path. */
-  start(): Promise<void>
-  stop(): void
+  /** Throws a sentence where there are no such sockets, or when somebody else holds the path. */
+  start(): void
+  /** Reads what has arrived, then removes the socket. */
+  stop(): Promise<void>
 }
 
-/** What we use of the package `unix-dgram`, which has no types of its own. */
-interface NativeSocket {
-  on(event: 'message', listener: (packet: Buffer) => void): void
-  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): void
-  on(event: 'listening' | 'connect', listener: () => void): void
-  bind(path: string): void
-  connect(path: string): void
-  close(): void
-}
-export type UnixDgram = { createSocket(type: 'unix_dgram'): NativeSocket }
+/** A turn of the event loop takes so many reads of `mostPerRead` at most: others want their turn. */
+const mostReads = 4
+const mostPacketBytes = 64 << 10
 
-/** The native package, loaded when it is needed first. Throws a sentence where it is missing or not built. */
-export function loadUnixDgram(): UnixDgram {
-  try {
-    return createRequire(import.meta.url)('unix-dgram') as UnixDgram
-  } catch (error) {
-    throw new Error(
-      'unix datagrams need the package unix-dgram, which is missing or not built for this Node: npm install unix-dgram ' +
-        '(needs a C++ compiler), or let the sender use UDP',
-      { cause: error },
-    )
-  }
-}
-
-/** Reads datagrams from a local socket, as syslogd does from /dev/log. Every user of the machine may write to it. */
-export function newUnixDatagrams(options: UnixDatagramsOptions): UnixDatagrams {
-  const { path, log, onPacket } = options
-  let socket: NativeSocket | undefined
+/**
+ * Reads datagrams from a local socket, as syslogd does from /dev/log. Every user of the machine may write to it. One
+ * thread of Node's pool waits for the next one; what came with it is read at once.
+ */
+export function newUnixDatagrams({ path, log, onPacket }: UnixDatagramsOptions): UnixDatagrams {
+  const room = Buffer.allocUnsafeSlow(mostPacketBytes)
+  let sockets: UnixSockets | undefined
+  let fd: number | undefined
   let packets = 0
+  let isWaiting = false
+  /** Set while the end waits for the last read. */
+  let over: (() => void) | undefined
+
+  const take = (packet: Buffer) => {
+    // A socket that ends answers with empty ones.
+    if (packet.length === 0) return
+    packets++
+    try {
+      onPacket(packet)
+    } catch (error) {
+      log.error(`reading a datagram from ${path} failed: ${(error as Error).stack}`)
+    }
+  }
+  const waitForNext = () => {
+    const own = fd!
+    isWaiting = true
+    read(own, room, 0, room.length, null, (error, bytes) => {
+      isWaiting = false
+      if (error) log.error(`reading ${path} failed: ${error.message}`)
+      else take(room.subarray(0, bytes))
+      if (over) over()
+      else if (!error) readWaiting()
+    })
+  }
+  // A process that ends waits for the threads of its pool.
+  const wake = () => isWaiting && sockets!.wake(fd!)
+  const readWaiting = () => {
+    if (fd === undefined) return
+    if (readSome(fd, take)) setImmediate(readWaiting)
+    else waitForNext()
+  }
   return {
     get packets() {
       return packets
     },
-    async start() {
-      if (socket) return
-      const native = loadUnixDgram()
-      await removeStale(native, path)
-      socket = await bound(native, path)
+    start() {
+      if (fd !== undefined) return
+      sockets = openUnixSockets()
+      removeStale(sockets, path)
+      fd = sockets.listen(path)
       chmodSync(path, 0o666)
-      socket.on('message', (packet) => {
-        packets++
-        try {
-          onPacket(packet)
-        } catch (error) {
-          log.error(`reading a datagram from ${path} failed: ${(error as Error).stack}`)
-        }
-      })
+      process.once('exit', wake)
+      waitForNext()
     },
-    stop() {
-      if (!socket) return
-      socket.close()
-      socket = undefined
+    async stop() {
+      if (fd === undefined || over) return
+      process.off('exit', wake)
       unlinkQuietly(path)
+      // Closed when the read that waits has ended: a descriptor closed under it could be somebody else's by then.
+      if (isWaiting) {
+        const ended = new Promise<void>((resolve) => (over = resolve))
+        wake()
+        await ended
+        over = undefined
+      }
+      readSome(fd, take)
+      closeSync(fd)
+      fd = undefined
     },
   }
 }
 
-function bound(native: UnixDgram, path: string): Promise<NativeSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = native.createSocket('unix_dgram')
-    socket.on('error', (error) => {
-      socket.close()
-      reject(new Error(`failed to listen on ${path}: ${error.message}`, { cause: error }))
-    })
-    socket.on('listening', () => resolve(socket))
-    socket.bind(path)
-  })
+let readMany: ReturnType<typeof openRecvmmsg> | false
+
+/** Reads what waits, without waiting; answers whether there may be more. */
+function readSome(fd: number, take: (packet: Buffer) => void): boolean {
+  readMany ??= openRecvmmsg() ?? false
+  if (!readMany) return false
+  let count = 0
+  for (let reads = 0; reads < mostReads && count === reads * mostPerRead; reads++) count += readMany(fd, take)
+  return count === mostReads * mostPerRead
 }
 
 /** A socket left behind by a process that died is removed; one that answers, or another file, is not. */
-async function removeStale(native: UnixDgram, path: string): Promise<void> {
+function removeStale(sockets: UnixSockets, path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isSocket()) throw new Error(`failed to listen on ${path}: there is a file of that name which is no socket`)
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = native.createSocket('unix_dgram')
-    const done = (alive: boolean) => {
-      probe.close()
-      resolve(alive)
-    }
-    probe.on('error', () => done(false))
-    probe.on('connect', () => done(true))
-    probe.connect(path)
-  })
-  if (isAlive)
+  const probe = sockets.connect(path)
+  if (probe !== undefined) {
+    closeSync(probe)
     throw new Error(
       `${path} is in use; another process reads it (a syslogd or journald): stop it or choose another path`,
     )
+  }
   unlinkQuietly(path)
 }
 

@@ -50,7 +50,7 @@ export const config = object({
   port: int({ min: 1, max: 65_535 }).default(514).describe('Port, where the endpoint does not say it.'),
   network: oneOf(['tcp', 'udp', 'unix', 'unixgram'])
     .default('tcp')
-    .describe('unix: a local stream; unixgram: a local socket such as /dev/log, needs the package unix-dgram.'),
+    .describe('unix: a local stream; unixgram: a local datagram socket such as /dev/log (Linux).'),
   protocol: oneOf(['rfc5424', 'rfc3164']).default('rfc5424').describe('Format of the messages made of log records.'),
   enable_octet_counting: bool()
     .default(false)

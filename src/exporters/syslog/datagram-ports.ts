@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { closeSync, writeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { type Address, formatAddress } from '../../net/address.ts'
 import { newResolver } from '../../net/resolver.ts'
-import { loadUnixDgram, type UnixDgram } from '../../net/unix-datagrams.ts'
+import { openUnixSockets } from '../../net/unix-sockets.ts'
 import type { Clock } from '../../plugin.ts'
+import type { Timer } from '../../runtime/clock.ts'
 import type { DatagramPort } from './datagram-sender.ts'
 
 /** By UDP to the first address of the host. `refused` is told when nobody listened for an earlier datagram. */
@@ -39,45 +41,41 @@ export function udpOpener(
   }
 }
 
-/** What we use beyond the type of a listener. */
-type Connected = ReturnType<UnixDgram['createSocket']> & {
-  on(event: 'writable', listener: () => void): void
-  send(message: Buffer, done: (error?: NodeJS.ErrnoException) => void): void
-}
+/** How soon a full reader is tried again. */
+const againMs = 5
 
 /** By a local datagram socket. When its reader is slow, datagrams wait for it: nothing is dropped on the way. */
-export async function unixgramPort(path: string): Promise<DatagramPort> {
-  const socket = loadUnixDgram().createSocket('unix_dgram') as Connected
-  await new Promise<void>((resolve, reject) => {
-    socket.on('error', (error) => {
-      socket.close()
-      reject(new Error(`${path}: ${error.message}`, { cause: error }))
-    })
-    socket.on('connect', () => resolve())
-    socket.connect(path)
-  })
+export function unixgramPort(path: string, clock: Clock): DatagramPort {
+  const fd = openUnixSockets().connect(path)
+  if (fd === undefined) throw new Error(`${path}: nobody reads this socket, or we may not write to it`)
   const waiting: { message: Buffer; done: (error: Error | undefined) => void }[] = []
-  const put = (message: Buffer, done: (error: Error | undefined) => void) =>
-    socket.send(message, (error) => {
-      // `congestion`: the datagram was not taken.
-      if (error?.message === 'congestion') waiting.unshift({ message, done })
-      else done(error)
-    })
-  socket.on('writable', () => {
-    for (let left = waiting.length; left > 0; left--) {
-      const { message, done } = waiting.shift()!
-      const before = waiting.length
-      put(message, done)
-      if (waiting.length > before) return
+  let timer: Timer | undefined
+  /** Whether it left, or never will. */
+  const put = (message: Buffer, done: (error: Error | undefined) => void): boolean => {
+    let failure: NodeJS.ErrnoException | undefined
+    try {
+      writeSync(fd, message)
+    } catch (error) {
+      failure = error as NodeJS.ErrnoException
     }
-  })
+    if (failure?.code === 'EAGAIN') return false
+    done(failure)
+    return true
+  }
+  const again = () => {
+    timer = undefined
+    while (waiting[0] && put(waiting[0].message, waiting[0].done)) waiting.shift()
+    if (waiting.length > 0) timer = clock.after(againMs, again)
+  }
   return {
     send(message, done) {
-      if (waiting.length > 0) waiting.push({ message, done })
-      else put(message, done)
+      if (waiting.length === 0 && put(message, done)) return
+      waiting.push({ message, done })
+      timer ??= clock.after(againMs, again)
     },
     close() {
-      socket.close()
+      timer?.cancel()
+      closeSync(fd)
       for (const { done } of waiting.splice(0)) done(new Error(`${path}: closed`))
     },
   }

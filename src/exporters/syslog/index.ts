@@ -58,7 +58,7 @@ function newSender(config: SyslogConfig, messages: BatchMessages, host: Host): S
     return closing(sender, () => trouble.close())
   }
   if (network === 'unixgram')
-    return newDatagramSender({ open: () => unixgramPort(endpoint), messages, clock, renewMs: 0 })
+    return newDatagramSender({ open: async () => unixgramPort(endpoint, clock), messages, clock, renewMs: 0 })
   const dial = network === 'unix' ? unixDial(endpoint) : tcpDial(address, config, host)
   return newStreamSender({ dial, messages, config, clock, trouble })
 }

@@ -43,7 +43,7 @@ export const config = object({
       .describe('Where the socket is made; a socket that nobody holds any more is replaced.'),
   })
     .optional()
-    .describe('Listen on a local socket, as /dev/log. Needs the package unix-dgram.'),
+    .describe('Listen on a local socket, as /dev/log (Linux).'),
   protocol: oneOf(['auto', 'rfc5424', 'rfc3164'])
     .default('auto')
     .describe('How messages are read; auto: each as what it looks like.'),

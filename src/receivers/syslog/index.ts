@@ -66,10 +66,10 @@ function newSyslogReceiver(config: SyslogConfig, host: Host, intakes: Intakes): 
     const socket = newUnixDatagrams({ path, onPacket: (bytes) => packet(bytes, source), log: host.log })
     doors.push({
       async start() {
-        await socket.start()
+        socket.start()
         host.log.info('listening for syslog on a local socket', { path })
       },
-      stop: async () => socket.stop(),
+      stop: () => socket.stop(),
     })
   }
   return {
