@@ -2,6 +2,8 @@
  * Builds the graph from a checked configuration and runs its life: create, start, stop. Knows kinds of components and
  * formats of batches; knows no component.
  */
+
+import { keepsOriginsApart } from './delivery/fields.ts'
 import { batchingOf, type ExporterBatching } from './engine/batching.ts'
 import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
 import { ConverterNode, type Taker } from './engine/converter-node.ts'
@@ -301,6 +303,7 @@ class GraphBuilder {
 }
 
 function readsOrigins({ spec, config }: Instance): boolean {
+  if (spec.kind === 'exporter' && keepsOriginsApart(config)) return true
   if (!('readsOrigins' in spec)) return false
   return typeof spec.readsOrigins === 'function' ? spec.readsOrigins(config as never) : spec.readsOrigins === true
 }

@@ -66,6 +66,11 @@ test.each([
     { batching: { flushMs: 200, minSize: 8192, maxSize: 0, sizer: 'items' } },
   ],
   [
+    'batches are kept apart by metadata',
+    { sending_queue: { batch: { partition: { metadata_keys: ['X-Tenant'] } } } },
+    { batching: { metadataKeys: ['x-tenant'] } },
+  ],
+  [
     'batching takes the sizer of the queue',
     { sending_queue: { sizer: 'bytes', queue_size: 1e6, batch: { min_size: 10, max_size: 20 } } },
     { batching: { flushMs: 200, minSize: 10, maxSize: 20, sizer: 'bytes' } },
@@ -78,6 +83,17 @@ test.each([
   [
     { sending_queue: { batch: { min_size: 2, max_size: 1 } } },
     '`max_size` (1) must be greater or equal to `min_size` (2)',
+  ],
+  [{ sending_queue: { num_consumers: 0 } }, '`num_consumers` must be positive'],
+  [{ sending_queue: { queue_size: 0 } }, '`queue_size` must be positive'],
+  [{ sending_queue: { batch: { flush_timeout: '0s' } } }, '`flush_timeout` must be positive'],
+  [
+    { sending_queue: { storage: 'file_storage' } },
+    '`storage` is not supported: queues are kept in memory, within their bounds',
+  ],
+  [
+    { sending_queue: { wait_for_result: true } },
+    '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
   ],
   [
     { sending_queue: { sizer: 'items', queue_size: 5, batch: { min_size: 6 } } },

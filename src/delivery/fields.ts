@@ -1,4 +1,4 @@
-import { block, bool, duration, int, number, object, oneOf, size } from '../config/fields.ts'
+import { block, bool, duration, int, list, number, object, oneOf, size, text } from '../config/fields.ts'
 import type { WhenFull } from './queue.ts'
 
 /** What differs from one exporter to the next. Durations and sizes as people write them. */
@@ -88,15 +88,42 @@ function retryField(defaults: DeliveryDefaults) {
 function queueField(consumers: number) {
   return object({
     enabled: bool().default(true).describe('Off: no queue, whoever sends waits for the calls under way.'),
-    num_consumers: int({ min: 1 }).default(consumers).describe('Concurrent sends. More than one keeps no order.'),
-    queue_size: int({ min: 1 }).optional().describe('Bound of the queue, in units of `sizer`.'),
+    num_consumers: int()
+      .default(consumers)
+      .refine((n) => n > 0, '`num_consumers` must be positive')
+      .describe('Concurrent sends. More than one keeps no order.'),
+    queue_size: int()
+      .refine((n) => n > 0, '`queue_size` must be positive')
+      .optional()
+      .describe('Bound of the queue, in units of `sizer`.'),
     sizer: oneOf(['requests', 'items', 'bytes']).default('requests').describe('What `queue_size` counts.'),
     block_on_overflow: bool().optional().describe('true is `when_full: wait`, false is `when_full: refuse`.'),
+    wait_for_result: bool()
+      .default(false)
+      .refine(
+        (on) => !on,
+        '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
+      )
+      .describe('Only false: senders are answered when the queue has taken their data.'),
+    storage: text()
+      .refine(() => false, '`storage` is not supported: queues are kept in memory, within their bounds')
+      .optional()
+      .describe('Refused: queues are kept in memory.'),
     batch: block({
-      flush_timeout: duration({ min: '1ns' }).default('200ms').describe('A batch is sent when it is this old.'),
+      flush_timeout: duration({ min: '-1h' })
+        .default('200ms')
+        .refine((ms) => ms > 0, '`flush_timeout` must be positive')
+        .describe('A batch is sent when it is this old.'),
       min_size: int({ min: 0 }).default(8192).describe('It is sent at once when it has this much.'),
       max_size: int({ min: 0 }).default(0).describe('It is cut to this much; 0: no limit.'),
       sizer: oneOf(['items', 'bytes']).optional().describe('What the sizes count; default: as `sizer` of the queue.'),
+      partition: object({
+        metadata_keys: list()
+          .default([])
+          .describe('Request headers: records that came with different values of them are never sent together.'),
+      })
+        .default({})
+        .describe('What batches are kept apart by.'),
     }).describe('Batching by size and age, in place of `linger` and `max_batch_*`.'),
   })
     .superRefine(queueFaults)
@@ -155,7 +182,19 @@ export interface DeliveryConfig {
     sizer: 'requests' | 'items' | 'bytes'
     block_on_overflow?: boolean | undefined
     batch?:
-      | { flush_timeout: number; min_size: number; max_size: number; sizer?: 'items' | 'bytes' | undefined }
+      | {
+          flush_timeout: number
+          min_size: number
+          max_size: number
+          sizer?: 'items' | 'bytes' | undefined
+          partition?: { metadata_keys: readonly string[] } | undefined
+        }
       | undefined
   }
+}
+
+/** Whether a component with these settings keeps records of different origins apart in its queues. */
+export function keepsOriginsApart(config: unknown): boolean {
+  const { sending_queue: queue } = (config ?? {}) as Partial<DeliveryConfig>
+  return (queue?.batch?.partition?.metadata_keys.length ?? 0) > 0
 }

@@ -98,7 +98,14 @@ function bounds(config: DeliveryConfig) {
 function batching({ batch, sizer }: DeliveryConfig['sending_queue']): Batching | undefined {
   if (!batch) return undefined
   const own = batch.sizer ?? (sizer === 'bytes' ? 'bytes' : 'items')
-  return { flushMs: batch.flush_timeout, minSize: batch.min_size, maxSize: batch.max_size, sizer: own }
+  const keys = batch.partition?.metadata_keys.map((key) => key.toLowerCase()) ?? []
+  return {
+    flushMs: batch.flush_timeout,
+    minSize: batch.min_size,
+    maxSize: batch.max_size,
+    sizer: own,
+    ...(keys.length > 0 && { metadataKeys: keys }),
+  }
 }
 
 function retry(config: DeliveryConfig['retry_on_failure']): Retry | undefined {

@@ -1,11 +1,12 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
-import { checkServerIdentity, type PeerCertificate } from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Budget } from '../../delivery/budget.ts'
 import { Agent as HttpAgent, request as requestHttp } from '../../net/node-http.ts'
+import { serverIdentityError } from '../../net/tls-identity.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
 const unpack = promisify(gunzip)
@@ -107,14 +108,8 @@ function tlsOptions({ tls, serverName }: ScrapeTarget, url: URL) {
     ...tls?.options(),
     servername: isIP(name) ? '' : name,
     rejectUnauthorized: !tls?.insecureSkipVerify,
-    checkServerIdentity: (_host: string, certificate: PeerCertificate) => identityError(name, certificate),
+    checkServerIdentity: (_host: string, certificate: PeerCertificate) => serverIdentityError(name, certificate),
   }
-}
-
-/** Names count only as alternative names: a common name alone is no identity, as for every Go client. */
-function identityError(name: string, certificate: PeerCertificate): Error | undefined {
-  if (certificate.subjectaltname) return checkServerIdentity(name, certificate)
-  return new Error(`the certificate has no alternative names: it cannot be valid for ${JSON.stringify(name)}`)
 }
 
 async function answer(response: IncomingMessage, maxBytes: number, budget: Budget): Promise<Fetched> {

@@ -459,7 +459,7 @@ describe('TLS', () => {
     )
     interval(receiver)
     expect(await receiver.line('[id: app')).toMatch(/does not match certificate's altnames/)
-    expect(await receiver.line('[id: bare')).toContain('no alternative names')
+    expect(await receiver.line('[id: bare')).toContain('does not contain a DNS name')
     expect(await receiver.line('[id: unknown')).toMatch(/unable to (get|verify)/)
     expect(failures(receiver)).toBe(1)
   })
