@@ -11,5 +11,6 @@ export default defineReceiver({
   makes: ['logs'],
   // A file that is not read waits.
   pushesBack: true,
+  resources: ({ checkpoints }) => (checkpoints === undefined ? [] : [`file ${checkpoints}`]),
   create: ({ config, host, intakes }) => newFilelog(config, host, intakes.logs!),
 })

@@ -5,6 +5,7 @@ import type { Checkpoints, Saved } from './checkpoints.ts'
 import type { Finder } from './finder.ts'
 import { type Generation, generationsOf, inodesIn, statOf } from './generations.ts'
 import { Known } from './known.ts'
+import { OpenFiles } from './open-files.ts'
 import { isSame, SavedFiles } from './saved-files.ts'
 import type { Mark } from './settlement.ts'
 import { hasHead, hasMark, openFile, readHead, readMark, Tail } from './tail.ts'
@@ -70,8 +71,7 @@ export class Watch {
   private order: Place[] = []
   private paths: readonly string[] | undefined
   private readonly departed = new Set<Tail>()
-  /** Open files, the one read longest ago first. */
-  private readonly opened = new Set<Tail>()
+  private readonly opened: OpenFiles
   private saved = new SavedFiles([])
   private isFirst = true
   private resumes = false
@@ -80,6 +80,7 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.options = options
+    this.opened = new OpenFiles(options.mostOpen)
     this.known = new Known(options.headSize, (tail) => options.checkpoints?.drop(tail))
   }
 
@@ -136,13 +137,7 @@ export class Watch {
 
   /** Opens a file to read it; false when it is gone. Throws what the system says. */
   open(tail: Tail): boolean {
-    this.opened.delete(tail)
-    if (tail.fd < 0) {
-      this.makeRoom()
-      if (!tail.open() && !this.openElsewhere(tail)) return false
-    }
-    this.opened.add(tail)
-    return true
+    return this.opened.open(tail) || this.openElsewhere(tail)
   }
 
   /** The file is not the one that it was: its text was cut off, or replaced. */
@@ -155,7 +150,6 @@ export class Watch {
     const isHere = tail.departedAt < 0 && place?.tail === tail
     this.known.remove(tail)
     this.departed.delete(tail)
-    this.opened.delete(tail)
     const copied = isHere && tail.offset + tail.size > 0 ? this.takeGenerations(tail.path, tail.since, tail) : false
     if (!copied && tail.size > tail.offset) this.lost(tail, 'was truncated')
     tail.isOver = true
@@ -163,24 +157,21 @@ export class Watch {
       const now = this.options.clock.now()
       const next = this.newTail(tail.path, stat, (isHere && place.since) || now)
       if (isHere) place.since = now
-      next.fd = tail.fd
-      tail.fd = -1
       next.departedAt = tail.departedAt
       next.isTruncated = true
+      this.opened.hand(tail, next)
       if (next.fd >= 0) next.head = readHead(next.fd, this.options.headSize)
-      if (next.fd >= 0) this.opened.add(next)
       if (isHere) place.tail = next
       else this.departed.add(next)
       this.keep(next)
     } else if (isHere) place.tail = undefined
-    tail.close()
+    this.opened.close(tail)
     this.options.checkpoints?.drop(tail)
   }
 
   /** Ends all. */
   close(): void {
-    for (const tail of this.opened) tail.close()
-    this.opened.clear()
+    this.opened.closeAll()
   }
 
   private arrange(paths: readonly string[]): void {
@@ -285,7 +276,7 @@ export class Watch {
     const now = this.options.clock.monotonic()
     if (place.copyAt === 0) place.copyAt = now
     if (now - place.copyAt > copyMs) return 'new'
-    this.drop(tail)
+    this.opened.close(tail)
     return 'later'
   }
 
@@ -388,13 +379,8 @@ export class Watch {
   }
 
   private openElsewhere(tail: Tail): boolean {
-    for (const { path, stat } of generationsOf(tail.path, tail.ino)) {
-      if (stat.ino !== tail.ino || stat.dev !== tail.dev) continue
-      this.makeRoom()
-      if (!tail.open(path)) continue
-      this.opened.add(tail)
-      return true
-    }
+    for (const { path, stat } of generationsOf(tail.path, tail.ino))
+      if (stat.ino === tail.ino && stat.dev === tail.dev && this.opened.open(tail, path)) return true
     return false
   }
 
@@ -430,8 +416,7 @@ export class Watch {
 
   private release(tail: Tail): void {
     tail.isOver = true
-    tail.close()
-    this.opened.delete(tail)
+    this.opened.close(tail)
     this.departed.delete(tail)
     this.known.finish(tail)
     this.settled(tail)
@@ -466,7 +451,7 @@ export class Watch {
       if (!this.tryOpen(tail)) continue
       tail.head = readHead(tail.fd, this.options.headSize)
       if (this.isCopyOf(tail, path)) {
-        this.drop(tail)
+        this.opened.close(tail)
         continue
       }
       tail.extra = this.options.attributesOf(path)
@@ -545,25 +530,7 @@ export class Watch {
       tail.moveTo(saved.mark)
       return this.followDeparted(tail)
     }
-    this.drop(tail)
-  }
-
-  private drop(tail: Tail): void {
-    tail.close()
-    this.opened.delete(tail)
-  }
-
-  /** Closes the file read longest ago, of those that are where they were and have nothing to be read if there is one. */
-  private makeRoom(): void {
-    const { mostOpen } = this.options
-    for (const alsoReady of [false, true]) {
-      for (const tail of this.opened) {
-        if (this.opened.size < mostOpen) return
-        if (tail.departedAt >= 0 || (tail.isReady && !alsoReady)) continue
-        tail.close()
-        this.opened.delete(tail)
-      }
-    }
+    this.opened.close(tail)
   }
 
   private forget(place: Place): void {
