@@ -1,0 +1,163 @@
+/**
+ * Microseconds per record of the processors that edit and filter: `node --conditions=tailrace-source
+ * bench/micro/processors.ts`. Batches of 100 records of about 350 bytes with ten attributes; CPU time, median of 15
+ * rounds. Every case ends with the bytes of the batch, as an exporter takes them.
+ */
+
+import { Batch, type Format } from '../../src/plugin.ts'
+import attributes from '../../src/processors/attributes/index.ts'
+import filter from '../../src/processors/filter/index.ts'
+import redaction from '../../src/processors/redaction/index.ts'
+import resource from '../../src/processors/resource/index.ts'
+import transform from '../../src/processors/transform/index.ts'
+import { batchOf, double, field, int, type Part, typicalEnvelope, varint } from '../../src/telemetry/testing/encode.ts'
+import { processorHost } from '../../src/telemetry/testing/processor-host.ts'
+
+const records = 100
+const fixed = (number: number, value: bigint) => {
+  const body = Buffer.alloc(8)
+  body.writeBigUInt64LE(value)
+  return Buffer.concat([varint((number << 3) | 1), body])
+}
+const attribute = (number: number, key: string, value: Part) => field(number, [field(1, key), field(2, value)])
+const ten = (number: number, n: number) => [
+  attribute(number, 'http.method', field(1, 'GET')),
+  attribute(number, 'http.route', field(1, '/api/v1/items/:id')),
+  attribute(number, 'http.status_code', int(3, n % 10 === 0 ? 500 : 200)),
+  attribute(number, 'net.peer.ip', field(1, '10.0.16.4')),
+  attribute(number, 'user.id', field(1, `user-${n}`)),
+  attribute(number, 'thread', field(1, 'worker-17')),
+  attribute(number, 'shard', int(3, n % 7)),
+  attribute(number, 'region', field(1, 'eu-central-1')),
+  attribute(number, 'cached', int(2, 1)),
+  attribute(number, 'duration', double(4, n / 7)),
+]
+const head = field(1, [attribute(1, 'service.name', field(1, 'shop')), attribute(1, 'host.name', field(1, 'cell-12'))])
+const scope = field(1, [field(1, 'lib'), field(2, '1.0')])
+const all = (record: (n: number) => Part) => Array.from({ length: records }, (_, n) => field(2, record(n)))
+const id = Buffer.alloc(16, 7)
+const messages: Record<Format, Buffer> = {
+  logs: field(1, [
+    head,
+    field(2, [
+      scope,
+      ...all((n) => [
+        fixed(1, 99n),
+        int(2, 9),
+        field(3, 'INFO'),
+        field(5, field(1, `line ${n} ${'x'.repeat(60)}`)),
+        ...ten(6, n),
+      ]),
+    ]),
+  ]),
+  traces: field(1, [
+    head,
+    field(2, [
+      scope,
+      ...all((n) => [
+        field(1, id),
+        field(2, id.subarray(8)),
+        field(5, 'GET /'),
+        int(6, 2),
+        fixed(7, 5n),
+        fixed(8, 9n),
+        ...ten(9, n),
+      ]),
+    ]),
+  ]),
+  metrics: field(1, [
+    head,
+    field(2, [
+      scope,
+      field(2, [
+        field(1, 'http.server.duration'),
+        field(
+          5,
+          Array.from({ length: records }, (_, n) => field(1, [fixed(3, 7n), double(4, n), ...ten(7, n)])),
+        ),
+      ]),
+    ]),
+  ]),
+  envelopes: batchOf(...Array.from({ length: records }, (_, n) => typicalEnvelope(n))),
+  dropsonde: Buffer.alloc(0),
+}
+
+type Made = ((batch: Batch) => Batch | undefined) | { process: (batch: Batch) => Batch | undefined }
+type Spec = { type: string; config: { parse(config: unknown): unknown }; create(use: never): Made }
+function make(spec: unknown, config: unknown, format: Format): (batch: Batch) => Batch | undefined {
+  const { type, config: schema, create } = spec as Spec
+  const { host } = processorHost(type)
+  const made = create({ config: schema.parse(config), host, format } as never)
+  return typeof made === 'function' ? made : made.process
+}
+const chain =
+  (...all: ((batch: Batch) => Batch | undefined)[]) =>
+  (batch: Batch): Batch | undefined =>
+    all.reduce<Batch | undefined>((given, process) => given && process(given), batch)
+
+const four = {
+  actions: ['env', 'zone', 'team', 'cluster'].map((key) => ({ key, value: `${key}-value`, action: 'upsert' })),
+}
+const cases: [string, Format, (batch: Batch) => Batch | undefined][] = []
+for (const format of ['logs', 'metrics', 'traces', 'envelopes'] as const) {
+  const add = make(attributes, four, format)
+  const condition = format === 'envelopes' ? 'IsMatch(instance_id, "^3$")' : 'attributes["http.status_code"] == 500'
+  const drop = make(filter, { drop: [condition] }, format)
+  cases.push([`${format}: bytes again`, format, (batch) => batch])
+  cases.push([`${format}: attributes, 4 added`, format, add])
+  cases.push([`${format}: filter, 10 % dropped`, format, drop])
+  cases.push([`${format}: attributes + filter`, format, chain(add, drop)])
+}
+cases.push(
+  [
+    'logs: filter + attributes',
+    'logs',
+    chain(make(filter, { drop: ['attributes["http.status_code"] == 500'] }, 'logs'), make(attributes, four, 'logs')),
+  ],
+  [
+    'logs: resource, 1 added',
+    'logs',
+    make(resource, { attributes: [{ key: 'env', value: 'x', action: 'upsert' }] }, 'logs'),
+  ],
+  [
+    'logs: transform, set where and replace_pattern',
+    'logs',
+    make(
+      transform,
+      {
+        log_statements: [
+          'set(log.attributes["slow"], true) where log.attributes["duration"] > 10',
+          'replace_pattern(log.body, "x{10}", "y")',
+          'delete_key(log.attributes, "thread")',
+        ],
+      },
+      'logs',
+    ),
+  ],
+  [
+    'logs: redaction, all keys, two patterns',
+    'logs',
+    make(redaction, { allow_all_keys: true, blocked_values: ['4[0-9]{12}(?:[0-9]{3})?', '(5[1-5][0-9]{14})'] }, 'logs'),
+  ],
+)
+
+let sink: unknown
+function userAndSystem(started: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(started)
+  return user + system
+}
+for (const format of ['logs', 'metrics', 'traces', 'envelopes'] as const) {
+  console.log(`${format}: ${records} records of ${Math.round(messages[format].length / records)} bytes`)
+}
+for (const [name, format, run] of cases) {
+  const rounds: number[] = []
+  for (let round = 0; round < 20; round++) {
+    const times = 200
+    const started = process.cpuUsage()
+    for (let i = 0; i < times; i++) sink = run(Batch.of(format, messages[format]))?.bytes()
+    if (round >= 5) rounds.push(userAndSystem(started) / times / records)
+  }
+  rounds.sort((a, b) => a - b)
+  console.log(`${name.padEnd(48)} ${rounds[7]!.toFixed(3)} us  (best ${rounds[0]!.toFixed(3)})`)
+}
+if (sink === undefined) process.exitCode = 1

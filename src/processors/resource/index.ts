@@ -1,0 +1,27 @@
+import { object } from '../../config/fields.ts'
+import { actionList, actionsOf } from '../../ottl/action-fields.ts'
+import { compileActions } from '../../ottl/actions.ts'
+import { compileProgram } from '../../ottl/program.ts'
+import { defineProcessor } from '../../plugin.ts'
+import { Level } from '../../telemetry/level.ts'
+import { pathOf } from '../../telemetry/paths.ts'
+
+/** Changes the attributes of resources. */
+export default defineProcessor({
+  type: 'resource',
+  stability: 'beta',
+  summary: 'Inserts, updates, deletes, hashes, extracts and converts attributes of resources.',
+  takes: ['logs', 'metrics', 'traces'],
+  readsOrigins: true,
+  config: object({
+    attributes: actionList().describe('What to do, in this order.'),
+  }),
+  create({ config, format }) {
+    const { map } = pathOf('resource.attributes', [], format)
+    const run = compileActions(actionsOf(config.attributes), map!)
+    const statement = { source: 'attributes', where: undefined, run, writes: Level.resource }
+    const step = { context: 'resource', errorMode: 'propagate', conditions: [], statements: [statement] } as const
+    const program = compileProgram([step], format, () => undefined)
+    return (batch) => program(batch).batch
+  },
+})
