@@ -157,7 +157,7 @@ describe('the life cycle', () => {
     })
     const all = [of('r', faulty), of('x', exporter(['envelopes']))]
     expect(() => build(all, [pipe('envelopes', ['r'], [], ['x'])])).toThrow(
-      'failed to create receiver "r": failed to load keypair: no certificate',
+      'failed to build pipelines: failed to create "r" receiver: failed to load keypair: no certificate',
     )
   })
 
@@ -200,6 +200,133 @@ describe('the life cycle', () => {
     await graph.start()
     await graph.stop(AbortSignal.timeout(1000))
     expect(late).toBe(false)
+  })
+
+  test('exporters start before the processors from the last to the first, receivers last; the stop is the reverse', async () => {
+    const { events, receiver, exporter } = newWorld()
+    const living = (name: string) =>
+      defineProcessor({
+        ...about,
+        type: 'p',
+        takes: ['envelopes'],
+        create: () => ({
+          process: (batch) => batch,
+          start: async () => void events.push(`start ${name}`),
+          stop: async () => void events.push(`stop ${name}`),
+        }),
+      })
+    const all = [
+      of('r', receiver(['envelopes'])),
+      of('p1', living('p1')),
+      of('p2', living('p2')),
+      of('x', exporter(['envelopes'])),
+    ]
+    const { graph } = build(all, [pipe('envelopes', ['r'], ['p1', 'p2'], ['x'])])
+    await graph.start()
+    expect(events).toEqual(['start exporter x', 'start p2', 'start p1', 'start receiver r'])
+    await graph.stop(never)
+    expect(events.slice(4)).toEqual(['stop receiver r', 'stop p1', 'stop p2', 'stop exporter x'])
+  })
+
+  test('pipelines share one receiver and one exporter, each has processors of its own', async () => {
+    const { events, receiver, exporter } = newWorld()
+    let made = 0
+    const counted = defineProcessor({
+      ...about,
+      type: 'p',
+      takes: ['envelopes', 'logs'],
+      create: () => {
+        made++
+        return (batch) => batch
+      },
+    })
+    const { graph } = build(
+      [of('r', receiver(['envelopes', 'logs'])), of('p', counted), of('x', exporter(['envelopes', 'logs']))],
+      [
+        pipe('envelopes/a', ['r'], ['p'], ['x']),
+        pipe('envelopes/b', ['r'], ['p'], ['x']),
+        pipe('logs', ['r'], ['p'], ['x'], 'logs'),
+      ],
+    )
+    await graph.start()
+    await graph.stop(never)
+    expect(events).toEqual(['start exporter x', 'start receiver r', 'stop receiver r', 'stop exporter x'])
+    expect(made).toBe(3)
+  })
+
+  test('an exporter that cannot start is named; everything that was started can be stopped', async () => {
+    const { events, receiver, exporter, extension } = newWorld()
+    const broken = defineExporter({
+      ...exporter(['envelopes']),
+      create: () => ({
+        start: () => Promise.reject(new Error('no route')),
+        stop: async () => {},
+        admissions: () => [],
+        consume: () => {},
+      }),
+    })
+    const { graph } = build(
+      [of('r', receiver(['envelopes'])), of('x', broken), of('e', extension)],
+      [pipe('envelopes', ['r'], [], ['x'])],
+      ['e'],
+    )
+    await expect(graph.start()).rejects.toThrow('cannot start pipelines: failed to start "x" exporter: no route')
+    await graph.stop(never)
+    expect(events).toEqual(['start extension e', 'stop receiver r', 'stop extension e'])
+  })
+
+  test('what runs can be asked for: components with their state, pipelines', async () => {
+    let host: Host | undefined
+    const { receiver, exporter, processor } = newWorld()
+    const curious = defineExtension({
+      ...about,
+      type: 'e',
+      create: (use) => {
+        host = use.host
+        return { start: async () => {}, stop: async () => {} }
+      },
+    })
+    let working = true
+    const doubtful = defineExporter({
+      ...exporter(['envelopes']),
+      create: () => ({
+        start: async () => {},
+        stop: async () => {},
+        ready: () => working,
+        admissions: () => [],
+        consume: () => {},
+      }),
+    })
+    const { graph } = build(
+      [
+        of('r', receiver(['envelopes'], true), false),
+        of(
+          'p',
+          processor((batch) => batch),
+        ),
+        of('x', doubtful),
+        of('e', curious),
+      ],
+      [pipe('envelopes', ['r'], ['p'], ['x'])],
+      ['e'],
+    )
+    expect(host!.status()).toMatchObject({ ready: false, readySince: undefined })
+    await graph.start()
+    const states = () => host!.status().components.map(({ kind, id, state, error }) => [kind, id, state, error])
+    expect(states()).toEqual([
+      ['extension', 'e', 'ok', undefined],
+      ['exporter', 'x', 'ok', undefined],
+      ['receiver', 'r', 'failed', 'port taken'],
+      ['processor', 'p', 'ok', undefined],
+    ])
+    expect(host!.status().ready).toBe(true)
+    working = false
+    expect(host!.status().ready).toBe(false)
+    expect(states()).toContainEqual(['exporter', 'x', 'not ready', undefined])
+    working = true
+    const stopped = graph.stop(never)
+    expect(host!.status().ready).toBe(false)
+    await stopped
   })
 
   test('one that is not required is left out', async () => {

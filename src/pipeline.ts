@@ -313,6 +313,9 @@ function created<T>({ id, spec }: Instance, create: () => T): T {
   try {
     return create()
   } catch (error) {
-    throw new Error(`failed to create ${spec.kind} "${id}": ${(error as Error).message}`, { cause: error })
+    const { message } = error as Error
+    // In the Collector's words, which people search for.
+    const what = spec.kind === 'extension' ? 'failed to create' : 'failed to build pipelines: failed to create'
+    throw new Error(`${what} "${id}" ${spec.kind}: ${message}`, { cause: error })
   }
 }
