@@ -26,7 +26,14 @@ const texts = {
   'with two letters of UTF-8': `${plain.slice(0, 195)}éü\n`,
   'one byte of no UTF-8 in each': Buffer.concat([Buffer.from(plain.slice(0, 198)), Buffer.from([0xff, 10])]),
 }
-const options = { encoding: 'utf-8', maxEntry: 1 << 20, truncates: false, keepsLeading: false, keepsTrailing: false }
+const options = {
+  headSize: 1000,
+  encoding: 'utf-8',
+  maxEntry: 1 << 20,
+  truncates: false,
+  keepsLeading: false,
+  keepsTrailing: false,
+}
 const extra = encodeAttributes({ 'log.file.name': 'app.log' })
 
 /** Reads a file in blocks. `pieces`: the file grows by so many bytes between two reads, so that it is read at once. */

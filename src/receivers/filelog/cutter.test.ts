@@ -10,6 +10,7 @@ import { Reader, type ReaderOptions } from './reader.ts'
 import { Tail } from './tail.ts'
 
 const base: ReaderOptions = {
+  headSize: 1000,
   encoding: 'utf-8',
   maxEntry: 1 << 20,
   truncates: false,

@@ -50,6 +50,7 @@ export function newFilelog(
   const series = newLogSeries(log, clock)
   const checkpoints = disk && new Checkpoints(disk, config.checkpoints ?? '', log, clock)
   const reader = new Reader({
+    headSize: config.fingerprint_size,
     encoding: config.encoding,
     multiline: config.multiline,
     maxEntry: config.max_log_size & ~1,
@@ -148,7 +149,7 @@ export function newFilelog(
       const outcome = await reader.read(tail, sink)
       if (tail.offset > before) pieces.push({ settlement: tail.settlement, stretch: tail.settlement.add(tail.mark) })
       if (outcome === 'changed') watch.changed(tail)
-      else watch.wasRead(tail)
+      else watch.wasRead(tail, reader.head)
       return outcome === 'more' && !tail.isOver
     } catch (error) {
       watch.unreadable(tail.path, error)

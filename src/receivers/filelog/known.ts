@@ -49,6 +49,10 @@ export class Known {
     const key = `${tail.dev}:${tail.ino}`
     if (this.byInode.get(key) === tail) this.byInode.delete(key)
     this.finished.delete(tail)
+    this.removeHead(tail)
+  }
+
+  removeHead(tail: Tail): void {
     const same = this.heads.get(tail.head.sum)
     if (same?.delete(tail) && same.size === 0) this.heads.delete(tail.head.sum)
   }

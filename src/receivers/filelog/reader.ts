@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { isUtf8, textOf } from '../../wire/utf8.ts'
 import { type Cutter, newCutter } from './cutter.ts'
 import type { LineSink } from './line-sink.ts'
-import { mostLap, type Tail } from './tail.ts'
+import { type Head, mostLap, type Tail } from './tail.ts'
 
 /** Bytes that one turn reads; an entry may be longer. */
 export const blockBytes = 256 << 10
@@ -13,6 +13,8 @@ export const blockBytes = 256 << 10
 export type Outcome = 'more' | 'idle' | 'changed'
 
 export interface ReaderOptions {
+  /** First bytes that tell which file it is. */
+  headSize: number
   encoding: string
   multiline?: Parameters<typeof newCutter>[0]['multiline']
   maxEntry: number
@@ -32,6 +34,8 @@ export interface ReaderCounts {
 /** Reads files a block at a time into a sink. */
 export class Reader {
   readonly counts: ReaderCounts = { entries: 0, bytes: 0, repaired: 0, cut: 0 }
+  /** The first bytes of the file, if the last block began with them. */
+  head: Head | undefined
   private readonly options: ReaderOptions
   private readonly cutter: Cutter
   private readonly isWide: boolean
@@ -86,6 +90,9 @@ export class Reader {
     const { maxEntry, truncates } = this.options
     const start = tail.lapSize
     let pos = start
+    // Read with the text itself: a moment later it may be another.
+    const headSize = Math.min(this.options.headSize, got)
+    this.head = tail.offset === 0 ? { size: headSize, sum: crc32(this.window.subarray(0, headSize)) } : undefined
     if (tail.offset === 0) pos += this.markSize(got)
     sink.expect(got - pos)
     cutter.begin(window, pos, got, isEnd)

@@ -8,7 +8,7 @@ import { Known } from './known.ts'
 import { OpenFiles } from './open-files.ts'
 import { isSame, SavedFiles } from './saved-files.ts'
 import type { Mark } from './settlement.ts'
-import { hasHead, hasMark, openFile, readHead, readMark, Tail } from './tail.ts'
+import { type Head, hasHead, hasMark, openFile, readHead, readMark, Tail } from './tail.ts'
 
 export interface WatchOptions {
   finder: Finder
@@ -428,12 +428,24 @@ export class Watch {
   }
 
   /** It was read: what it is recognised by may have grown. */
-  wasRead(tail: Tail): void {
-    const { headSize, checkpoints } = this.options
-    if (tail.isOver || tail.fd < 0 || tail.head.size >= headSize || tail.size <= tail.head.size) return
-    tail.head = readHead(tail.fd, headSize)
+  wasRead(tail: Tail, head?: Head): void {
+    const { headSize } = this.options
+    if (tail.isOver || tail.fd < 0) return
+    if (head) {
+      if (head.size !== tail.head.size || head.sum !== tail.head.sum) this.setHead(tail, head)
+      return
+    }
+    if (tail.head.size >= headSize || tail.size <= tail.head.size) return
+    const longer = readHead(tail.fd, headSize)
+    // The text may have been replaced since it was read.
+    if (hasMark(tail.fd, tail.mark)) this.setHead(tail, longer)
+  }
+
+  private setHead(tail: Tail, head: Head) {
+    this.known.removeHead(tail)
+    tail.head = head
     this.known.addHead(tail)
-    checkpoints?.put(tail)
+    this.options.checkpoints?.put(tail)
   }
 
   /**
