@@ -45,10 +45,10 @@ export function newOtlpHttp(
     routes[paths[signal].replace(/^\/?/, '/')] = (request, response) => {
       for (const [name, value] of headers) response.setHeader(name, value)
       if (!config.keep_alives_enabled) response.shouldKeepAlive = false
-      return cors?.(request, response) ? undefined : exchange(signal, request, response)
+      return cors?.(request, response) ? undefined : exchange.answer(signal, request, response)
     }
   }
-  return newHttpServer({
+  const server = newHttpServer({
     endpoint: listenAddress(config.endpoint),
     tls: serverTlsFrom(config.tls, host),
     routes,
@@ -58,6 +58,17 @@ export function newOtlpHttp(
     log: host.log,
     clock: host.clock,
   })
+  return {
+    get address() {
+      return server.address
+    },
+    start: () => server.start(),
+    stop(signal) {
+      // Whoever waits for room is sent away while there is time to say so.
+      exchange.withdraw()
+      return server.stop(signal)
+    },
+  }
 }
 
 function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator: () => Server | undefined) {
@@ -84,7 +95,8 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     return inlet.take(signal, decoded, 0, decoded.length, origin, abort)
   }
 
-  return async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const open = new Set<AbortController>()
+  const answer = async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const encoding = encodingOf(request.headers['content-type'])
     const verdict = authenticator()?.authenticate(request.headers) ?? true
     if (verdict !== true) return answerFault(response, new HttpFault(401, verdict), encoding)
@@ -94,7 +106,11 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       return answerText(response, 415, text)
     }
     const gone = new AbortController()
-    response.on('close', () => gone.abort())
+    open.add(gone)
+    response.on('close', () => {
+      open.delete(gone)
+      gone.abort()
+    })
     const held: Held = { bytes: 0 }
     try {
       await take(signal, request, gone.signal, held, encoding)
@@ -110,4 +126,8 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       host.budget.give(held.bytes)
     }
   }
+  const withdraw = () => {
+    for (const each of open) each.abort()
+  }
+  return { answer, withdraw }
 }

@@ -363,6 +363,16 @@ describe('HTTP', () => {
     await until(() => run.budget.used === 0)
   })
 
+  test('whoever waits is sent away when the agent stops', async () => {
+    const run = await startOtlp({ http: {} })
+    run.verdict = 'wait'
+    const waiting = run.send({ headers: protobuf, body: l1 })
+    await until(() => run.asked > 0)
+    await run.stop()
+    expect(await waiting).toMatchObject({ status: 503 })
+    expect(run.budget.used).toBe(0)
+  })
+
   test('a client that leaves in the middle of its body costs nothing', async () => {
     const run = await startOtlp({ http: {} })
     const socket = connect(run.http, '127.0.0.1')
