@@ -40,6 +40,8 @@ export class LogCells {
   /** Attributes of the record that have no cell, `restSize` numbers each. */
   readonly rest = new Int32Array(restSize * mostRest)
   restCount = 0
+  /** The resource has something that messages are made of. */
+  usesResource = false
   private readonly keepsRest: boolean
   private readonly firsts: Int32Array
   private readonly byLength: readonly (readonly number[])[]
@@ -78,6 +80,7 @@ export class LogCells {
     const reader = this.reader.reset(b, start, end)
     while (reader.next() && reader.skip())
       if (reader.field === 1 && reader.wire === 2) this.take(b, reader.start, reader.stop, this.count)
+    this.usesResource = this.kinds.subarray(this.count).some((kind) => kind !== 0)
   }
 
   /** Takes one attribute, a KeyValue `b[start, end)`. */

@@ -370,6 +370,56 @@ describe('records of others', () => {
     )
   })
 
+  test('what is remembered of a sender is that of its record alone', () => {
+    const messages = new LogMessages({ ...options, allAttributes: true, elementId: 'e@1' })
+    const record = (
+      priority: bigint,
+      app: string,
+      proc: string,
+      said: string,
+      extra: Message[] = [],
+      severityNumber = 9,
+    ) =>
+      encode({
+        timeUnixNano: time,
+        severityNumber,
+        body: { stringValue: 'body' },
+        attributes: [
+          attribute('priority', { intValue: priority }),
+          text('appname', app),
+          text('proc_id', proc),
+          ...extra,
+          ...(said ? [text('message', said)] : []),
+        ],
+      })
+    const render = ({ record }: { record: Buffer }, resource = none) => {
+      const b = Buffer.concat([resource, record])
+      messages.setResource(b, 0, resource.length)
+      const out = new GrowingSink()
+      messages.write(b, resource.length, b.length, 0, 0, out)
+      return out.bytes.toString('utf8', 0, out.end).replace(at, 'T')
+    }
+    const { resource } = encode({}, { attributes: [text('hostname', 'db7')] })
+    const { resource: other } = encode({}, { attributes: [text('hostname', 'x'.repeat(200))] })
+    for (let round = 0; round < 3; round++) {
+      expect(render(record(14n, 'app1', '[0]', 'one'), other)).toBe(`<14>1 T ${'x'.repeat(200)} app1 [0] - - one`)
+      expect(render(record(14n, 'app1', '[0]', 'one'))).toBe('<14>1 T vm-1 app1 [0] - - one')
+      expect(render(record(14n, 'app1', '[1]', 'two'))).toBe('<14>1 T vm-1 app1 [1] - - two')
+      expect(render(record(11n, 'app1', '[1]', 'two'))).toBe('<11>1 T vm-1 app1 [1] - - two')
+      expect(render(record(191n, 'app2', '[1]', 'x'.repeat(300)))).toBe(`<191>1 T vm-1 app2 [1] - - ${'x'.repeat(300)}`)
+      expect(render(record(14n, 'app1', '[0]', ''))).toBe('<14>1 T vm-1 app1 [0] - - body')
+      expect(render(record(14n, 'app1', '[0]', 'one', [text('k', 'v1')]))).toBe(
+        '<14>1 T vm-1 app1 [0] - [e@1 k="v1"] one',
+      )
+      expect(render(record(14n, 'app1', '[0]', 'one', [text('k', 'v2')]))).toBe(
+        '<14>1 T vm-1 app1 [0] - [e@1 k="v2"] one',
+      )
+      expect(render(record(14n, 'app1', '[0]', 'one'), resource)).toBe('<14>1 T db7 app1 [0] - - one')
+      expect(render(record(999n, 'app1', '[0]', 'one'))).toBe('<14>1 T vm-1 app1 [0] - - one')
+      expect(render(record(999n, 'app1', '[0]', 'one', [], 17))).toBe('<11>1 T vm-1 app1 [0] - - one')
+    }
+  })
+
   test('cached structured data is that of its record', () => {
     const data = (v: string) =>
       attribute('structured_data', {

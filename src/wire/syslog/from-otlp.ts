@@ -6,6 +6,7 @@ import { writeUint32 } from './decimal.ts'
 import type { FrameSink } from './frame-sink.ts'
 import { LogCells, type LogSources, restSize, slots } from './from-otlp-cells.ts'
 import { maxName, writeParameter, writeStructuredData, writeText, writeWord } from './from-otlp-data.ts'
+import { HeadMemo, headStart } from './from-otlp-heads.ts'
 import { facilityNumber, severityNumber, severityOf } from './from-otlp-levels.ts'
 import { BsdTimestamp, original, readOriginalHead, secondsOf } from './from-otlp-time.ts'
 import { readPriority, SyslogMessage } from './message.ts'
@@ -63,6 +64,7 @@ export class LogMessages {
   private readonly reader = new Reader()
   private readonly any = new AnyView()
   private readonly seen = new SeenData()
+  private readonly heads: HeadMemo
   private readonly time = new Timestamp()
   private readonly bsdTime: BsdTimestamp
   private readonly hostname: Buffer
@@ -74,6 +76,8 @@ export class LogMessages {
   private observedLo = 0
   private observedHi = 0
   private severity = 0
+  /** The priority is an attribute of the record. */
+  private isGraded = false
   private bodyStart = 0
   private bodyEnd = 0
   private bodyKind = 0
@@ -91,6 +95,8 @@ export class LogMessages {
   constructor(options: LogMessageOptions) {
     this.options = options
     this.cells = new LogCells(options.sources, options.allAttributes)
+    const [message, ...others] = options.sources.message ?? []
+    this.heads = new HeadMemo(options.protocol === 'rfc5424' && others.length === 0 ? message : undefined)
     this.bsdTime = new BsdTimestamp(newZone(options.location))
     this.hostname = wordOf(options.hostname, most.hostname)
     this.appName = wordOf(options.appName, most.appName)
@@ -108,49 +114,40 @@ export class LogMessages {
    */
   write(b: Buffer, start: number, end: number, nowLo: number, nowHi: number, out: FrameSink): boolean {
     if (!this.read(b, start, end)) return false
-    const priority = this.priority(b)
+    const { heads } = this
+    const head = this.cells.usesResource ? undefined : heads.find(b)
+    if (!head) this.readAttributes(b, heads.isOdd ? start : heads.start, heads.isOdd ? end : heads.end)
+    const priority = head ? head[0]! : this.priority(b)
     const isModern = this.options.protocol === 'rfc5424'
     const isOriginal =
       this.bodyKind === AnyKind.string &&
       readOriginalHead(b, this.bodyStart, this.bodyEnd, priority, this.timeLo, this.timeHi)
-    if (isModern) this.findData(b)
-    this.findText(b, isOriginal)
-    out.reserve(fixedRoom + this.dataEnd + this.textEnd - this.textStart)
+    if (isModern && !head) this.findData(b)
+    this.findText(b, isOriginal, head !== undefined)
+    out.reserve(fixedRoom + (head ? head.length : this.dataEnd) + this.textEnd - this.textStart)
     out.end = isModern
-      ? this.writeModern(b, priority, isOriginal, nowLo, nowHi, out.bytes, out.end)
+      ? this.writeModern(b, priority, isOriginal, head, nowLo, nowHi, out.bytes, out.end)
       : this.writeBsd(b, priority, nowLo, nowHi, out.bytes, out.end)
     return true
   }
 
-  /** Finds the fields of the record. */
+  /** Finds the fields of the record; attributes are only stepped over. */
   private read(b: Buffer, start: number, end: number): boolean {
-    const { cells } = this
-    cells.clear()
+    const { heads } = this
+    heads.begin(start, end)
     this.timeLo = this.timeHi = this.observedLo = this.observedHi = this.severity = 0
     this.bodyKind = AnyKind.none
     const reader = this.reader.reset(b, start, end)
     for (;;) {
-      // Attributes one after the other, the most of a record.
-      let pos = reader.pos
-      while (pos + 2 < end && b[pos] === 0x32) {
-        let body = pos + 2
-        let size = b[pos + 1]!
-        if (size >= 0x80) {
-          if (b[body]! >= 0x80) break
-          size = (size & 0x7f) | (b[body]! << 7)
-          body++
-        }
-        pos = body + size
-        if (pos > end) return false
-        cells.takeAttribute(b, body, pos)
-        reader.pos = pos
-      }
+      const behind = heads.step(b, reader.pos, end)
+      if (behind < 0) return false
+      reader.pos = behind
       if (!reader.next()) break
       const { field, wire } = reader
       if (wire === 2) {
         if (!reader.span()) return false
-        if (field === 6) cells.takeAttribute(b, reader.start, reader.stop)
-        else if (field === 5) this.readBody(b, reader.start, reader.stop)
+        if (field === 5) this.readBody(b, reader.start, reader.stop)
+        else if (field === 6) heads.isOdd = true
       } else if (wire === 1 && (field === 1 || field === 11)) {
         reader.fixed64()
         if (field === 1) {
@@ -166,6 +163,14 @@ export class LogMessages {
     return reader.ok
   }
 
+  private readAttributes(b: Buffer, start: number, end: number): void {
+    const { cells, reader } = this
+    cells.clear()
+    reader.reset(b, start, end)
+    while (reader.next() && reader.skip())
+      if (reader.field === 6 && reader.wire === 2) cells.takeAttribute(b, reader.start, reader.stop)
+  }
+
   private readBody(b: Buffer, start: number, end: number): void {
     const { any } = this
     if (!any.read(b, start, end)) return
@@ -178,31 +183,47 @@ export class LogMessages {
     b: Buffer,
     priority: number,
     isOriginal: boolean,
+    head: Buffer | undefined,
     nowLo: number,
     nowHi: number,
     to: Buffer,
     pos: number,
   ): number {
-    const version = this.number(b, this.cells.find(slot.version))
+    const version = head ? head[1]! | (head[2]! << 8) : this.version(b)
     to[pos] = 0x3c
     let at = writeUint32(to, pos + 1, priority)
     to[at] = 0x3e
-    at = writeUint32(to, at + 1, version > 0 && version < 1000 ? version : 1)
+    at = writeUint32(to, at + 1, version || 1)
     to[at++] = 0x20
     if (isOriginal) at = copyShort(to, at, b, original.timeStart, original.timeEnd)
     else at = this.writeTime(nowLo, nowHi, to, at)
     to[at++] = 0x20
-    // A message that was RFC 5424 said itself what it does not have.
-    const silent = version > 0
-    at = this.writePart(b, slot.hostname, most.hostname, silent ? none : this.hostname, to, at)
-    at = this.writePart(b, slot.appName, most.appName, silent ? none : this.appName, to, at)
-    at = this.writePart(b, slot.procId, most.procId, none, to, at)
-    at = this.writePart(b, slot.msgId, most.msgId, none, to, at)
-    if (this.dataEnd === 0) to[at++] = 0x2d
-    else at += this.data.copy(to, at, 0, this.dataEnd)
+    if (head) at += head.copy(to, at, headStart)
+    else {
+      const from = at
+      at = this.writeHead(b, version > 0, to, at)
+      if (this.isGraded) this.heads.put(b, priority, version, to, from, at)
+    }
     const { source, textStart, textEnd } = this
     if (textEnd > textStart || this.endsInBlank) to[at++] = 0x20
     return at + source.copy(to, at, textStart, textEnd)
+  }
+
+  /** `HOSTNAME APP-NAME PROCID MSGID DATA`. A message that was RFC 5424 said itself what it does not have. */
+  private writeHead(b: Buffer, isSilent: boolean, to: Buffer, pos: number): number {
+    let at = this.writePart(b, slot.hostname, most.hostname, isSilent ? none : this.hostname, to, pos)
+    at = this.writePart(b, slot.appName, most.appName, isSilent ? none : this.appName, to, at)
+    at = this.writePart(b, slot.procId, most.procId, none, to, at)
+    at = this.writePart(b, slot.msgId, most.msgId, none, to, at)
+    if (this.dataEnd > 0) return at + this.data.copy(to, at, 0, this.dataEnd)
+    to[at] = 0x2d
+    return at + 1
+  }
+
+  /** 0 for what is no RFC 5424 message. */
+  private version(b: Buffer): number {
+    const version = this.number(b, this.cells.find(slot.version))
+    return version > 0 && version < 1000 ? version : 0
   }
 
   /** `<13>Oct  1 22:14:15 host app[230]: text`; without an app name there is no tag. */
@@ -247,7 +268,8 @@ export class LogMessages {
   private priority(b: Buffer): number {
     const { cells, options } = this
     const given = this.number(b, cells.find(slot.priority))
-    if (given >= 0 && given < 192) return given
+    this.isGraded = given >= 0 && given < 192
+    if (this.isGraded) return given
     const facility = cells.find(slot.facility)
     const severity = cells.find(slot.severity)
     const f = facility < 0 ? -1 : facilityNumber(this.text(b, facility))
@@ -361,12 +383,15 @@ export class LogMessages {
   }
 
   /** Sets `source`, `textStart` and `textEnd`. */
-  private findText(b: Buffer, isOriginal: boolean): void {
-    const { cells, any } = this
-    const cell = cells.find(slot.message)
+  private findText(b: Buffer, isOriginal: boolean, hasHead: boolean): void {
+    const { cells, heads, any } = this
+    const cell = hasHead ? -1 : cells.find(slot.message)
     this.source = b
     this.endsInBlank = false
-    if (cell >= 0 && cells.kinds[cell] === AnyKind.string) {
+    if (hasHead && heads.textEnd >= 0) {
+      this.textStart = heads.textStart
+      this.textEnd = heads.textEnd
+    } else if (cell >= 0 && cells.kinds[cell] === AnyKind.string) {
       this.textStart = cells.starts[cell]!
       this.textEnd = cells.ends[cell]!
     } else if (cell >= 0) this.takeText(this.text(b, cell))
@@ -374,7 +399,7 @@ export class LogMessages {
       this.textStart = this.bodyStart
       this.textEnd = this.bodyEnd
       // A message without text has no attribute for it, and its body is all of it: its last blank stays.
-      if (cells.find(slot.priority) >= 0 && this.isWithoutText(b)) {
+      if ((hasHead || cells.find(slot.priority) >= 0) && this.isWithoutText(b)) {
         this.textStart = this.bodyEnd
         this.endsInBlank = isOriginal && b[this.bodyEnd - 1] === 0x20
       }

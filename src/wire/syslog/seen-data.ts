@@ -27,6 +27,13 @@ export class SeenData {
 
   /** What `b[start, end)` became the last time. `key` and its end tell senders apart: the app name. */
   find(b: Buffer, start: number, end: number, key: number, keyEnd: number): Buffer | undefined {
+    let hash = end - start
+    for (let i = key; i < keyEnd && i < key + 8; i++) hash = Math.imul(hash, 31) + b[i]!
+    return this.findBy(hash, b, start, end)
+  }
+
+  /** The same for a hash of what tells senders apart. */
+  findBy(hash: number, b: Buffer, start: number, end: number): Buffer | undefined {
     this.slot = -1
     if (end - start > longest) return undefined
     if (this.resting > 0) {
@@ -34,8 +41,6 @@ export class SeenData {
       return undefined
     }
     if (++this.asked === trial) this.judge()
-    let hash = end - start
-    for (let i = key; i < keyEnd && i < key + 8; i++) hash = Math.imul(hash, 31) + b[i]!
     const first = (hash ^ (hash >>> 8)) & (slots - 2)
     // The one that was not found last makes room for the next.
     for (let slot = first; slot < first + 2; slot++) {
