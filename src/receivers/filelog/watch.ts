@@ -455,7 +455,8 @@ export class Watch {
   private takeGenerations(path: string, since: number, truncated?: Tail, before?: Saved): boolean {
     let isCopied = false
     for (const { path: at, stat } of generationsOf(path)) {
-      if (stat.mtimeMs < since - tickMs) continue
+      // An empty one is a copy that was just begun.
+      if (stat.mtimeMs < since - tickMs || stat.size === 0) continue
       const known = this.known.at(stat)
       if (known && truncated && (truncated.offset === 0 || sameHead(known, truncated))) isCopied = true
       if (known && (!known.isOver || this.known.isFinished(known, at, stat))) continue
@@ -494,6 +495,7 @@ export class Watch {
       fd = openFile(path)
       const { size } = fstatSync(fd)
       const head = readHead(fd, this.options.headSize)
+      if (tail.size < size && tail.head.size <= head.size) return hasHead(fd, tail.head)
       return (head.size === this.options.headSize || (size > 0 && size === tail.size)) && hasHead(tail.fd, head)
     } catch {
       return false
