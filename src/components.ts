@@ -16,11 +16,15 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     syslog: () => import('./receivers/syslog/index.ts'),
   },
   processor: {
+    attributes: () => import('./processors/attributes/index.ts'),
     batch: () => import('./processors/batch/index.ts'),
     counter_totals: () => import('./processors/counter-totals/index.ts'),
     envelope_tags: () => import('./processors/envelope-tags/index.ts'),
     filter: () => import('./processors/filter/index.ts'),
     memory_limiter: () => import('./processors/memory-limiter/index.ts'),
+    redaction: () => import('./processors/redaction/index.ts'),
+    resource: () => import('./processors/resource/index.ts'),
+    transform: () => import('./processors/transform/index.ts'),
   },
   exporter: {
     debug: () => import('./exporters/debug/index.ts'),

@@ -298,6 +298,8 @@ function onPoints(compiler: Compiler, at: number, key: string, test: (value: Val
   if (compiler.format !== 'metrics' || compiler.context !== 'metric') {
     throw compiler.error(at, 'this function looks at the points of a metric: it stands among conditions on metrics')
   }
+  // What it says holds for all points of a metric.
+  compiler.pathOf({ kind: 'path', at, name: 'metric.name', keys: [] })
   const bytes = Buffer.from(key)
   const found = new Value()
   return (cursor: Cursor): boolean => {

@@ -13,7 +13,7 @@ export default defineProcessor({
   stability: 'beta',
   summary: 'Inserts, updates, deletes, hashes, extracts and converts attributes of records.',
   takes: ['envelopes', 'dropsonde', 'logs', 'metrics', 'traces'],
-  readsOrigins: true,
+  readsOrigins: ({ actions }) => actions.some((each) => each.from_context !== undefined),
   config: object({
     include: matchFields().optional().describe('Only records that match this are changed.'),
     exclude: matchFields().optional().describe('Records that match this are not changed; asked after include.'),

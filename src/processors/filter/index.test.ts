@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { Batch, type Format } from '../../plugin.ts'
+import { Batch, type Format, type Processor } from '../../plugin.ts'
 import { batchOf, double, envelope, field } from '../../telemetry/testing/encode.ts'
 import { processorHost } from '../../telemetry/testing/processor-host.ts'
 import filter from './index.ts'
 
 function newFilter(config: unknown, format: Format = 'envelopes') {
-  const { host, account } = processorHost('filter')
-  const process = filter.create({ config: filter.config.parse(config) as never, host, format })
-  return { process: process as (batch: Batch) => Batch | undefined, account }
+  const { host, account, metric } = processorHost('filter')
+  const made = filter.create({ config: filter.config.parse(config) as never, host, format })
+  return { process: (made as Processor).process, account, metric }
 }
 
 const envelopes = ['a', 'b', 'c'].map((source) => envelope({ source, log: 'x' }))
@@ -50,6 +50,12 @@ test('metrics are dropped by metric and by point', () => {
 
 test.each<[string, unknown, string]>([
   ['is no condition', { drop: ['kind = 1'] }, 'at position 6'],
+  [
+    'has a context that there is not',
+    { log_conditions: [{ context: 'span', conditions: [] }] },
+    'logs have no context',
+  ],
+  ['is flat and wrong', { trace_conditions: ['span.nam == "x"'] }, 'have no field "span.nam"'],
   ['has a field of no format', { drop: ['kind == "log" and nothing == 1'] }, 'at position 19'],
   ['has a field of another format', { logs: { log_record: ['metric.name == "x"'] } }, 'have no field "metric.name"'],
   ['is no text', { drop: [5] }, 'expected a condition, got the number 5'],

@@ -1,12 +1,14 @@
 import { list, object, oneOf } from '../../config/fields.ts'
-import { compileAny, without } from '../../ottl/conditions.ts'
-import { type Batch, defineProcessor, type Format } from '../../plugin.ts'
-import { condition } from './condition-field.ts'
-import { type FilterConfig, sourcesFor } from './sources.ts'
+import { newFailures } from '../../ottl/failures.ts'
+import { type Batch, defineProcessor, type Format, newLogSeries } from '../../plugin.ts'
+import type { PathContext } from '../../telemetry/paths.ts'
+import { condition, flatConditions } from './condition-field.ts'
+import { newDropper, newEventDropper } from './dropper.ts'
+import { groupsFor } from './sources.ts'
 
 const all = ['envelopes', 'logs', 'metrics', 'traces'] as const
-const conditions = (what: string, formats: readonly Format[] = all) =>
-  list(condition(formats)).default([]).describe(what)
+const conditions = (what: string, formats: readonly Format[] = all, context?: PathContext) =>
+  list(condition(formats, context)).default([]).describe(what)
 
 /** Drops the records that meet a condition. The kept ones are an index over the same bytes: nothing is copied. */
 export default defineProcessor({
@@ -17,28 +19,47 @@ export default defineProcessor({
   config: object({
     error_mode: oneOf(['propagate', 'ignore', 'silent'])
       .default('propagate')
-      .describe('Accepted as in the Collector. Conditions cannot fail while running, so it changes nothing.'),
+      .describe('What happens when a condition fails on a record: it is dropped, or kept, with or without a log line.'),
     drop: conditions('Conditions for whatever format the pipeline carries: a record that meets any is dropped.'),
     envelopes: object({ envelope: conditions('Conditions on v2 envelopes.', ['envelopes']) }).default({}),
-    logs: object({ log_record: conditions('Conditions on OTLP log records.', ['logs']) }).default({}),
+    logs: object({
+      resource: conditions('Conditions on resources of logs: drops all their records.', ['logs'], 'resource'),
+      log_record: conditions('Conditions on OTLP log records.', ['logs']),
+    }).default({}),
     metrics: object({
-      metric: conditions('Conditions on OTLP metrics: drops all points of a metric.', ['metrics']),
+      resource: conditions('Conditions on resources of metrics: drops all their points.', ['metrics'], 'resource'),
+      metric: conditions('Conditions on OTLP metrics: drops all points of a metric.', ['metrics'], 'metric'),
       datapoint: conditions('Conditions on OTLP data points.', ['metrics']),
     }).default({}),
-    traces: object({ span: conditions('Conditions on OTLP spans.', ['traces']) }).default({}),
+    traces: object({
+      resource: conditions('Conditions on resources of traces: drops all their spans.', ['traces'], 'resource'),
+      span: conditions('Conditions on OTLP spans.', ['traces']),
+      spanevent: conditions('Conditions on events of spans: drops the event, keeps the span.', ['traces'], 'spanevent'),
+    }).default({}),
+    log_conditions: flatConditions('logs')
+      .default([])
+      .describe('Conditions on logs whose fields say what they look at: `log.body`, `resource.attributes["k"]`.'),
+    metric_conditions: flatConditions('metrics')
+      .default([])
+      .describe('The same on metrics: `metric.name`, `datapoint.flags`.'),
+    trace_conditions: flatConditions('traces')
+      .default([])
+      .describe('The same on traces: `span.name`, `spanevent.name`.'),
   }),
   create({ config, host, format }) {
-    const drops = compileAll(config, format)
-    if (!drops) return (batch) => batch
-    return (batch: Batch) => {
-      const kept = without(batch, drops)
+    const groups = groupsFor(config, format)
+    const failures = newFailures(host, newLogSeries(host.log, host.clock))
+    const drop = newDropper(groups, format, config.error_mode, failures.note)
+    const dropEvents = newEventDropper(groups, config.error_mode, failures.note)
+    const events = host.counter('dropped_span_events', 'Events taken out of spans, which are no records of their own.')
+    const process = (batch: Batch) => {
+      const kept = drop(batch)
       if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count)
-      return kept.count > 0 ? kept : undefined
+      if (kept.count === 0) return undefined
+      const left = dropEvents(kept)
+      if (left.events > 0) events.add(left.events)
+      return left.batch
     }
+    return { process, stop: failures.stop }
   },
 })
-
-function compileAll(config: FilterConfig, format: Format) {
-  const sources = sourcesFor(config, format)
-  return sources.length > 0 ? compileAny(sources, format) : undefined
-}

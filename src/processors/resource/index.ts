@@ -12,7 +12,7 @@ export default defineProcessor({
   stability: 'beta',
   summary: 'Inserts, updates, deletes, hashes, extracts and converts attributes of resources.',
   takes: ['logs', 'metrics', 'traces'],
-  readsOrigins: true,
+  readsOrigins: ({ attributes }) => attributes.some((each) => each.from_context !== undefined),
   config: object({
     attributes: actionList().describe('What to do, in this order.'),
   }),
