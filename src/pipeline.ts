@@ -3,6 +3,7 @@
  * formats of batches; knows no component.
  */
 
+import type { Admission } from './delivery/admission.ts'
 import { keepsOriginsApart } from './delivery/fields.ts'
 import { batchingOf, type ExporterBatching } from './engine/batching.ts'
 import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
@@ -210,12 +211,12 @@ class GraphBuilder {
     const account = this.shared.ledger.open('receiver', id)
     const intakes: Partial<Record<Format, ReceiverIntake>> = {}
     for (const [format, { consumers, pipelines }] of targets) {
-      const sinks = this.reachable(pipelines)
+      const admissions = this.admissions(pipelines)
       intakes[format] = new ReceiverIntake({
         next: new Port(fanOut(consumers)),
         account,
         budget: this.shared.budget,
-        admissions: () => sinks.flatMap((sink) => sink.admissions()),
+        admissions,
         pushesBack: spec.pushesBack,
         onShort: this.refusedByLimiters(pipelines, format),
       })
@@ -256,21 +257,32 @@ class GraphBuilder {
     return { format, consumer: this.converter(format, [taker], pipeline.id) }
   }
 
-  /** Every exporter behind these pipelines, through connectors too. */
-  private reachable(pipelines: readonly PipelinePlan[]): Exporter[] {
-    const found = new Set<Exporter>()
+  /** The queues of every exporter behind these pipelines, through connectors too. */
+  private admissions(pipelines: readonly PipelinePlan[]): () => readonly Admission[] {
+    const found = new Map<Exporter, Format | undefined>()
     const seen = new Set<string>()
     const visit = (pipeline: PipelinePlan) => {
       if (seen.has(pipeline.id)) return
       seen.add(pipeline.id)
       for (const id of pipeline.exporters) {
         const exporter = this.exporters.get(id)
-        if (exporter) found.add(exporter.made)
-        else this.plan.pipelines.filter((next) => next.receivers.includes(id)).forEach(visit)
+        if (exporter) {
+          const format = this.arrivesAs(id, pipeline.format)
+          // Reached in two formats: all of its queues, each of them once.
+          const isOther = found.has(exporter.made) && found.get(exporter.made) !== format
+          found.set(exporter.made, isOther ? undefined : format)
+        } else this.plan.pipelines.filter((next) => next.receivers.includes(id)).forEach(visit)
       }
     }
     pipelines.forEach(visit)
-    return [...found]
+    const [only, ...others] = [...found]
+    if (only && others.length === 0) return () => only[0].admissions(only[1])
+    return () => [...found].flatMap(([exporter, format]) => exporter.admissions(format))
+  }
+
+  /** The one format in which batches of a pipeline come to an exporter; undefined when a converter makes them. */
+  private arrivesAs(exporter: string, format: Format): Format | undefined {
+    return takesOf(this.instance('exporter', exporter)).includes(format) ? format : undefined
   }
 
   private host(instance: Instance, more: Pick<HostOptions, 'account' | 'pipeline' | 'opened' | 'batching'> = {}): Host {

@@ -50,11 +50,11 @@ export { type ClientStream, type GrpcClient, newGrpcClient } from './net/grpc-cl
 export { type LogSeries, newLogSeries } from './net/log-series.ts'
 export type { ClientTls } from './net/tls.ts'
 export { clientTlsFrom } from './net/tls-settings.ts'
+export { type Condition, ConditionError, compileAny, compileCondition, without } from './ottl/conditions.ts'
 export type { Clock } from './runtime/clock.ts'
 export { sleep } from './runtime/clock.ts'
 export type { Log } from './runtime/log.ts'
 export { Batch } from './telemetry/batch.ts'
-export { type Condition, ConditionError, compileAny, compileCondition, without } from './ottl/conditions.ts'
 export { Cursor } from './telemetry/cursor.ts'
 export { fieldText } from './telemetry/field-text.ts'
 export type { Format } from './telemetry/format.ts'
@@ -90,8 +90,8 @@ export interface Component {
 
 /** What an exporter hands the engine: where batches go in, and the queues that must be asked first. */
 export interface Exporter extends Component, Consumer {
-  /** Asked anew for every offer, so it may change while running. */
-  admissions(): readonly Admission[]
+  /** Asked anew for every offer, so it may change while running. With a format: those of its queues that this one goes to. */
+  admissions(format?: Format): readonly Admission[]
   /** What it takes right now, when that is less than its spec says: an exporter without a destination takes nothing. */
   takes?: readonly Format[]
 }

@@ -93,6 +93,8 @@ export function queued(
     onDrop,
     random: options.random ?? Math.random,
   })
+  // Asked for twice for every batch.
+  const admissions = [queue]
   let stopped: Promise<void> | undefined
   let closed = false
   const stop = async (deadline: AbortSignal) => {
@@ -119,7 +121,7 @@ export function queued(
       outbox.pump(now)
       queue.stay(entry)
     },
-    admissions: () => [queue],
+    admissions: () => admissions,
     async start() {
       await sender.connect?.()
       if (!stopped) outbox.run()

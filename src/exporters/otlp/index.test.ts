@@ -178,6 +178,17 @@ describe('requests', () => {
   })
 })
 
+test('a queue that is full refuses its own signal, and no other', async () => {
+  const { address, requests } = await collector(() => new Promise(() => {}))
+  const { exporter } = await exporting(plaintext(address, { sending_queue: { queue_size: 1 } }))
+  exporter.consume(Batch.copyOf('traces', encodeOtlpTraces({ resourceSpans: [{ scopeSpans: [{ spans: [{}] }] }] })))
+  await until(() => requests.length === 1)
+  const verdicts = (format: 'logs' | 'traces') => exporter.admissions(format).map((queue) => queue.admit())
+  expect(verdicts('logs')).toEqual([undefined])
+  expect(verdicts('traces')).toEqual([expect.objectContaining({ message: 'sending queue is full' })])
+  expect(exporter.admissions()).toHaveLength(3)
+})
+
 describe('answers', () => {
   test('partial success: what was rejected is dropped and said, never repeated', async () => {
     const { address, requests } = await collector(() => partial(2, 'too old'))

@@ -1,3 +1,4 @@
+import type { Admission } from '../../delivery/admission.ts'
 import { fanOut, toAll } from '../../delivery/fan-out.ts'
 import { deliveryBudget, type Queued } from '../../delivery/queued.ts'
 import { clientTlsFrom } from '../../net/tls-settings.ts'
@@ -18,9 +19,13 @@ export function newOtlpExporter(config: OtlpConfig, host: Host): Exporter {
   }
   // Two files may name the same destination: it gets everything twice, by one queue that is counted once.
   const all = fanOut(() => [...new Set(signals.flatMap((signal) => queues[signal]))], noDestination)
+  let everything = none
+  const admissions: Record<Signal, readonly Admission[]> = { logs: none, metrics: none, traces: none }
   let started = false
   return {
     ...all,
+    // Destinations stay: asked twice for every batch, it must not make a list each time.
+    admissions: (format) => (format && isSignal(format) ? admissions[format] : everything),
     get takes() {
       return started ? signals.filter((signal) => queues[signal].length > 0) : signals
     },
@@ -30,11 +35,15 @@ export function newOtlpExporter(config: OtlpConfig, host: Host): Exporter {
     async start() {
       if (started) return
       openDestinations(config, host, queues)
+      for (const signal of signals) admissions[signal] = [...new Set(queues[signal])].flatMap((one) => one.admissions())
+      everything = all.admissions()
       started = true
       await all.start()
     },
   }
 }
+
+const none: readonly Admission[] = []
 
 function openDestinations(config: OtlpConfig, host: Host, queues: Record<Signal, Queued[]>): void {
   const found = addresses(config, host)

@@ -24,6 +24,7 @@ export function newOtlpHttpExporter(config: OtlpHttpConfig, host: Host): Exporte
   let started = false
   return {
     ...all,
+    admissions: (format) => (format && isSignal(format) ? (queues[format]?.admissions() ?? []) : all.admissions()),
     consume(batch: Batch) {
       const queue = isSignal(batch.format) ? queues[batch.format] : undefined
       if (!toAll(queue ? [queue] : [], batch)) nowhere(batch.count)
