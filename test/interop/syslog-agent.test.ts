@@ -85,6 +85,7 @@ describe.skipIf(cases.length === 0)('a daemon as the drain', () => {
   })
 })
 
+// With go-loggregator's calls and its gRPC library: the module itself is not to be had from Go's module proxy.
 const { path: program, missing } = goProgram('go-grpc')
 
 describe.skipIf(missing)('a Go client as the source', () => {

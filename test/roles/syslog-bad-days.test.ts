@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type IssueOptions, issue, newAuthority } from '../../src/runtime/certs.ts'
 import { binding, startCloudController, startFakeCache } from '../support/bindings.ts'
+import { certificateFolder } from '../support/certificates.ts'
 import { type IngressClient, ingressClient, log } from '../support/client.ts'
 import { startDrainProcess } from '../support/drain-process.ts'
 import { startHttpDrain, startTcpDrain, textOfMessage } from '../support/drains.ts'
@@ -163,6 +166,66 @@ describe('drains', () => {
     expect(back.texts()).toEqual(lines(0, 1000))
     expect(role.lines.join('\n')).not.toMatch(/user:|pw@|token/)
     expect([...(await role.metrics()).series.keys()].join('\n')).not.toMatch(/user:|pw@|token/)
+  })
+
+  test('10,000 bindings, a hundred of them to nowhere: everybody else gets everything', async () => {
+    const good = await startTcpDrain()
+    const dead = await freePort()
+    const isDead = (i: number) => i % 100 === 0
+    const apps = Array.from({ length: 10_000 }, (_, i) => `app-${i}`)
+    const cache = await startFakeCache(
+      apps.map((app, i) => binding(`syslog://127.0.0.1:${isDead(i) ? dead : good.port}?n=${i}`, [app])),
+    )
+    const { role, client } = await agent({ cache: cache.url })
+    await role.metricsUntil((page) => page.get('drains{unit="count"}') === 10_000)
+    // All the dead ones, and as many connections as a test may have.
+    const chosen = apps.filter((_, i) => isDead(i) || i % 50 === 1)
+    for (const text of ['1', '2', '3']) await client.send(chosen.map((app) => log(text, { source_id: app })))
+    const alive = chosen.filter((app) => !isDead(Number(app.slice(4))))
+    await good.until('three lines each', () => good.messages.length === 3 * alive.length)
+    for (const app of alive.slice(0, 20))
+      expect(good.messages.filter((message) => message.includes(` ${app} `)).map(textOfMessage)).toEqual([
+        '1',
+        '2',
+        '3',
+      ])
+    expect(good.connections).toBe(alive.length)
+    expect((await role.metrics()).get('active_drains{unit="count"}')).toBe(chosen.length)
+  })
+
+  const day = 86_400_000
+  test.each<[string, Partial<IssueOptions>, RegExp]>([
+    ['has expired', { notBefore: new Date(Date.now() - 3 * day), days: 1 }, /the certificate of localhost expired on /],
+    ['has another name', { names: ['elsewhere'] }, /the certificate is for \[elsewhere\], not for localhost$/],
+    ['is from a stranger', {}, /the certificate of localhost is signed by "stranger", which we do not trust$/],
+  ])('TLS, a certificate that %s: the application is told, and no line is sent', async (what, options, sentence) => {
+    const folder = certificateFolder()
+    const own = { cert: readFileSync(`${folder}/ca.crt`, 'utf8'), key: readFileSync(`${folder}/ca.key`, 'utf8') }
+    const authority = what === 'is from a stranger' ? newAuthority({ commonName: 'stranger' }) : own
+    const app = await startIngressSink()
+    const pem = issue(authority, { commonName: 'localhost', names: ['localhost'], ...options })
+    const drain = await startTcpDrain({ tls: true, pem })
+    const cache = await startFakeCache([binding(`syslog-tls://localhost:${drain.port}`, ['app'])])
+    const { client } = await agent({ cache: cache.url, agent: app.address })
+    await client.send([log('x')])
+    await app.until('a line', () => app.count() > 0)
+    expect(app.envelopes()[0]!.log.payload.toString()).toMatch(sentence)
+    expect(drain.messages).toEqual([])
+  })
+
+  test('TLS, a port of plain text: the application is told', async () => {
+    const app = await startIngressSink()
+    const server = createServer(
+      (socket) => void socket.on('error', () => {}).end('220 welcome to plain text, stranger\r\n'),
+    )
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void server.close())
+    const url = `syslog-tls://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const cache = await startFakeCache([binding(url, ['app'])])
+    const { client } = await agent({ cache: cache.url, agent: app.address })
+    await client.send([log('x')])
+    await app.until('a line', () => app.count() > 0)
+    expect(app.envelopes()[0]!.log.payload.toString()).toMatch(/the peer does not speak TLS on this port$/)
   })
 
   test('one that reads nothing: the oldest go, counted, and the loss line says how many and why', async () => {
