@@ -190,7 +190,8 @@ export class Site extends Cursor {
     if (level < Level.scope) draft.flush(edits, number)
     else if (this.absent[level]) {
       const start = this.groups[group + Group.start]!
-      edits.replace(start, start, spanFrame(1, draft.bytes()), number)
+      const body = draft.bytes()
+      if (body.length > 0) edits.replace(start, start, spanFrame(1, body), number)
       draft.changed = false
     } else draft.flush(edits, edits.within(this.starts[level]!, this.ends[level]!, number))
   }
