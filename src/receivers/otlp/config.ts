@@ -28,14 +28,10 @@ const tls = () =>
     .optional()
     .describe('Certificates. Without them the port speaks plaintext; with `client_ca_file` clients must have one too.')
 
-const auth = () =>
-  object({
-    authenticator: text({ notEmpty: true }).describe(
-      'Id of the extension that says who may come in: `bearertokenauth`.',
-    ),
-  })
-    .optional()
-    .describe('Who may send. Left out: everybody who reaches the port.')
+const authenticator = () =>
+  text({ notEmpty: true }).describe('Id of the extension that says who may come in: `bearertokenauth`.')
+
+const authText = 'Who may send. Left out: everybody who reaches the port.'
 
 const transport = () => oneOf(['tcp', 'tcp4', 'tcp6']).default('tcp').describe('Accepted; the address decides.')
 
@@ -72,11 +68,11 @@ const grpc = block({
   })
     .default({})
     .describe('Pings.'),
-  auth: auth(),
+  auth: object({ authenticator: authenticator() }).optional().describe(authText),
   include_metadata: metadata(),
 })
 
-/** What can be undone; the Collector knows snappy and lz4 beside. `''` and `none` stand for no compression. */
+/** What may be named; lz4 is known to the Collector alone. `''` and `none` stand for no compression. */
 export const algorithms = ['', 'none', 'gzip', 'zstd', 'zlib', 'deflate', 'snappy', 'lz4', 'x-snappy-framed'] as const
 
 const urlPath = (signal: string) =>
@@ -99,13 +95,18 @@ const http = block({
   })
     .optional()
     .describe('Requests of scripts in browsers.'),
-  auth: auth(),
+  auth: object({
+    authenticator: authenticator(),
+    request_params: list().default([]).describe('Parameters of the query that count as headers: `?token=...`.'),
+  })
+    .optional()
+    .describe(authText),
   max_request_body_size: size().default('20MiB').describe('Largest body, before and after decompression; 0 is 20 MiB.'),
   include_metadata: metadata(),
   response_headers: map(secret()).default({}).describe('Headers to add to every answer.'),
   compression_algorithms: list(oneOf(algorithms))
-    .default(['', 'gzip', 'zstd', 'zlib', 'deflate'])
-    .describe('Values of Content-Encoding that are taken. snappy and lz4 may be named, and are refused all the same.'),
+    .default(['', 'gzip', 'zstd', 'zlib', 'snappy', 'deflate', 'x-snappy-framed'])
+    .describe('Values of Content-Encoding that are taken. lz4 may be named, and is refused all the same.'),
   read_timeout: duration().default('1m').describe('Time for all of a request to arrive; 0 is 1m.'),
   read_header_timeout: duration()
     .default('1m')

@@ -1,17 +1,42 @@
 import { promisify } from 'node:util'
 import { gunzip, gunzipSync, inflate, inflateSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { decodeSnappy, decodeSnappyFrames } from '../../wire/snappy-decode.ts'
 import { HttpFault } from './http-fault.ts'
 
-const known = {
-  gzip: { sync: gunzipSync, pooled: promisify(gunzip), broken: 'gzip: invalid header' },
-  zstd: {
-    sync: zstdDecompressSync,
-    pooled: promisify(zstdDecompress),
-    broken: 'invalid input: magic number mismatch',
+/** At once, or in the thread pool. Throws whatever it throws. */
+interface Way {
+  readonly now: (body: Buffer, maxBytes: number) => Buffer
+  readonly later?: (body: Buffer, maxBytes: number) => Promise<Buffer>
+  /** What to say of a body that does not even begin as it should. */
+  readonly broken: string
+}
+
+type Native = (body: Buffer, options: { maxOutputLength: number }) => Buffer
+type Pooled = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
+const native = (sync: Native, pooled: Pooled, broken: string): Way => ({
+  now: (body, maxOutputLength) => sync(body, { maxOutputLength }),
+  later: (body, maxOutputLength) => pooled(body, { maxOutputLength }),
+  broken,
+})
+const snappy = (decode: typeof decodeSnappy): Way => ({
+  now: (body, maxBytes) => {
+    const plain = decode(body, maxBytes)
+    if (typeof plain === 'number') throw tooLarge()
+    if (!plain) throw new HttpFault(400, 'snappy: corrupt input')
+    return plain
   },
-  zlib: { sync: inflateSync, pooled: promisify(inflate), broken: 'zlib: invalid header' },
+  broken: 'snappy: corrupt input',
+})
+
+const zlib = native(inflateSync, promisify(inflate) as Pooled, 'zlib: invalid header')
+const known: Record<string, Way> = {
+  gzip: native(gunzipSync, promisify(gunzip) as Pooled, 'gzip: invalid header'),
+  zstd: native(zstdDecompressSync, promisify(zstdDecompress) as Pooled, 'invalid input: magic number mismatch'),
+  zlib,
   // RFC 9110, 8.4.1.2: deflate is the zlib format.
-  deflate: { sync: inflateSync, pooled: promisify(inflate), broken: 'zlib: invalid header' },
+  deflate: zlib,
+  snappy: snappy(decodeSnappy),
+  'x-snappy-framed': snappy(decodeSnappyFrames),
 }
 
 /** Smaller bodies are undone here and now: the way through the thread pool alone takes 0.3 ms. */
@@ -27,22 +52,23 @@ export function decompressor(
 ): Decompress | undefined {
   const name = (encoding ?? '').trim().toLowerCase()
   if (name === '' || name === 'identity') return undefined
-  const way = allowed.includes(name) && Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined
+  const way = allowed.includes(name) && Object.hasOwn(known, name) ? known[name] : undefined
   if (!way) throw new HttpFault(400, `unsupported Content-Encoding: ${encoding}`)
-  const limit = { maxOutputLength: Math.max(1, maxBytes) }
+  const limit = Math.max(1, maxBytes)
   return (body) => {
     try {
-      if (body.length < pooledFrom) return way.sync(body, limit)
+      if (!way.later || body.length < pooledFrom) return way.now(body, limit)
     } catch (error) {
       throw broken(error, way.broken)
     }
-    return way.pooled(body, limit).catch((error) => Promise.reject(broken(error, way.broken)))
+    return way.later!(body, limit).catch((error) => Promise.reject(broken(error, way.broken)))
   }
 }
 
 export const tooLarge = () => new HttpFault(400, 'http: request body too large')
 
 function broken(error: unknown, header: string): HttpFault {
+  if (error instanceof HttpFault) return error
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge()
   if (code === 'Z_BUF_ERROR' || /unexpected end/.test(message)) return new HttpFault(400, 'unexpected EOF')

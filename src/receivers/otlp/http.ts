@@ -95,10 +95,13 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     return inlet.take(signal, decoded, 0, decoded.length, origin, abort)
   }
 
+  const parameters = config.auth?.request_params ?? []
+  const credentialsOf = ({ url, headers }: IncomingMessage) =>
+    parameters.length > 0 ? { ...headers, ...parametersOf(url ?? '', parameters) } : headers
   const open = new Set<AbortController>()
   const answer = async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const encoding = encodingOf(request.headers['content-type'])
-    const verdict = authenticator()?.authenticate(request.headers) ?? true
+    const verdict = authenticator()?.authenticate(credentialsOf(request)) ?? true
     if (verdict !== true) return answerFault(response, new HttpFault(401, verdict), encoding)
     if (request.method !== 'POST') return answerText(response, 405, '405 method not allowed, supported: [POST]')
     if (!encoding) {
@@ -119,8 +122,6 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       if (error instanceof ClientGone) return
       const fault = error instanceof GrpcError ? faultOf(error) : error
       if (!(fault instanceof HttpFault)) throw error
-      // The rest of a body that nobody reads would be in the way of the next request.
-      if (!request.complete) response.shouldKeepAlive = false
       answerFault(response, fault, encoding)
     } finally {
       host.budget.give(held.bytes)
@@ -130,4 +131,14 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     for (const each of open) each.abort()
   }
   return { answer, withdraw }
+}
+
+/** Parameters of a query that stand for headers: `?token=a` is the header `token`. */
+function parametersOf(url: string, names: readonly string[]): Record<string, string> {
+  const query = new URLSearchParams(url.slice(url.indexOf('?') + 1))
+  const found = names.flatMap((name) => {
+    const value = query.get(name)
+    return value === null ? [] : [[name.toLowerCase(), value] as const]
+  })
+  return Object.fromEntries(found)
 }

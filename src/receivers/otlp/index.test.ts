@@ -242,6 +242,13 @@ describe('HTTP', () => {
       '{"code":3,"message":"invalid input: magic number mismatch"}',
     ],
     [
+      'snappy that is none',
+      { headers: { ...json, 'content-encoding': 'snappy' }, body: 'plain text' },
+      400,
+      'application/json',
+      '{"code":3,"message":"snappy: corrupt input"}',
+    ],
+    [
       'an unknown encoding',
       { headers: { ...json, 'content-encoding': 'nosuch' }, body: '{}' },
       400,
@@ -288,6 +295,7 @@ describe('HTTP', () => {
     ['deflate', deflateSync],
     ['zlib', deflateSync],
     ['identity', (bytes: Buffer) => bytes],
+    ['snappy', (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length, 60 << 2, bytes.length - 1]), bytes])],
   ])('takes bodies compressed with %s', async (encoding, compress) => {
     const run = await startOtlp({ http: {} })
     const body = Buffer.from(compress(l1))
@@ -526,6 +534,22 @@ describe('who may come in', () => {
     expect(await run.send({ headers: { ...protobuf, authorization: 'Basic YTpi' }, body: l1 })).toMatchObject({
       status: 200,
     })
+  })
+
+  test('HTTP: a parameter of the query may stand for a header', async () => {
+    const token = { bearertokenauth: { spec: bearertokenauth, config: { header: 'Token', scheme: '', token: 'a b' } } }
+    const http = { auth: { authenticator: 'bearertokenauth', request_params: ['Token'] } }
+    const run = await startOtlp({ http }, { extensions: token })
+    expect(await run.send({ path: '/v1/logs?Token=a%20b', headers: protobuf, body: l1 })).toMatchObject({ status: 200 })
+    expect(await run.send({ path: '/v1/logs?Token=c', headers: protobuf, body: l1 })).toMatchObject({ status: 401 })
+    expect(await run.send({ headers: { ...protobuf, token: 'a b' }, body: l1 })).toMatchObject({ status: 200 })
+  })
+
+  test('HTTP: a large body that nobody wants does not lose the answer', async () => {
+    const run = await startOtlp({ http: { max_request_body_size: 1000 } })
+    const answer = await run.send({ headers: json, body: Buffer.alloc(8 << 20, 0x20) })
+    expect(answer.status).toBe(400)
+    expect(run.budget.used).toBe(0)
   })
 
   test('an authenticator that is not there stops the start', async () => {
