@@ -262,7 +262,12 @@ test.each([...new Map(subjects.map((subject) => [subject.type, subject])).values
 
 describe.each(specs.map((spec) => [spec.type, spec] as const))('%s', (_type, spec) => {
   test('is held to what it declares, or sends to nobody who could break', () => {
-    expect(semantics[spec.delivery.semantics] !== undefined || spec.delivery.semantics === 'none', spec.delivery.semantics).toBe(true)
-    expect(orders[spec.delivery.order] !== undefined || spec.delivery.semantics === 'none', spec.delivery.order).toBe(true)
+    expect(
+      semantics[spec.delivery.semantics] !== undefined || spec.delivery.semantics === 'none',
+      spec.delivery.semantics,
+    ).toBe(true)
+    expect(orders[spec.delivery.order] !== undefined || spec.delivery.semantics === 'none', spec.delivery.order).toBe(
+      true,
+    )
   })
 })
