@@ -91,7 +91,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     }
     if (as !== json) return inlet.take(signal, body, 0, body.length, origin, abort)
     const decoded = decodeOtlpJson(signal, body)
-    if ('error' in decoded) throw inlet.malformed(signal, decoded.error)
+    if ('error' in decoded) throw inlet.malformed(signal, decoded.error, origin)
     return inlet.take(signal, decoded, 0, decoded.length, origin, abort)
   }
 

@@ -105,6 +105,7 @@ describe('gRPC', () => {
       message: 'proto: LogRecord: wrong wireType = 0 for field TimeUnixNano (byte 6)',
     })
     expect(run.counter('malformed_requests', { transport: 'grpc', signal: 'logs' })).toBe(1)
+    expect(run.lines.join('')).toContain('a request with logs from 127.0.0.1 does not parse: proto: LogRecord')
   })
 
   test('a refusal is UNAVAILABLE, with RetryInfo where there is a delay', async () => {

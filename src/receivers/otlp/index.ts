@@ -4,7 +4,7 @@ import { type Component, defineReceiver, type Host, type Intakes } from '../../p
 import { listenAddress, type OtlpReceiverConfig, otlpConfig } from './config.ts'
 import { newOtlpGrpc } from './grpc.ts'
 import { newOtlpHttp } from './http.ts'
-import { newInlet } from './inlet.ts'
+import { type Inlet, newInlet } from './inlet.ts'
 
 /** OTLP from SDKs, agents and Collectors, over gRPC and HTTP. */
 export default defineReceiver({
@@ -23,6 +23,7 @@ export default defineReceiver({
 
 interface Door {
   readonly name: string
+  readonly inlet: Inlet
   readonly auth: { readonly authenticator: string } | undefined
   readonly server: {
     start(): Promise<{ host: string; port: number }>
@@ -36,12 +37,12 @@ function newOtlpReceiver({ protocols }: OtlpReceiverConfig, host: Host, intakes:
   if (protocols.grpc) {
     const inlet = newInlet(host, intakes, 'grpc')
     const server = newOtlpGrpc(protocols.grpc, host, inlet, () => authenticators.get('grpc'))
-    doors.push({ name: 'grpc', auth: protocols.grpc.auth, server })
+    doors.push({ name: 'grpc', inlet, auth: protocols.grpc.auth, server })
   }
   if (protocols.http) {
     const inlet = newInlet(host, intakes, 'http')
     const server = newOtlpHttp(protocols.http, host, inlet, () => authenticators.get('http'))
-    doors.push({ name: 'http', auth: protocols.http.auth, server })
+    doors.push({ name: 'http', inlet, auth: protocols.http.auth, server })
   }
   return {
     async start() {
@@ -56,6 +57,7 @@ function newOtlpReceiver({ protocols }: OtlpReceiverConfig, host: Host, intakes:
     },
     async stop(deadline) {
       await Promise.all(doors.map(({ server }) => server.stop(deadline)))
+      for (const { inlet } of doors) inlet.close()
     },
   }
 }

@@ -1,4 +1,5 @@
 import { Refused } from '../../delivery/admission.ts'
+import { newLogSeries } from '../../net/log-series.ts'
 import { GrpcCode, GrpcError } from '../../net/status.ts'
 import type { Host, Intakes } from '../../plugin.ts'
 import type { Origin } from '../../telemetry/origin.ts'
@@ -23,7 +24,8 @@ export interface Inlet {
     abort: AbortSignal,
   ): void | Promise<void>
   /** Counts a request that did not parse; the error to answer it with. */
-  malformed(signal: OtlpFormat, text: string): GrpcError
+  malformed(signal: OtlpFormat, text: string, origin: Origin): GrpcError
+  close(): void
 }
 
 /** Counts as the Collector does: `accepted`, `refused` by the pipeline, `failed` inside; in records. */
@@ -32,17 +34,20 @@ export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http
   const counters = countersOf(host, transport)
   let mended = 0
   const wants = (signal: OtlpFormat) => intakes[signal] !== undefined
-  const malformed = (signal: OtlpFormat, text: string) => {
+  const series = newLogSeries(host.log, host.clock)
+  const malformed = (signal: OtlpFormat, text: string, { address }: Origin) => {
     counters[signal].malformed.add(1)
+    series.note('malformed', `a request with ${signal} from ${address} does not parse: ${text}`)
     return new GrpcError(GrpcCode.invalidArgument, text)
   }
   return {
     wants,
     malformed,
+    close: () => series.close(),
     take(signal, bytes, start, end, origin, abort) {
       const count = counters[signal]
       const batch = gate.take(signal, bytes, start, end, origin)
-      if (!batch) throw malformed(signal, gate.fault)
+      if (!batch) throw malformed(signal, gate.fault, origin)
       if (gate.repaired > mended) {
         count.repaired.add(gate.repaired - mended)
         mended = gate.repaired
