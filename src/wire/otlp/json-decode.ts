@@ -8,6 +8,8 @@ import { type FieldShape, type MessageShape, Step } from './shapes.ts'
 /** Messages inside messages: as many as the gate takes. */
 const mostDepth = 100
 const TWO32 = 4294967296
+/** Characters of a foreign text in a fault. */
+const mostQuoted = 40
 
 /** Why a JSON request does not decode, and where: `resourceLogs[0].scopeLogs[0]: expected [ at byte 41`. */
 export interface JsonError {
@@ -157,7 +159,7 @@ class Decoder {
         const at = json.pos
         json.string()
         const value = shape.values!.indexOf(json.text())
-        if (value < 0) json.fail(`no such value: ${JSON.stringify(json.text())}`, at)
+        if (value < 0) json.fail(`no such value: ${JSON.stringify(json.text().slice(0, mostQuoted))}`, at)
         this.pos = writeVarint(out, this.pos, value)
         return value !== 0
       }

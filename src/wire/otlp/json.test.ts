@@ -202,6 +202,7 @@ describe('what is refused, and where', () => {
     ['{"traceId":"01"}', 'traceId: expected 32 hexadecimal digits, got 2 at byte 12'],
     ['{"spanId":"010203040506070g"}', 'spanId: expected hexadecimal digits at byte 11'],
     ['{"severityNumber":"LOUD"}', 'severityNumber: no such value: "LOUD" at byte 18'],
+    [`{"severityNumber":"${'x'.repeat(99)}"}`, `severityNumber: no such value: "${'x'.repeat(40)}" at byte 18`],
     ['{"attributes":[{"key":"a"},{"key":1}]}', 'attributes[1].key: expected a string at byte 34'],
     ['{"attributes":{}}', 'attributes: expected [ at byte 14'],
     ['{"body":{"intValue":"9223372036854775808"}}', 'body.intValue: does not fit int64 at byte 20'],
