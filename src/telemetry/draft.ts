@@ -3,9 +3,12 @@ import { Reader } from '../wire/protobuf.ts'
 import type { Edits } from './edits.ts'
 import { sameBytes } from './value.ts'
 
-/** Numbers per field: its tag (0 when removed), frame in the source, key and value or body; numbers begin at `value`. */
-const Cell = { tag: 0, from: 1, to: 2, keyStart: 3, keyEnd: 4, start: 5, end: 6 } as const
-const cellSize = 7
+/**
+ * Numbers per field: its tag (0 when removed), frame in the source, key and value or body (numbers begin at `start`),
+ * and of a key its size, first and last byte: most keys that are not the one differ in these.
+ */
+const Cell = { tag: 0, from: 1, to: 2, keyStart: 3, keyEnd: 4, start: 5, end: 6, key: 7 } as const
+const cellSize = 8
 
 const reader = new Reader()
 const nothing = new Uint8Array(0)
@@ -19,9 +22,10 @@ export class Draft {
   count = 0
   changed = false
   private source: Uint8Array = nothing
-  private cells = new Int32Array(32 * cellSize)
+  private cells: Int32Array = new Int32Array(32 * cellSize)
   /** Per field: its frame, when it is not the source's. */
-  private texts: (Uint8Array | undefined)[] = []
+  private readonly texts: (Uint8Array | undefined)[] = []
+  private hasTexts = false
   /** How many of the fields are the source's. */
   private original = 0
   private end = 0
@@ -38,21 +42,39 @@ export class Draft {
     this.source = source
     this.end = end
     this.entries = entries
+    if (this.hasTexts) this.forgetTexts()
     this.changed = false
-    let count = 0
+    let { cells } = this
+    let at = 0
     let pos = start
     while (pos < end) {
-      if (count * cellSize + cellSize > this.cells.length) this.widen()
-      const next = this.read(count, source, pos, end)
-      if (next < 0) break
-      pos = next
-      count++
+      if (at + cellSize > cells.length) cells = this.widen()
+      const tag = source[pos]!
+      const body = pos + 2
+      const size = body <= end ? source[pos + 1]! : 0x80
+      const stop = body + size
+      if (tag < 0x80 && (tag & 7) === 2 && size < 0x80 && stop <= end) {
+        // Most fields are such: a tag and a length of one byte each.
+        cells[at] = tag
+        cells[at + 1] = pos
+        cells[at + 2] = stop
+        if ((entries >>> (tag >>> 3)) & 1) this.readEntry(at, source, body, stop)
+        else {
+          cells[at + 5] = body
+          cells[at + 6] = stop
+          cells[at + 7] = 0
+        }
+        pos = stop
+      } else {
+        const next = this.read(at / cellSize, source, pos, end)
+        if (next < 0) break
+        pos = next
+      }
+      at += cellSize
     }
-    const { texts } = this
-    while (texts.length < count) texts.push(undefined)
-    for (let i = texts.length - 1; i >= 0; i--) texts[i] = undefined
-    this.count = this.original = count
+    this.count = this.original = at / cellSize
     this.readTo = pos
+    while (this.texts.length < this.count) this.texts.push(undefined)
   }
 
   tagOf(i: number): number {
@@ -97,12 +119,13 @@ export class Draft {
     const { cells } = this
     const tag = (field << 3) | 2
     const size = key.length
+    const mark = markOf(key, 0, size)
     for (let at = (before - 1) * cellSize; at >= 0; at -= cellSize) {
-      if (cells[at] !== tag) continue
-      const start = cells[at + Cell.keyStart]!
-      if (cells[at + Cell.keyEnd]! - start !== size) continue
+      if (cells[at + 7] !== mark || cells[at] !== tag) continue
+      const start = cells[at + 3]!
       const i = at / cellSize
-      if (sameBytes(this.texts[i] ?? this.source, start, start + size, key, 0, size)) return i
+      const buf = this.hasTexts ? this.bufOf(i) : this.source
+      if (cells[at + 4]! - start === size && sameBytes(buf, start, start + size, key, 0, size)) return i
     }
     return -1
   }
@@ -122,6 +145,7 @@ export class Draft {
   replace(i: number, frame: Uint8Array): void {
     this.read(i, frame, 0, frame.length, true)
     this.texts[i] = frame
+    this.hasTexts = true
     this.changed = true
   }
 
@@ -133,6 +157,7 @@ export class Draft {
     this.cells[at + Cell.from] = this.cells[at + Cell.to] = this.end
     if (this.read(i, frame, 0, frame.length, true) < 0) return
     this.texts[i] = frame
+    this.hasTexts = true
     this.count++
     this.changed = true
   }
@@ -194,62 +219,73 @@ export class Draft {
 
   /** Notes the field at `pos` as field `i`; answers the position behind it, or -1. */
   private read(i: number, buf: Uint8Array, pos: number, end: number, keepsPlace = false): number {
+    reader.reset(buf, pos, end)
+    if (!reader.next()) return -1
+    const { field, wire } = reader
+    let start = reader.pos
+    if (!reader.skip()) return -1
+    const stop = reader.pos
+    if (wire === 2) start = reader.start
     const { cells } = this
     const at = i * cellSize
-    const tag = buf[pos]!
-    const size = pos + 1 < end ? buf[pos + 1]! : 0x80
-    let full = tag
-    let start = pos + 2
-    let stop = start + size
-    if (tag >= 0x80 || (tag & 7) !== 2 || size >= 0x80 || stop > end) {
-      reader.reset(buf, pos, end)
-      if (!reader.next()) return -1
-      full = (reader.field << 3) | reader.wire
-      start = reader.pos
-      if (!reader.skip()) return -1
-      stop = reader.pos
-      if (reader.wire === 2) start = reader.start
-    }
-    cells[at] = full
+    cells[at] = (field << 3) | wire
     if (!keepsPlace) {
       cells[at + Cell.from] = pos
       cells[at + Cell.to] = stop
     }
-    const field = full >>> 3
-    if (field < 32 && (this.entries >>> field) & 1 && (full & 7) === 2) {
-      // {0a len key 12 len value}, and nothing behind it: the shape that encoders write.
-      const mid = start + 2 + buf[start + 1]!
-      if (
-        stop - start >= 4 &&
-        buf[start] === 0x0a &&
-        mid + 2 <= stop &&
-        buf[start + 1]! < 0x80 &&
-        buf[mid] === 0x12 &&
-        mid + 2 + buf[mid + 1]! === stop &&
-        buf[mid + 1]! < 0x80
-      ) {
-        cells[at + Cell.keyStart] = start + 2
-        cells[at + Cell.keyEnd] = mid
-        cells[at + Cell.start] = mid + 2
-        cells[at + Cell.end] = stop
-        return stop
-      }
-      // An entry that does not parse has a key no one asks for.
-      const parses = readEntry(buf, start, stop)
-      cells[at + Cell.keyStart] = parses ? textEntry.keyStart : 0
-      cells[at + Cell.keyEnd] = parses ? textEntry.keyEnd : -1
-      cells[at + Cell.start] = parses ? textEntry.valueStart : start
-      cells[at + Cell.end] = parses ? textEntry.valueEnd : start
-      return stop
+    if (wire === 2 && field < 32 && (this.entries >>> field) & 1) this.readEntry(at, buf, start, stop)
+    else {
+      cells[at + Cell.start] = start
+      cells[at + Cell.end] = stop
+      cells[at + Cell.key] = 0
     }
-    cells[at + Cell.start] = start
-    cells[at + Cell.end] = stop
     return stop
   }
 
-  private widen(): void {
+  /** Notes key and value of the entry `[start, stop)`. */
+  private readEntry(at: number, buf: Uint8Array, start: number, stop: number): void {
+    const { cells } = this
+    const keyStart = start + 2
+    // {0a len key 12 len value}, and nothing behind it: the shape that encoders write.
+    if (stop - start >= 4 && buf[start] === 0x0a) {
+      const keySize = buf[start + 1]!
+      const mid = keyStart + keySize
+      if (keySize < 0x80 && mid + 2 <= stop && buf[mid] === 0x12) {
+        const valueSize = buf[mid + 1]!
+        if (valueSize < 0x80 && mid + 2 + valueSize === stop) {
+          cells[at + 3] = keyStart
+          cells[at + 4] = mid
+          cells[at + 5] = mid + 2
+          cells[at + 6] = stop
+          cells[at + 7] = keySize === 0 ? 0 : (keySize << 16) | (buf[keyStart]! << 8) | buf[mid - 1]!
+          return
+        }
+      }
+    }
+    // An entry that does not parse has a key no one asks for.
+    const parses = readEntry(buf, start, stop)
+    const { keyEnd, valueStart, valueEnd } = textEntry
+    cells[at + Cell.keyStart] = parses ? textEntry.keyStart : 0
+    cells[at + Cell.keyEnd] = parses ? keyEnd : -1
+    cells[at + Cell.start] = parses ? valueStart : start
+    cells[at + Cell.end] = parses ? valueEnd : start
+    cells[at + Cell.key] = parses ? markOf(buf, textEntry.keyStart, keyEnd) : -1
+  }
+
+  private forgetTexts(): void {
+    this.hasTexts = false
+    const { texts } = this
+    for (let i = 0; i < texts.length; i++) texts[i] = undefined
+  }
+
+  private widen(): Int32Array {
     const wider = new Int32Array(this.cells.length * 2)
     wider.set(this.cells)
     this.cells = wider
+    return wider
   }
 }
+
+/** Size, first and last byte of a key; 0 for the empty one. */
+const markOf = (buf: Uint8Array, start: number, end: number): number =>
+  end === start ? 0 : ((end - start) << 16) | (buf[start]! << 8) | buf[end - 1]!
