@@ -27,8 +27,9 @@ export interface Compressor {
 const mostInline = 512 * 1024
 
 /**
- * The default levels are the quick ones: gzip 1 takes a third of the time of gzip 6 and makes log lines a half larger.
- * `level` is in the scale of the encoding.
+ * The default levels are the quick ones. 37 kB of log records: gzip 3 makes 3.6 kB in 100 µs, 1 makes 5.9 in the same time,
+ * and 6, which others take, 3.1 in 300; zstd 1 makes 3.6 in 70. A context that is used again would save 15 µs, but Node
+ * offers none. `level` is in the scale of the encoding.
  */
 export function newCompressor(encoding: Encoding, level?: number): Compressor {
   const { now, later } = encoding === 'zstd' ? zstd(level) : deflating(encoding, level)
@@ -45,7 +46,7 @@ interface Ways {
 
 type Callback = (error: Error | null, result: Buffer) => void
 
-function deflating(encoding: Encoding, level = 1): Ways {
+function deflating(encoding: Encoding, level = 3): Ways {
   const [sync, async] = encoding === 'gzip' ? [gzipSync, gzip] : [deflateSync, deflate]
   // One chunk holds the result, so that none are put together.
   const options = (bytes: Uint8Array): ZlibOptions => ({ level, chunkSize: Math.max(1024, (bytes.length >> 1) + 64) })

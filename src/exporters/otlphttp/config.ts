@@ -19,7 +19,9 @@ export const otlpHttpConfig = object({
     .default('gzip')
     .describe('Of requests.'),
   compression_params: object({
-    level: int().optional().describe('In the scale of the compression: 1 (quick, the default) to 9 for gzip.'),
+    level: int()
+      .optional()
+      .describe('In the scale of the compression: 1 to 9 for gzip (default 3), 1 to 22 for zstd (default 1).'),
   })
     .default({})
     .describe('How hard to compress.'),
