@@ -5,9 +5,9 @@
  */
 
 import { rowsOf } from '../../src/wire/convert/rows.ts'
-import { newFrameForm } from '../../src/wire/syslog/frame-form.ts'
 import { GrowingSink } from '../../src/wire/syslog/frame-sink.ts'
-import { FrameWriter } from '../../src/wire/syslog/frame-writer.ts'
+import { newFrameForm } from '../../src/wire/syslog/from-envelope/frame-form.ts'
+import { FrameWriter } from '../../src/wire/syslog/from-envelope/frame-writer.ts'
 import { encodeEnvelope, frameRecords, type Message } from '../../test/support/decode.ts'
 import { calibrate } from '../calibration.ts'
 

@@ -5,11 +5,11 @@
 
 import { EnvelopeSink } from '../../src/receivers/syslog/envelope-sink.ts'
 import { LogSink } from '../../src/receivers/syslog/log-sink.ts'
-import { Framer, type FramingOptions } from '../../src/wire/syslog/framing.ts'
-import { SyslogMessage } from '../../src/wire/syslog/message.ts'
-import { parse5424 } from '../../src/wire/syslog/parse-5424.ts'
-import { parseLoose } from '../../src/wire/syslog/parse-loose.ts'
-import { newZone } from '../../src/wire/syslog/time-zone.ts'
+import { Framer, type FramingOptions } from '../../src/wire/syslog/parse/framing.ts'
+import { SyslogMessage } from '../../src/wire/syslog/parse/message.ts'
+import { parse5424 } from '../../src/wire/syslog/parse/parse-5424.ts'
+import { parseLoose } from '../../src/wire/syslog/parse/parse-loose.ts'
+import { newZone } from '../../src/wire/syslog/parse/time-zone.ts'
 
 const head =
   '<14>1 2026-11-21T05:33:42.123456+00:00 retail.production.orders f47ac10b-58cc-4372-a567-0e02b2c3d479 [APP/PROC/WEB/2] - '

@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 import { bool, type ConfigOf, duration, int, list, object, oneOf, size, text, tlsClient } from '../../config/fields.ts'
 import { deliveryFields } from '../../delivery/fields.ts'
 import { type Address, parseAddress } from '../../net/address.ts'
-import { facilityNames, severityNames } from '../../wire/syslog/from-otlp-levels.ts'
-import { newZone } from '../../wire/syslog/time-zone.ts'
+import { facilityNames, severityNames } from '../../wire/syslog/from-otlp/levels.ts'
+import { newZone } from '../../wire/syslog/parse/time-zone.ts'
 
 const names = (...otherwise: string[]) => list().default(otherwise)
 

@@ -12,7 +12,7 @@ import {
   text,
   tlsServer,
 } from '../../config/fields.ts'
-import { newZone } from '../../wire/syslog/time-zone.ts'
+import { newZone } from '../../wire/syslog/parse/time-zone.ts'
 
 const addAttributes = () =>
   bool().default(false).describe('Add the addresses of both ends as attributes net.* (logs only).')

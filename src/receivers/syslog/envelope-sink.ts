@@ -5,7 +5,7 @@ import type { Origin } from '../../telemetry/origin.ts'
 import { RecordIndex } from '../../telemetry/record-index.ts'
 import type { Collector } from '../../telemetry/turn.ts'
 import { varintSize, writeVarint } from '../../wire/protobuf.ts'
-import type { SyslogMessage } from '../../wire/syslog/message.ts'
+import type { SyslogMessage } from '../../wire/syslog/parse/message.ts'
 import { EnvelopeForm, type EnvelopeOptions } from '../../wire/syslog/to-envelope.ts'
 
 /** Gathers messages as envelopes, written straight into slab space with their index. */

@@ -4,7 +4,7 @@ import type { Origin } from '../../telemetry/origin.ts'
 import { noGroup, RecordIndex } from '../../telemetry/record-index.ts'
 import type { Collector } from '../../telemetry/turn.ts'
 import { varintSize, writeVarint } from '../../wire/protobuf.ts'
-import type { SyslogMessage } from '../../wire/syslog/message.ts'
+import type { SyslogMessage } from '../../wire/syslog/parse/message.ts'
 import { LogRecordForm, type LogRecordOptions } from '../../wire/syslog/to-otlp.ts'
 import type { Arrival } from './envelope-sink.ts'
 

@@ -1,9 +1,9 @@
 import { varintSize, varintSize64, writeVarint, writeVarint64 } from '../varint.ts'
 import { copyShort } from './copy-short.ts'
-import { Item, itemSize, type SyslogMessage } from './message.ts'
-import { float, integer, readGoFloat, readInt64, readUint64 } from './numbers.ts'
-import { copyValue } from './parse-5424.ts'
-import { halves, splitNanos } from './parse-time.ts'
+import { Item, itemSize, type SyslogMessage } from './parse/message.ts'
+import { float, integer, readGoFloat, readInt64, readUint64 } from './parse/numbers.ts'
+import { copyValue } from './parse/parse-5424.ts'
+import { halves, splitNanos } from './parse/parse-time.ts'
 import { SeenData } from './seen-data.ts'
 
 export interface EnvelopeOptions {

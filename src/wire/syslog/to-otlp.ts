@@ -1,8 +1,8 @@
 import { varintSize, writeVarint } from '../varint.ts'
 import { copyShort } from './copy-short.ts'
-import { Item, itemSize, type SyslogMessage } from './message.ts'
-import { copyValue } from './parse-5424.ts'
-import { halves, splitNanos } from './parse-time.ts'
+import { Item, itemSize, type SyslogMessage } from './parse/message.ts'
+import { copyValue } from './parse/parse-5424.ts'
+import { halves, splitNanos } from './parse/parse-time.ts'
 import { SeenData } from './seen-data.ts'
 
 export interface LogRecordOptions {

@@ -1,5 +1,5 @@
-import { digitsEnd, halves, readIsoTime, splitNanos, time } from './parse-time.ts'
-import type { Zone } from './time-zone.ts'
+import { digitsEnd, halves, readIsoTime, splitNanos, time } from '../parse/parse-time.ts'
+import type { Zone } from '../parse/time-zone.ts'
 
 /** Where the last `readOriginalHead` found the timestamp. */
 export const original = { timeStart: 0, timeEnd: 0 }

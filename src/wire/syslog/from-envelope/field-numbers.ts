@@ -1,5 +1,5 @@
-import { sameBytes } from '../byte-runs.ts'
-import { sameWords, viewOf } from './byte-words.ts'
+import { sameBytes } from '../../byte-runs.ts'
+import { sameWords, viewOf } from '../byte-words.ts'
 
 /** Bounds of the table: numbers are below this; bytes of all fields, bytes of one. */
 export const maxNumbers = 1 << 14

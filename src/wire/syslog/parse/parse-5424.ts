@@ -1,4 +1,4 @@
-import { isUtf8 } from '../utf8.ts'
+import { isUtf8 } from '../../utf8.ts'
 import { Fault, Item, itemSize, readPriority, type SyslogMessage } from './message.ts'
 import { digitsEnd, readIsoTime, time } from './parse-time.ts'
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encodeEnvelope, type Message } from '../../../test/support/decode.ts'
-import { field } from '../../telemetry/testing/encode.ts'
+import { encodeEnvelope, type Message } from '../../../../test/support/decode.ts'
+import { field } from '../../../telemetry/testing/encode.ts'
+import { GrowingSink } from '../frame-sink.ts'
+import { frame, readFrame } from '../frames.ts'
 import { newFrameForm } from './frame-form.ts'
-import { GrowingSink } from './frame-sink.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { frame, readFrame } from './frames.ts'
 
 const writer = new FrameWriter()
 const withTags = newFrameForm({ hostname: 'test-hostname', metadata: true })

@@ -1,4 +1,4 @@
-import { SeenData } from './seen-data.ts'
+import { SeenData } from '../seen-data.ts'
 
 /** In what `find` answers: priority, version (two bytes), then `HOSTNAME APP-NAME PROCID MSGID DATA`. */
 export const headStart = 3

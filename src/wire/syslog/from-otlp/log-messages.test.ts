@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeOtlpLogs, encodeOtlpLogs, type Message } from '../../../test/support/decode.ts'
-import { Reader } from '../protobuf.ts'
-import { GrowingSink } from './frame-sink.ts'
-import { type LogMessageOptions, LogMessages } from './from-otlp.ts'
-import { SyslogMessage } from './message.ts'
-import { type Framing, MessageFraming } from './message-framing.ts'
-import { parse5424 } from './parse-5424.ts'
-import { parseLoose } from './parse-loose.ts'
-import { newZone } from './time-zone.ts'
-import { LogRecordForm } from './to-otlp.ts'
+import { decodeOtlpLogs, encodeOtlpLogs, type Message } from '../../../../test/support/decode.ts'
+import { Reader } from '../../protobuf.ts'
+import { GrowingSink } from '../frame-sink.ts'
+import { type Framing, MessageFraming } from '../message-framing.ts'
+import { SyslogMessage } from '../parse/message.ts'
+import { parse5424 } from '../parse/parse-5424.ts'
+import { parseLoose } from '../parse/parse-loose.ts'
+import { newZone } from '../parse/time-zone.ts'
+import { LogRecordForm } from '../to-otlp.ts'
+import { type LogMessageOptions, LogMessages } from './log-messages.ts'
 
 /** November 2026. */
 const nowMs = Date.UTC(2026, 10, 21, 5, 30)
@@ -82,7 +82,7 @@ const text = (key: string, stringValue: string) => attribute(key, { stringValue 
 const time = 1_500_000_000_123_456_789n
 
 const jsonl = <T>(name: string): T[] =>
-  readFileSync(new URL(`../../../test/testdata/${name}.jsonl`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../../../../test/testdata/${name}.jsonl`, import.meta.url), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as T)

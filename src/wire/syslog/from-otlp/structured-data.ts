@@ -1,8 +1,8 @@
-import { AnyKind, AnyView, anyText } from '../convert/any-value.ts'
-import { entry, readEntry } from '../convert/map-entry.ts'
-import type { ForwardWriter } from '../forward-writer.ts'
-import { Reader } from '../protobuf.ts'
-import { isVisible } from './sanitize.ts'
+import { AnyKind, AnyView, anyText } from '../../convert/any-value.ts'
+import { entry, readEntry } from '../../convert/map-entry.ts'
+import type { ForwardWriter } from '../../forward-writer.ts'
+import { Reader } from '../../protobuf.ts'
+import { isVisible } from '../sanitize.ts'
 
 /** RFC 5424, 6.3.2. */
 export const maxName = 32

@@ -1,5 +1,5 @@
-import { readEntry } from '../convert/map-entry.ts'
-import { Reader } from '../protobuf.ts'
+import { readEntry } from '../../convert/map-entry.ts'
+import { Reader } from '../../protobuf.ts'
 
 const reader = new Reader()
 /** Where tags begin in `extents`. */

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { inflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { decodeEnvelope } from '../../../test/support/decode.ts'
-import { Batch } from '../../telemetry/batch.ts'
-import { mapOrigins } from '../../telemetry/origin-mapping.ts'
-import { Row } from '../../telemetry/record-index.ts'
-import { batchOf } from '../../telemetry/testing/encode.ts'
+import { decodeEnvelope } from '../../../../test/support/decode.ts'
+import { Batch } from '../../../telemetry/batch.ts'
+import { mapOrigins } from '../../../telemetry/origin-mapping.ts'
+import { Row } from '../../../telemetry/record-index.ts'
+import { batchOf } from '../../../telemetry/testing/encode.ts'
+import { GrowingSink } from '../frame-sink.ts'
+import { frame, readFrame } from '../frames.ts'
 import { newFrameForm } from './frame-form.ts'
-import { GrowingSink } from './frame-sink.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { frame, readFrame } from './frames.ts'
 
 /** What the syslog agent sent for one envelope, octet counts removed; recorded over TCP and HTTPS. */
 interface Recorded {
@@ -41,7 +41,7 @@ const inflate = (text: string) => inflateSync(base64(text))
 const inputOf = (row: Recorded) => (row.input_b64 !== undefined ? base64(row.input_b64) : inflate(row.input_zlib_b64!))
 const outputOf = (row: Recorded) => row.output_b64?.map(base64) ?? row.output_zlib_b64!.map(inflate)
 
-const file = new URL('../../../test/testdata/syslog-frames.jsonl', import.meta.url)
+const file = new URL('../../../../test/testdata/syslog-frames.jsonl', import.meta.url)
 const rows = readFileSync(file, 'utf8')
   .split('\n')
   .filter((line) => line !== '')

@@ -1,6 +1,6 @@
-import { AnyKind, AnyView } from '../convert/any-value.ts'
-import { entry, readEntry } from '../convert/map-entry.ts'
-import { Reader } from '../protobuf.ts'
+import { AnyKind, AnyView } from '../../convert/any-value.ts'
+import { entry, readEntry } from '../../convert/map-entry.ts'
+import { Reader } from '../../protobuf.ts'
 
 /** The parts of a message that attributes give. */
 export const slots = [

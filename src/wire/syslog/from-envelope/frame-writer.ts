@@ -1,14 +1,14 @@
-import { copyBytes } from '../byte-runs.ts'
-import { ForwardWriter } from '../forward-writer.ts'
-import { writeUint32 } from './decimal.ts'
+import { copyBytes } from '../../byte-runs.ts'
+import { ForwardWriter } from '../../forward-writer.ts'
+import { writeUint32 } from '../decimal.ts'
+import { type FrameSink, GrowingSink } from '../frame-sink.ts'
+import { Timestamp } from '../timestamp.ts'
 import { EnvelopeFields } from './envelope-fields.ts'
 import { type FrameForm, newFrameForm } from './frame-form.ts'
-import { type FrameSink, GrowingSink } from './frame-sink.ts'
 import { HeadCache, Part, partSize } from './head-cache.ts'
 import { HeadFlag } from './head-rendering.ts'
 import { LogBody } from './log-body.ts'
 import { metrics, readGauge, writeElement, writeMetric } from './metric-elements.ts'
-import { Timestamp } from './timestamp.ts'
 
 /** A gauge repeats its tags in every message: an envelope that makes more than this is refused. */
 const maxEnvelopeBytes = 16 << 20

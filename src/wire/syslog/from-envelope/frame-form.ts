@@ -1,4 +1,4 @@
-import { isVisible } from './sanitize.ts'
+import { isVisible } from '../sanitize.ts'
 
 const maxHost = 255
 

@@ -1,5 +1,5 @@
-import { Reader } from '../protobuf.ts'
-import { hasZero } from './byte-words.ts'
+import { Reader } from '../../protobuf.ts'
+import { hasZero } from '../byte-words.ts'
 import type { EnvelopeFields } from './envelope-fields.ts'
 
 const reader = new Reader()

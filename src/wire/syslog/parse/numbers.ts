@@ -1,4 +1,4 @@
-import { read, readFloat } from '../number-text.ts'
+import { read, readFloat } from '../../number-text.ts'
 
 /** Numbers in structured data, by the rules of Go's strconv. */
 

@@ -1,9 +1,9 @@
-import { isWord } from '../byte-runs.ts'
-import { entry } from '../convert/map-entry.ts'
-import type { ForwardWriter } from '../forward-writer.ts'
-import { isUtf8 } from '../utf8.ts'
+import { isWord } from '../../byte-runs.ts'
+import { entry } from '../../convert/map-entry.ts'
+import type { ForwardWriter } from '../../forward-writer.ts'
+import { isUtf8 } from '../../utf8.ts'
+import { isVisible, writeHostPart, writeSourceType } from '../sanitize.ts'
 import { type EnvelopeFields, readTag } from './envelope-fields.ts'
-import { isVisible, writeHostPart, writeSourceType } from './sanitize.ts'
 
 /** What the last `renderHead` made: host name, ` APP-NAME PROCID - ` and tags element, one behind the other in `out`. */
 export const rendered = { hostEnd: 0, idsEnd: 0, flags: 0 }

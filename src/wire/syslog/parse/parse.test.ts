@@ -64,7 +64,7 @@ function loose(line: string, protocol: SyslogProtocol = 'auto', noHost = false):
 }
 
 const corpus: { name: string; line: string; local?: true; parts: Parts }[] = readFileSync(
-  new URL('../../../test/testdata/syslog-lines.jsonl', import.meta.url),
+  new URL('../../../../test/testdata/syslog-lines.jsonl', import.meta.url),
   'utf8',
 )
   .trim()
