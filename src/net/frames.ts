@@ -44,12 +44,13 @@ export interface FrameReaderOptions {
   onMessage: MessageListener
   /** Told how many bytes more (or fewer) this reader holds while it assembles a message. */
   onHeld?: ((change: number) => void) | undefined
-  /** Charged with what it holds; a message that does not fit is an error RESOURCE_EXHAUSTED. */
+  /** Charged with what it holds; a message that does not fit is an error UNAVAILABLE that says when to come again. */
   memory?: Memory | undefined
 }
 
+// Clients of OTLP drop what is refused as RESOURCE_EXHAUSTED without a delay.
 const noMemory = (bytes: number) =>
-  new GrpcError(GrpcCode.resourceExhausted, `no memory left to take a message of ${bytes} bytes`)
+  new GrpcError(GrpcCode.unavailable, `no memory left to take a message of ${bytes} bytes`, { retryDelayMs: 1000 })
 
 const SLAB_BYTES = 64 * 1024
 const MAX_FREE_SLABS = 16
@@ -99,7 +100,7 @@ export class FrameReader {
     return this.#paused
   }
 
-  /** Takes the next chunk of the stream. Throws GrpcError: RESOURCE_EXHAUSTED, INTERNAL, UNIMPLEMENTED; then the stream is lost. */
+  /** Takes the next chunk of the stream. Throws GrpcError: RESOURCE_EXHAUSTED, UNAVAILABLE, INTERNAL, UNIMPLEMENTED; then the stream is lost. */
   push(chunk: Buffer): void {
     this.#rest = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk
     if (!this.#running) this.#run()

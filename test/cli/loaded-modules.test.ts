@@ -23,7 +23,9 @@ function environment(file: string): Record<string, string> {
   const text = readFileSync(join(root, 'config', file), 'utf8')
   const names = [...text.matchAll(/\$\{env:(\w+)(:[?-])?/g)].map(([, name, rule]) => ({ name: name!, rule }))
   const pairs = names.flatMap(({ name, rule }): [string, string][] => {
-    if (/PORT$/.test(name)) return [[name, '0']]
+    // The port of a peer, not one to listen on.
+    if (name === 'SYSLOG_PORT') return [[name, '1']]
+    if (/(^|_)PORT$/.test(name)) return [[name, '0']]
     if (/ADDR$/.test(name)) return [[name, '127.0.0.1:1']]
     if (name === 'TAILRACE_DEMO') return [[name, join(dir, 'demo')]]
     if (rule !== ':?') return []
