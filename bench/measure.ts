@@ -70,7 +70,7 @@ export function newBench(driver: Driver): Bench {
     mkdirSync(work)
     cache = setup.drains && (await startCache(setup.drains(address), certs))
     const cacheUrl = cache?.url ?? ''
-    return startRole(configOf(role), setup.env({ certs, work, address, pagePort, cacheUrl }))
+    return startRole(configOf(role, work), setup.env({ certs, work, address, pagePort, cacheUrl }))
   }
   const stop = async (process: RoleProcess) => {
     await process.stop()

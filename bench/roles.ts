@@ -7,6 +7,8 @@ import type { SinkKind } from './driver/sinks.ts'
 export interface RoleSetup {
   /** Destinations by name. */
   sinks: Record<string, SinkKind>
+  /** The text of the configuration, where it is none of `config/`. */
+  config?: string
   /** URLs of drains with the app that is bound to each, for the binding cache it asks; none: it asks no cache. */
   drains?(address: Record<string, string>): readonly [url: string, app: string][]
   /** Series of the page it scrapes, if it does. */
@@ -35,6 +37,7 @@ export type RoleName =
   | 'udp-forwarder'
   | 'statsd-injector'
   | 'prom-scraper'
+  | 'syslog to syslog'
   | 'syslog-agent'
   | 'syslog-binding-cache'
   | 'syslog-agent with tcp'
@@ -116,6 +119,19 @@ export const roles: Record<RoleName, RoleSetup> = {
       ...agentFiles(certs, 'CA', 'CERT', 'KEY'),
     }),
   },
+  'syslog to syslog': {
+    sinks: { server: 'syslog' },
+    config: JSON.stringify({
+      receivers: { syslog: { tcp: { listen_address: '127.0.0.1:0' } } },
+      exporters: {
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
+        syslog: { endpoint: '127.0.0.1', port: '${env:PORT}', network: 'tcp', tls: { insecure: true } },
+      },
+      service: { pipelines: { logs: { receivers: ['syslog'], exporters: ['syslog'] } } },
+    }),
+    env: ({ address }) => ({ PORT: address.server!.split(':')[1]! }),
+    listens: /listening for syslog by TCP address=(\S+)/,
+  },
   'syslog-agent': { sinks: {}, listens: grpcListens, env: syslogAgent },
   'syslog-binding-cache': {
     sinks: {},
@@ -166,8 +182,14 @@ export const roles: Record<RoleName, RoleSetup> = {
   },
 }
 
-/** The file in `config/` behind a role. */
-export const configOf = (role: RoleName): string => `config/${role.split(' ')[0]}.yaml`
+/** The file behind a role: one of `config/`, or its own, written to `work`. */
+export function configOf(role: RoleName, work: string): string {
+  const { config } = roles[role]
+  if (config === undefined) return `config/${role.split(' ')[0]}.yaml`
+  const file = join(work, 'tailrace.yaml')
+  writeFileSync(file, config)
+  return file
+}
 
 const tags = 'deployment:cf,job:diego-cell,index:0,ip:10.0.0.1'
 

@@ -108,7 +108,7 @@ function newPostReader(sink: Sink, socket: Socket): Read {
 function arrived(sink: Sink, bytes: Buffer, start: number): void {
   const from = bytes.indexOf(32, start) + 1
   const text = bytes.toString('latin1', from, bytes.indexOf(32, from))
-  const [, second, fraction = ''] = /^([^.+]+)(?:\.(\d+))?/.exec(text)!
+  const [, second, fraction = ''] = /^([^.+Z]+)(?:\.(\d+))?/.exec(text)!
   const nanos = Date.parse(`${second}Z`) * 1e6 + Number(fraction.padEnd(9, '0'))
   if (sink.latencies.length < 500_000) sink.latencies.push((nowNanos() - nanos) / 1e6)
 }

@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { type ClientStream, newGrpcClient } from '../../src/net/grpc-client.ts'
 import { clientTls, type TlsFiles } from '../../src/net/tls.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { type Frame, nowNanos, stamp } from './message.ts'
-import { envelopeFrames, type Mix, prometheusPage, statsdDatagrams, v1Datagram } from './payload.ts'
+import { envelopeFrames, type Mix, prometheusPage, statsdDatagrams, syslogFrame, v1Datagram } from './payload.ts'
 
 /** What is sent to the role, and where to. */
 export type LoadSpec =
@@ -13,6 +13,8 @@ export type LoadSpec =
   | { kind: 'envelopes'; address: string; mix: Mix; clients: number }
   | { kind: 'v1'; address: string }
   | { kind: 'statsd'; address: string; lines: number }
+  /** Syslog by TCP, `batch` messages a write. */
+  | { kind: 'frames'; address: string; batch: number; clients: number }
   /** The role fetches by itself. */
   | { kind: 'none' }
 
@@ -37,6 +39,8 @@ export async function openLoad(spec: LoadSpec, files: TlsFiles): Promise<Load> {
       return v1Load(spec.address)
     case 'statsd':
       return statsdLoad(spec.address, spec.lines)
+    case 'frames':
+      return framesLoad(spec.address, spec.batch, spec.clients)
     case 'none':
       return { per: 1, send: () => false, close: () => {} }
   }
@@ -80,6 +84,50 @@ function stampAll({ bytes, stamps }: Frame): void {
   const now = nowNanos()
   stamp(bytes, stamps[0]!, now)
   for (let i = 1; i < stamps.length; i++) bytes.copyWithin(stamps[i]!, stamps[0]!, stamps[0]! + 9)
+}
+
+/** Bytes that may wait in front of a syslog peer. */
+const mostWaitingBytes = 1 << 20
+
+async function framesLoad(address: string, batch: number, count: number): Promise<Load> {
+  const [host, port] = address.split(':')
+  const sockets = Array.from({ length: count }, () => connect(Number(port), host!))
+  for (const socket of sockets) {
+    socket.setNoDelay(true).on('error', () => {})
+    await new Promise<void>((resolve) => socket.once('connect', resolve))
+  }
+  const units = Array.from({ length: 128 }, (_, unit) => {
+    const frames = Array.from({ length: batch }, (_, i) => syslogFrame(unit * batch + i))
+    const times: number[] = []
+    let at = 0
+    for (const { bytes, timeAt } of frames) {
+      times.push(at + timeAt)
+      at += bytes.length
+    }
+    return { bytes: Buffer.concat(frames.map(({ bytes }) => bytes)), times }
+  })
+  return {
+    per: batch,
+    send(i, stamped) {
+      const socket = sockets[i % count]!
+      if (socket.writableLength > mostWaitingBytes) return false
+      const { bytes, times } = units[i % units.length]!
+      // A copy: the socket may still hold the last one.
+      const out = stamped ? Buffer.from(bytes) : bytes
+      if (stamped) for (const at of times) out.write(microseconds(), at, 'latin1')
+      socket.write(out)
+      return true
+    },
+    close: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** `2026-08-14T10:20:30.123456` */
+function microseconds(): string {
+  const micros = Math.floor(nowNanos() / 1000)
+  return `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, -1)}${String(micros % 1000).padStart(3, '0')}`
 }
 
 function v1Load(address: string): Load {
