@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameReader, type FrameReaderOptions, frameMessage } from './frames.ts'
+import { GrpcCode } from './status.ts'
 
 function reader(options: Partial<FrameReaderOptions> = {}) {
   const messages: Buffer[] = []
@@ -178,8 +179,15 @@ test('what is assembled is charged to memory, and a message that does not fit is
   expect(messages).toHaveLength(1)
   expect(used).toBe(0)
   const large = frameMessage(Buffer.alloc(1_000_000, 1))
-  expect(() => {
+  const pushAll = () => {
     for (let at = 0; at < large.length; at += 50_000) frames.push(large.subarray(at, at + 50_000))
-  }).toThrow('no memory left to take a message of 1000000 bytes')
+  }
+  expect(pushAll).toThrow(
+    expect.objectContaining({
+      message: 'no memory left to take a message of 1000000 bytes',
+      code: GrpcCode.unavailable,
+      retryDelayMs: 1000,
+    }),
+  )
   expect(used).toBe(0)
 })

@@ -159,3 +159,67 @@ test('logs go where output_paths says, with the fields and encoding that are wri
   expect(JSON.parse(agent.stdout().split('\n')[0]!)).toMatchObject({ level: 'warn', team: 'a' })
   expect(agent.stderr()).toBe('')
 })
+
+/** A log request of so many bytes, about. */
+const logs = (bytes: number) =>
+  JSON.stringify({
+    resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'x'.repeat(bytes) } }] }] }],
+  })
+
+const post = (port: number, body: string) =>
+  fetch(`http://127.0.0.1:${port}/v1/logs`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+
+/** An agent whose exporter has nobody to send to. */
+async function behind(exporter: string, processors = '') {
+  const [http, pages] = [await freePort(), await freePort()]
+  const names = processors === '' ? '' : `, processors: [${processors.split(':')[0]}]`
+  const folder = newFolder({
+    'a.yaml': `receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:${http}"}}}}
+processors:
+  ${processors}
+exporters: {otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}${exporter}}}
+service:
+  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${pages}}}}}]}}
+  pipelines: {logs: {receivers: [otlp]${names}, exporters: [otlp]}}
+`,
+  })
+  const agent = runTailrace([`--config=${folder}/a.yaml`])
+  onTestFinished(() => void agent.child.kill('SIGKILL'))
+  await agent.until(/ready: everything is running/)
+  const page = async () => (await fetchText(`http://127.0.0.1:${pages}/metrics`)).text
+  return { agent, http, page }
+}
+
+test('a full queue is 503 for the sender, and counted as enqueue_failed', async () => {
+  const { http, page } = await behind(', sending_queue: {queue_size: 2}')
+  const answers = [await post(http, logs(10)), await post(http, logs(10)), await post(http, logs(10))]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 503])
+  expect(await answers[2]!.text()).toContain('sending queue is full')
+  const text = await page()
+  for (const line of [
+    /^otelcol_receiver_accepted_log_records\{receiver="otlp",transport="http",.*\} 2$/m,
+    /^otelcol_receiver_refused_log_records\{receiver="otlp",transport="http",.*\} 1$/m,
+    /^otelcol_exporter_enqueue_failed_log_records\{exporter="otlp",.*\} 1$/m,
+    /^otelcol_exporter_queue_size\{exporter="otlp",data_type="logs",.*\} 2$/m,
+    /^otelcol_exporter_queue_capacity\{exporter="otlp",data_type="logs",.*\} 2$/m,
+  ])
+    expect(text).toMatch(line)
+})
+
+test('memory_limiter refuses with 503 and the time to come again, before memory is used', async () => {
+  const { http, page } = await behind('', 'memory_limiter: {check_interval: 100s, limit_mib: 2}')
+  const statuses: number[] = []
+  for (let i = 0; i < 10; i++) {
+    const answer = await post(http, logs(300_000))
+    statuses.push(answer.status)
+    if (answer.status === 503) expect(answer.headers.get('retry-after')).toBe('1')
+  }
+  const taken = statuses.filter((status) => status === 200).length
+  // The soft limit is 1.6 MiB, and what is being read is charged too.
+  expect(taken).toBeGreaterThan(1)
+  expect(taken).toBeLessThan(6)
+  expect(statuses.slice(taken)).toEqual(Array.from({ length: 10 - taken }, () => 503))
+  expect(await page()).toMatch(
+    /^otelcol_processor_memory_limiter_accepted_log_records\{processor="memory_limiter".*\} \d$/m,
+  )
+})
