@@ -1,6 +1,8 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { certificate, clientTlsOf, pemOf } from '../../../test/support/certificates.ts'
@@ -8,7 +10,7 @@ import { Refused } from '../../delivery/admission.ts'
 import basicauth from '../../extensions/basicauth/index.ts'
 import bearertokenauth from '../../extensions/bearertokenauth/index.ts'
 import { GrpcCode, type GrpcError } from '../../net/status.ts'
-import { until } from '../../net/test-kit.ts'
+import { newVault, until } from '../../net/test-kit.ts'
 import { otlpConfig } from './config.ts'
 import { type OtlpRun, type SendOptions, startOtlp } from './otlp-run.fixture.ts'
 
@@ -505,6 +507,30 @@ describe('HTTP', () => {
       for (const [name, value] of Object.entries(headers)) expect(answer.headers[name]).toBe(value)
     })
   })
+})
+
+test.each(['grpc', 'http'] as const)('%s: new connections get the certificate that was written last', async (door) => {
+  const vault = newVault()
+  const { cert, key, ca } = vault.files('server', { commonName: 'first' })
+  const tls = { cert_file: cert, key_file: key, reload_interval: '10ms' }
+  const run = await startOtlp({ [door]: { tls } })
+  const port = door === 'http' ? run.http : Number(run.grpc.split(':')[1])
+  const shown = async (): Promise<unknown> => {
+    const socket = tlsConnect({
+      port,
+      host: '127.0.0.1',
+      ca: readFileSync(ca),
+      servername: 'metron',
+      ALPNProtocols: ['h2', 'http/1.1'],
+    })
+    await once(socket, 'secureConnect')
+    const { subject } = socket.getPeerCertificate()
+    socket.destroy()
+    return subject.CN
+  }
+  expect(await shown()).toBe('first')
+  vault.files('server', { commonName: 'second' })
+  while ((await shown()) !== 'second') await new Promise(setImmediate)
 })
 
 describe('who may come in', () => {
