@@ -26,7 +26,7 @@ export interface Converter {
   readonly parameters: readonly Parameter[]
   /** What it does, for the table in the README. */
   readonly summary: string
-  /** False when it answers differently each time. */
+  /** False when it answers differently without other arguments: it looks at the record or at the clock. */
   readonly pure?: boolean
   make(compiler: Compiler, args: readonly (Node | undefined)[], at: number): (cursor: Cursor) => Ottl
 }
@@ -112,6 +112,7 @@ export const converters: Readonly<Record<string, Converter>> = {
   IsList: of1('whether it is a list', (given) => given instanceof Encoded && given.kind === 'list'),
   IsRootSpan: {
     summary: 'whether a span has no parent',
+    pure: false,
     parameters: [],
     make(compiler, _, at) {
       const parent = compiler.path({ kind: 'path', at, name: 'span.parent_span_id', keys: [] })
@@ -196,6 +197,7 @@ export const converters: Readonly<Record<string, Converter>> = {
   SpanID: id('SpanID', 8),
   HasAttrKeyOnDatapoint: {
     summary: 'metric context: whether any point of the metric has the attribute',
+    pure: false,
     parameters: [{ name: 'key', takes: 'text' }],
     make(compiler, [key], at) {
       return onPoints(compiler, at, compiler.text(key!), () => true)
@@ -203,6 +205,7 @@ export const converters: Readonly<Record<string, Converter>> = {
   },
   HasAttrOnDatapoint: {
     summary: 'metric context: whether any point of the metric has the attribute with that text',
+    pure: false,
     parameters: [
       { name: 'key', takes: 'text' },
       { name: 'value', takes: 'text' },

@@ -105,9 +105,9 @@ export const holdsNumber = (cursor: Cursor) => cursor.dataField === 5 || cursor.
 export function idField(level: Level, field: number, size: number, asText = false): FieldDef {
   const read = single((cursor, into) => {
     const has = cursor.findSpan(level, field)
-    if (!asText) return has ? into.span(ValueType.bytes, found.buf, found.start, found.end) : into.text(empty)
-    const { buf, start, end } = found
-    into.text(has ? Buffer.from(Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString('hex')) : empty)
+    const { buf, start, end } = has ? found : nowhere
+    if (!asText) into.span(ValueType.bytes, buf, start, end)
+    else into.text(Buffer.from(Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString('hex')))
   })
   const frame = (number: number, value: Value) => {
     if (!isText(value)) throw wrong(`an id of ${size} bytes`, value)
@@ -120,6 +120,7 @@ export function idField(level: Level, field: number, size: number, asText = fals
 }
 
 const empty = Buffer.alloc(0)
+const nowhere = { buf: empty, start: 0, end: 0 }
 const number = new Reader()
 
 /** An AnyValue. */

@@ -1,4 +1,5 @@
 import { anything, bool, int, list, object, oneOf, text } from '../../config/fields.ts'
+import { GoRegex, PatternError } from '../../ottl/go-regex.ts'
 import type { Format } from '../../plugin.ts'
 
 const properties = (what: string) =>
@@ -42,7 +43,36 @@ export const matchFields = () =>
     )
       .default([])
       .describe('Instrumentation scopes of which one must match.'),
+  }).superRefine((config, ctx) => {
+    if (config.match_type !== 'regexp') return
+    for (const [path, source] of patternsIn(config)) {
+      try {
+        new GoRegex(source)
+      } catch (error) {
+        if (!(error instanceof PatternError)) throw error
+        ctx.addIssue({ code: 'custom', path, message: error.message })
+      }
+    }
   })
+
+const named = ['services', 'span_names', 'span_kinds', 'log_bodies', 'log_severity_texts', 'metric_names'] as const
+type Patterned = { readonly [K in (typeof named)[number]]: readonly string[] } & {
+  readonly attributes: readonly { value?: unknown }[]
+  readonly resources: readonly { value?: unknown }[]
+  readonly libraries: readonly { name: string; version?: string | undefined }[]
+}
+
+/** What is a regular expression when they are meant, with its place. */
+function* patternsIn(config: Patterned): Generator<[PropertyKey[], string]> {
+  for (const key of named) for (const [i, each] of config[key].entries()) yield [[key, i], each]
+  for (const key of ['attributes', 'resources'] as const) {
+    for (const [i, { value }] of config[key].entries()) if (value != null) yield [[key, i, 'value'], String(value)]
+  }
+  for (const [i, { name, version }] of config.libraries.entries()) {
+    yield [['libraries', i, 'name'], name]
+    if (version !== undefined) yield [['libraries', i, 'version'], version]
+  }
+}
 
 export type MatchConfig = ReturnType<typeof matchFields>['_zod']['output']
 
