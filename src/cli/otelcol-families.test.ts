@@ -140,3 +140,11 @@ test('suffixes of types and labels of the resource as the reader asks', () => {
 test('our own books stand on the same page', () => {
   expect(lines()).toContain('tailrace_held_records{kind="queue",id="otlp",destination="a:1",signal="logs"} 7')
 })
+
+test('at level detailed failures are told apart, and every queue shows its batches', () => {
+  const page = pageText(pull, { ...newBooks(), level: 'detailed' }, []).split('\n')
+  expect(page).toContain(
+    'otelcol_exporter_send_failed_log_records{exporter="otlp",error_type="retries_exhausted",error_permanent="false"} 4',
+  )
+  expect(page).toContain('otelcol_exporter_queue_batch_send_size_count{exporter="otlp"} 4')
+})

@@ -31,6 +31,9 @@ const records: Readonly<Record<Format, string>> = {
 /** Losses before a record got into the sending queue; all others happen while it is sent. */
 const notEnqueued = new Set<DropReason>(['queue_full', 'displaced', 'unfair_share', 'memory', 'too_large'])
 
+/** Losses that another attempt would not have prevented. */
+const permanent = new Set<DropReason>(['rejected', 'malformed', 'not_representable', 'fault'])
+
 type Labels = Readonly<Record<string, string>>
 
 /** Families under construction, in the order of their first sample. */
@@ -163,7 +166,7 @@ const specOf = (plan: Plan, id: string) =>
     | ProcessorSpec
     | undefined
 
-function addExporters(page: Page, { plan, ledger, flows }: OtelcolSources): void {
+function addExporters(page: Page, { plan, ledger, flows, level }: OtelcolSources): void {
   for (const account of ledger.summary()) {
     if (account.kind !== 'queue') continue
     const exporter = account.id
@@ -173,7 +176,13 @@ function addExporters(page: Page, { plan, ledger, flows }: OtelcolSources): void
       const lost = account.losses()
       const early = sum(lost.filter(([reason]) => notEnqueued.has(reason)))
       count('sent', 'Number of records successfully sent to destination.', account.sent)
-      count('send_failed', 'Number of records in failed attempts to send to destination.', sum(lost) - early)
+      const failed = 'Number of records in failed attempts to send to destination.'
+      if (level !== 'detailed') count('send_failed', failed, sum(lost) - early)
+      else
+        for (const [reason, n] of lost.filter(([reason]) => !notEnqueued.has(reason))) {
+          const labels = { exporter, error_type: reason, error_permanent: String(permanent.has(reason)) }
+          page.add(`exporter_send_failed_${records[format]}`, failed, 'counter', labels, Math.round(n * share))
+        }
       count('enqueue_failed', 'Number of records failed to be added to the sending queue.', early + account.turned_away)
       if (!account.fill) continue
       const labels = { exporter, data_type: format }
@@ -204,8 +213,10 @@ function formatsOf(account: Account, plan: Plan, { exporters }: Flows): { format
 }
 
 /** Batches of the queues right behind a `batch` processor: there the queues make them. */
-function addBatches(page: Page, { plan, ledger }: OtelcolSources): void {
+function addBatches(page: Page, { plan, ledger, level }: OtelcolSources): void {
   const queues = ledger.summary().filter((account) => account.batches)
+  if (level === 'detailed')
+    for (const { id, batches } of queues) addSizes(page, 'exporter_queue_batch_send_size', { exporter: id }, batches!)
   for (const { format, processors, exporters } of plan.pipelines) {
     const id = processors.findLast((each) => specOf(plan, each)?.batching)
     if (id === undefined) continue
@@ -215,13 +226,17 @@ function addBatches(page: Page, { plan, ledger }: OtelcolSources): void {
       const help = 'Number of times the batch was sent due to'
       page.add('processor_batch_batch_size_trigger_send', `${help} a size trigger.`, 'counter', labels, batches.bySize)
       page.add('processor_batch_timeout_trigger_send', `${help} a timeout trigger.`, 'counter', labels, batches.byAge)
-      addSizes(page, { ...labels, exporter: account.id }, batches)
+      addSizes(page, 'processor_batch_batch_send_size', { ...labels, exporter: account.id }, batches)
     }
   }
 }
 
-function addSizes(page: Page, labels: Labels, { sizes, records: total }: NonNullable<Account['batches']>): void {
-  const name = 'processor_batch_batch_send_size'
+function addSizes(
+  page: Page,
+  name: string,
+  labels: Labels,
+  { sizes, records: total }: NonNullable<Account['batches']>,
+): void {
   const help = 'Number of units in the batch.'
   let count = 0
   for (const [i, bound] of [...batchSizeBounds, '+Inf'].entries()) {

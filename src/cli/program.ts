@@ -6,6 +6,8 @@ import type { PrintFlags } from './print-config.ts'
 import { version } from './version.ts'
 
 const exitCodes = `
+A Collector's command line works as it is: tailrace --config FILE --set key=value --feature-gates a,-b
+
 Exit codes:
   0   done, or stopped by a signal after everything was settled
   1   could not start, or a command failed
