@@ -1,0 +1,151 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { globRegex } from './glob-regex.ts'
+import { GoRegex, PatternError, replacementOf } from './go-regex.ts'
+
+test.each<[string, string, boolean]>([
+  ['(?i)^get', 'GET /', true],
+  ['^(?i:g)et', 'GET', false],
+  ['a(?i)b|c', 'C', true],
+  ['(a(?i)b)c', 'aBC', false],
+  ['(?i)[a-c]x', 'BX', true],
+  ['(?i)straße', 'STRAßE', true],
+  ['\\Aab\\z', 'ab\n', false],
+  ['ab$', 'ab\n', false],
+  ['(?m)^b$', 'a\nb\nc', true],
+  ['(?m)^b$', 'a\rb\rc', false],
+  ['a.c', 'a\nc', false],
+  ['(?s)a.c', 'a\nc', true],
+  ['a.c', 'a\u2028c', true],
+  ['^.$', '😀', true],
+  ['^[😀-😂]$', '😁', true],
+  ['^\\D$', '😀', true],
+  ['\\s', '\v', false],
+  ['\\s', '\u00a0', false],
+  ['[[:alpha:]]+', '9', false],
+  ['^[[:^x]', ':', true],
+  ['[]a]', ']', true],
+  ['[a\\-z]', '-', true],
+  ['\\pL', 'é', true],
+  ['\\p{Greek}', 'α', true],
+  ['\\PL', 'é', false],
+  ['\\Qa.b\\E+', 'a.bb', true],
+  ['\\x41\\x{1F600}\\101', 'A😀A', true],
+  ['a{2,3}$', 'aa', true],
+  ['a{,3}', 'a{,3}', true],
+  ['a-b\\_/', 'a-b_/', true],
+  ['(?P<x>a)(?<y>b)', 'ab', true],
+])('%s on %j', (pattern, text, expected) => expect(new GoRegex(pattern).test(text)).toBe(expected))
+
+test.each<[string, string]>([
+  ['(', 'a "(" has no ")"'],
+  ['a)', 'a ")" has no "("'],
+  ['[a', 'a "[" has no "]"'],
+  ['*a', 'nothing stands before "*"'],
+  ['a**', 'nothing stands before "*"'],
+  ['(?=a)', 'looking ahead or behind'],
+  ['(?<!a)', 'looking ahead or behind'],
+  ['(a)\\1', 'references to groups'],
+  ['a\\Z', 'write \\z for the end'],
+  ['(?U)a*', 'not greedy'],
+  ['a{1001}', '1000 times at most'],
+  ['(?P<a>x)(?P<a>y)', 'two groups are named a'],
+  ['(?P>a)', 'there is no such group'],
+  ['\\y', 'no escape \\y'],
+  ['a\\', 'ends in a backslash'],
+  ['[[:nope:]]', 'there is no class'],
+  ['[b-a]', 'range out of order'],
+])('%s is refused', (pattern, message) => {
+  expect(() => new GoRegex(pattern)).toThrow(PatternError)
+  expect(() => new GoRegex(pattern)).toThrow(message)
+})
+
+describe('a replacement', () => {
+  test.each<[string, string, string, string]>([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as Go writes groups
+    ['(?P<k>\\w)=(\\w)', '${2}:$k', 'a=1 b=2', '1:a 2:b'],
+    ['(a)', '$1x', 'a', ''],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as Go writes groups
+    ['(a)', '${1}x$$', 'a', 'ax$'],
+    ['(a)|b', '[$1]', 'ab', '[a][]'],
+    ['a*', 'x', 'baac', 'xbxcx'],
+    ['.*', '****', 'abc', '****'],
+    ['', '-', '😀b', '-😀-b-'],
+  ])('of %s by %s in %s', (pattern, template, text, expected) => {
+    const regex = new GoRegex(pattern)
+    expect(regex.replaceAll(text, replacementOf(template, regex))).toBe(expected)
+  })
+})
+
+test.each([
+  ['^(a+)+$', 'a'.repeat(20_000)],
+  ['^(?:[a-z]|\\w)*\\d$', 'a'.repeat(20_000)],
+  ['(x*)*y', 'x'.repeat(20_000)],
+])('%s is bounded', (pattern, text) => {
+  const started = performance.now()
+  expect(new GoRegex(pattern).test(`${text}!`)).toBe(false)
+  expect(performance.now() - started).toBeLessThan(5000)
+})
+
+test('any pattern compiles or is refused with a PatternError', () => {
+  const part = fc.constantFrom(
+    '(',
+    ')',
+    '[',
+    ']',
+    '{',
+    '}',
+    '*',
+    '+',
+    '?',
+    '|',
+    '\\',
+    'a',
+    '-',
+    '^',
+    '$',
+    '.',
+    '?:',
+    '?P<n>',
+    '(?i)',
+    ':',
+    '1',
+    ',',
+    'Q',
+    'E',
+    'p',
+    'x',
+    '😀',
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(part, { maxLength: 12 }).map((all) => all.join('')),
+      ),
+      fc.string(),
+      (pattern, text) => {
+        let regex: GoRegex
+        try {
+          regex = new GoRegex(pattern)
+        } catch (error) {
+          expect(error).toBeInstanceOf(PatternError)
+          return
+        }
+        regex.test(text)
+        regex.replaceAll(text, (match) => match[0])
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})
+
+test.each<[string, string, boolean]>([
+  ['user/*/list/*', 'user/1/list/2', true],
+  ['user/*', 'my user/1', false],
+  ['a?c', 'abc', true],
+  ['{one,two}.x', 'two.x', true],
+  ['[!a]b', 'cb', true],
+  ['a.b(', 'a.b(', true],
+  ['\\*', '*', true],
+])('the glob %s on %s', (glob, text, expected) => expect(globRegex(glob).test(text)).toBe(expected))
