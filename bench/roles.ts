@@ -124,8 +124,14 @@ export const roles: Record<RoleName, RoleSetup> = {
     config: JSON.stringify({
       receivers: { syslog: { tcp: { listen_address: '127.0.0.1:0' } } },
       exporters: {
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
-        syslog: { endpoint: '127.0.0.1', port: '${env:PORT}', network: 'tcp', tls: { insecure: true } },
+        syslog: {
+          endpoint: '127.0.0.1',
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
+          port: '${env:PORT}',
+          network: 'tcp',
+          enable_octet_counting: true,
+          tls: { insecure: true },
+        },
       },
       service: { pipelines: { logs: { receivers: ['syslog'], exporters: ['syslog'] } } },
     }),
