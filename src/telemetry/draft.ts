@@ -274,8 +274,8 @@ export class Draft {
 
   private forgetTexts(): void {
     this.hasTexts = false
-    const { texts } = this
-    for (let i = 0; i < texts.length; i++) texts[i] = undefined
+    const { texts, count } = this
+    for (let i = 0; i < count; i++) texts[i] = undefined
   }
 
   private widen(): Int32Array {

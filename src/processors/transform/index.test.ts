@@ -127,7 +127,6 @@ describe('an editor', () => {
     ['append(attributes["list"], "c")', { ...values, list: ['a', 'b', 'c'] }],
     ['append(attributes["number"], values=[1, 2])', { ...values, number: [42n, 1n, 2n] }],
     [
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: as Go writes groups
       'replace_pattern(attributes["text"], "(?P<first>\\w)ello", "$${first}i$1")'.replace('$$', '$'),
       { ...values, text: 'HiH wörld' },
     ],
