@@ -32,6 +32,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     loggregator: () => import('./exporters/loggregator/index.ts'),
     otlp: () => import('./exporters/otlp/index.ts'),
     prometheus: () => import('./exporters/prometheus/index.ts'),
+    prometheusremotewrite: () => import('./exporters/prometheusremotewrite/index.ts'),
     otlphttp: () => import('./exporters/otlphttp/index.ts'),
     syslog: () => import('./exporters/syslog/index.ts'),
     syslog_drains: () => import('./exporters/syslog-drains/index.ts'),

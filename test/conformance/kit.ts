@@ -79,6 +79,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'exporter/loggregator': { endpoint: '127.0.0.1:9' },
     'exporter/firehose': { router_addr: '127.0.0.1:9' },
     'exporter/prometheus': { endpoint: loopback },
+    'exporter/prometheusremotewrite': { endpoint: 'http://127.0.0.1:9/write' },
     'exporter/syslog': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
     'connector/forward': { format: 'envelopes' },
     'extension/health_check': { endpoint: loopback },

@@ -7,6 +7,7 @@ import {
   scopeLabels,
   seriesLabels,
   targetInfoLabels,
+  withoutReserved,
 } from '../../wire/prometheus/otlp-labels.ts'
 import { type MetricVisitor, readMetrics } from '../../wire/prometheus/otlp-read.ts'
 import { Data, type PointView, type Span } from '../../wire/prometheus/point-view.ts'
@@ -48,6 +49,9 @@ const TYPES: Readonly<Record<number, FamilyType>> = {
   [Data.exponential]: 'histogram',
   [Data.summary]: 'summary',
 }
+
+/** Labels that the lines of a kind have themselves. */
+const RESERVED: Partial<Record<FamilyType, string>> = { histogram: 'le', summary: 'quantile' }
 
 /**
  * Last values by series. What arrived once is found again by its bytes: names and labels are made for the first point
@@ -173,7 +177,8 @@ export class SeriesTable implements MetricVisitor {
   }
 
   private newSeries(view: PointView, metric: KnownMetric, family: Family): Series | null {
-    const labels = labelsText(seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed))
+    const written = seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed)
+    const labels = labelsText(withoutReserved(written, RESERVED[family.type] ?? ''))
     const known = family.series.get(labels)
     if (known) return known.owner === metric.name ? known : null
     return new Series(family, labels, metric.name)

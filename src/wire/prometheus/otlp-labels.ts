@@ -104,6 +104,10 @@ export function seriesLabels(attributes: readonly Attribute[], of: ScopeLabels, 
   return finished(labels, fixed)
 }
 
+/** The same labels, but that one which lines of a histogram or summary have themselves is `exported_le`. */
+export const withoutReserved = (labels: Labels, reserved: string): Labels =>
+  labels.map(([name, value]) => (name === reserved ? [`exported_${name}`, value] : [name, value]))
+
 /** Labels of `target_info`; undefined when there is nothing to tell, or nobody to tell it of. */
 export function targetInfoLabels(of: ScopeLabels, fixed: Labels): Labels | undefined {
   if (of.info.length === 0 || (of.job === '' && of.instance === '')) return undefined
