@@ -1,6 +1,7 @@
 // An OTLP receiver of the reference code: decodes with the generated types and prints what it got, a JSON line a record.
 //
-// usage: go-otlp CA CERT KEY; the first line on stdout is the address.
+// usage: go-otlp CA CERT KEY [http]; the first line on stdout is the address. With `http` the second is that of a plain
+// HTTP server for /v1/logs, /v1/metrics and /v1/traces, protobuf and JSON, gzip.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -100,6 +102,9 @@ func main() {
 	metrics.RegisterMetricsServiceServer(server, metricsServer{})
 	traces.RegisterTraceServiceServer(server, tracesServer{})
 	fmt.Printf("%q\n", listener.Addr().String())
+	if len(os.Args) > 4 {
+		go serveHTTP()
+	}
 	check(server.Serve(listener))
 }
 
