@@ -77,12 +77,16 @@ export function settingsOf(spec: AnySpec): unknown {
     'processor/redaction': { allowed_keys: ['k'], summary: 'debug' },
     'processor/transform': {
       envelope_statements: ['set(attributes["added"], source_id)'],
-      log_statements: ['set(log.attributes["added"], resource.attributes["service.name"])', 'set(log.severity_number, 9)'],
+      log_statements: [
+        'set(log.attributes["added"], resource.attributes["service.name"])',
+        'set(log.severity_number, 9)',
+      ],
       metric_statements: ['set(metric.unit, "s")', 'set(datapoint.attributes["added"], metric.name)'],
       trace_statements: ['set(span.status.code, 1)', 'set(spanevent.name, "x")'],
     },
     'processor/memory_limiter': { check_interval: '1s', limit_mib: 512 },
     'exporter/debug': { verbosity: 'basic' },
+    'exporter/file': { path: spec.type === 'file' ? `${newFolder()}/telemetry.json` : '' },
     'exporter/otlp': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
     'exporter/otlphttp': { endpoint: 'http://127.0.0.1:9' },
     'exporter/loggregator': { endpoint: '127.0.0.1:9' },
