@@ -1,3 +1,4 @@
+import { nearest } from '../config/nearest.ts'
 import type { Cursor } from '../telemetry/cursor.ts'
 import type { Format } from '../telemetry/format.ts'
 import { Level } from '../telemetry/level.ts'
@@ -152,6 +153,11 @@ export class Compiler {
     } catch (cause) {
       if (!(cause instanceof PathError)) throw cause
       if (/^[A-Z][A-Z_\d]+$/.test(name)) throw this.error(at, `${name} is no name of a number that is known here`)
+      const prefix = /^(?:log|span|datapoint|envelope)\./.exec(name)?.[0] ?? ''
+      const word = name.slice(prefix.length)
+      const near = nearest(word, cause.known)
+      if (near !== undefined && !near.startsWith(word))
+        throw this.error(at, cause.message.replace('; ', `: did you mean ${prefix}${near}?; `))
       const hint = keys.length === 0 && !name.includes('.') ? `; text stands in quotes: "${name}"` : ''
       throw this.error(at, cause.message + hint)
     }

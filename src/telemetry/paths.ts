@@ -33,7 +33,15 @@ export interface FieldPath {
 export type PathContext = 'resource' | 'scope' | 'metric' | 'datapoint' | 'log' | 'span' | 'spanevent'
 
 /** A path that a format does not have, or that is not written like one. */
-export class PathError extends Error {}
+export class PathError extends Error {
+  /** The names that there are instead, when it is the name that is wrong. */
+  readonly known: readonly string[]
+
+  constructor(message: string, known: readonly string[] = []) {
+    super(message)
+    this.known = known
+  }
+}
 
 const tables: Readonly<Record<Format, PathTable>> = {
   envelopes: envelopePaths,
@@ -113,12 +121,14 @@ function defOf(name: string, format: Format, context: PathContext | undefined): 
   const around = context === 'resource' || context === 'scope' || context === 'metric' || context === 'spanevent'
   const def = known === undefined ? undefined : table[known]!
   if (def && isSeenFrom(context, def.level)) return def
-  const names = Object.entries(table)
-    .filter(([, { level }]) => isSeenFrom(context, level))
-    .map(([each, one]) => (isMap(one) ? `${each}["..."]` : each))
+  const seen = Object.entries(table).filter(([, { level }]) => isSeenFrom(context, level))
+  const names = seen.map(([each, one]) => (isMap(one) ? `${each}["..."]` : each))
   const hint = names.length > 0 ? `these have ${names.join(', ')}` : 'these have no paths'
   const where = context && around ? ` in the context ${context}` : ''
-  throw new PathError(`${format} have no field ${JSON.stringify(name)}${where}; ${hint}`)
+  throw new PathError(
+    `${format} have no field ${JSON.stringify(name)}${where}; ${hint}`,
+    seen.map(([each]) => each),
+  )
 }
 
 function isSeenFrom(context: PathContext | undefined, level: Level): boolean {

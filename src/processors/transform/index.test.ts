@@ -394,7 +394,11 @@ test.each<[string, unknown, string]>([
   ],
   ['an unknown function', ['set(log.body, Lower("x"))'], 'there is no function Lower'],
   ['a converter as a statement', ['Concat(["a"], "")'], 'Concat makes a value and changes nothing'],
-  ['an unknown field', ['set(log.bdy, 1)'], 'logs have no field "log.bdy"; these have kind, name'],
+  [
+    'an unknown field',
+    ['set(log.bdy, 1)'],
+    'logs have no field "log.bdy": did you mean log.body?; these have kind, name',
+  ],
   [
     'a field that is not in its context',
     [{ context: 'resource', statements: ['set(body, "x")'] }],
