@@ -1,4 +1,4 @@
-import type { GateChoice } from '../config/feature-gates.ts'
+import { type GateChoice, unknownGatesWarning } from '../config/feature-gates.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 
@@ -6,6 +6,8 @@ import { ExitCode } from './exit-codes.ts'
 export async function check(files: readonly string[], set: readonly string[], gates?: GateChoice): Promise<number> {
   const configuration = await readConfiguration(files, set, gates)
   process.stderr.write(findingsText(configuration))
+  const unknown = gates && unknownGatesWarning(gates)
+  if (unknown) process.stderr.write(`warning: ${unknown}\n`)
   const { length } = configuration.problems
   if (length > 0) {
     process.stderr.write(`\n${length} ${length === 1 ? 'problem' : 'problems'}\n`)

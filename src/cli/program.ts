@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** A Collector is run without a command: `tailrace --config otel.yaml` means `tailrace run --config otel.yaml`. */
 function asCollector(argv: readonly string[]): string[] {
   const [node = '', script = '', first = '', ...rest] = argv
-  const flag = /^--(config|set|feature-gates)(=|$)/.test(first)
+  const flag = /^--(config|set|feature-gates|log-format)(=|$)/.test(first)
   if (!flag) return [...argv]
   // The flags may also stand before the command.
   const command = rest.findIndex(

@@ -103,7 +103,8 @@ test('validate takes the same flags, before or after it', async () => {
   const folder = newFolder({ 'a.yaml': base })
   const config = `--config=file:${folder}/a.yaml`
   expect((await ended(['validate', config])).code).toBe(0)
-  expect((await ended([config, 'validate'])).code).toBe(0)
+  const gated = await ended([config, 'validate', '--feature-gates=none.such'])
+  expect([gated.code, gated.err]).toEqual([0, expect.stringContaining('no such feature gate "none.such"')])
   expect((await ended(['validate', config, '--set', 'receivers.statsd.endpoint=8125'])).code).toBe(78)
   const { code, err } = await ended(['validate', config, '--feature-gates', 'a,,b'])
   expect([code, err]).toEqual([2, expect.stringContaining('empty feature gate identifier at index 1')])
