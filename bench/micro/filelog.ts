@@ -13,7 +13,7 @@ import { Tail } from '../../src/receivers/filelog/tail.ts'
 import { Watch } from '../../src/receivers/filelog/watch.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
-import { encodeAttributes } from '../../src/wire/syslog/to-otlp.ts'
+import { encodeAttributes } from '../../src/wire/otlp/log-attributes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tailrace-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

@@ -89,7 +89,8 @@ export class Checkpoints {
 
   /** Its settled place has moved. */
   move({ id, settlement: { mark } }: Tail): void {
-    if (this.tails.has(id)) this.pending.push(`["m",${id},${mark.offset},${mark.lapSize},${mark.lapSum}]\n`)
+    if (!this.tails.has(id)) return
+    this.pending.push(`["m",${id},${mark.offset},${mark.lapSize},${mark.lapSum},${mark.skips ? 1 : 0}]\n`)
   }
 
   drop({ id }: Tail): void {
@@ -144,10 +145,11 @@ export class Checkpoints {
   }
 }
 
-/** `["f", id, path, dev, ino, head size, head sum, since, over, offset, lap size, lap sum]` */
+/** `["f", id, path, dev, ino, head size, head sum, since, over, offset, lap size, lap sum, skips]` */
 function savedLine({ id, path, dev, ino, head, since, isOver, mark }: Saved): string {
-  const { offset, lapSize, lapSum } = mark
-  return `${JSON.stringify(['f', id, path, dev, ino, head.size, head.sum, since, isOver ? 1 : 0, offset, lapSize, lapSum])}\n`
+  const { offset, lapSize, lapSum, skips } = mark
+  const file = [id, path, dev, ino, head.size, head.sum, since, isOver ? 1 : 0]
+  return `${JSON.stringify(['f', ...file, offset, lapSize, lapSum, skips ? 1 : 0])}\n`
 }
 
 const lineOf = (tail: Tail) => savedLine({ ...tail, mark: tail.settlement.mark })
@@ -171,22 +173,25 @@ function parse(text: string): Saved[] {
   return [...all.values()]
 }
 
+/** One line of the list. Throws when it is none. */
 function apply(entry: unknown, all: Map<number, Saved>): void {
-  if (!Array.isArray(entry)) throw new Error()
-  const [kind, id, ...rest] = entry
-  const isPath = kind === 'f'
-  const numbers = (isPath ? rest.slice(1) : rest) as number[]
+  const [kind, id, ...rest] = entry as [string, number, ...unknown[]]
+  const path = kind === 'f' ? rest.shift() : undefined
+  const numbers = rest as number[]
   if (![id, ...numbers].every((each) => Number.isFinite(each) && each >= 0)) throw new Error()
-  if (isPath) {
-    const [dev, ino, size, sum, since, over, offset, lapSize, lapSum] = numbers
-    if (typeof rest[0] !== 'string' || numbers.length !== 9) throw new Error()
-    const mark = { offset: offset!, lapSize: lapSize!, lapSum: lapSum! }
-    const head = { size: size!, sum: sum! }
-    all.set(id, { id, path: rest[0], dev: dev!, ino: ino!, head, since: since!, isOver: over === 1, mark })
-  } else if (kind === 'd') all.delete(id)
-  else if (kind === 'm' && numbers.length === 3) {
-    const known = all.get(id)
-    if (!known) throw new Error()
-    all.set(id, { ...known, mark: { offset: numbers[0]!, lapSize: numbers[1]!, lapSum: numbers[2]! } })
-  } else throw new Error()
+  const known = all.get(id)
+  if (kind === 'f' && typeof path === 'string' && numbers.length === 10) all.set(id, fileOf(id, path, numbers))
+  else if (kind === 'd') all.delete(id)
+  else if (kind === 'm' && numbers.length === 4 && known) all.set(id, { ...known, mark: markOf(numbers) })
+  else throw new Error()
+}
+
+function fileOf(id: number, path: string, numbers: readonly number[]): Saved {
+  const [dev, ino, size, sum, since, over] = numbers as [number, number, number, number, number, number]
+  return { id, path, dev, ino, head: { size, sum }, since, mark: markOf(numbers.slice(6)), isOver: over === 1 }
+}
+
+function markOf(numbers: readonly number[]): Mark {
+  const [offset, lapSize, lapSum, skips] = numbers as [number, number, number, number]
+  return { offset, lapSize, lapSum, skips: skips === 1 }
 }

@@ -216,7 +216,7 @@ test('the list stays small however much was settled', async () => {
   all.put(tail)
   all.open([])
   for (let i = 0; i < 50_000; i++) {
-    tail.settlement.mark = { offset: 1_000_000 + i, lapSize: 64, lapSum: 4_000_000_000 }
+    tail.settlement.mark = { offset: 1_000_000 + i, lapSize: 64, lapSum: 4_000_000_000, skips: false }
     all.move(tail)
     all.commit()
   }

@@ -5,9 +5,12 @@ export interface Mark {
   readonly offset: number
   readonly lapSize: number
   readonly lapSum: number
+  /** It lies within an entry that was cut: the rest of that is left out. */
+  readonly skips: boolean
 }
 
-interface Stretch {
+/** A part of a file that is on its way. */
+export interface Stretch {
   readonly mark: Mark
   isSettled: boolean
 }
@@ -53,5 +56,3 @@ export class Settlement {
     return moved
   }
 }
-
-export type { Stretch }

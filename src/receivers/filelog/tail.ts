@@ -55,11 +55,11 @@ export class Tail {
     this.size = stat.size
     this.mtimeMs = stat.mtimeMs
     this.since = since
-    this.settlement = new Settlement({ offset: 0, lapSize: 0, lapSum: 0 }, this)
+    this.settlement = new Settlement(beginning, this)
   }
 
   get mark(): Mark {
-    return { offset: this.offset, lapSize: this.lapSize, lapSum: this.lapSum }
+    return { offset: this.offset, lapSize: this.lapSize, lapSum: this.lapSum, skips: this.skips }
   }
 
   get isAtEnd(): boolean {
@@ -71,6 +71,7 @@ export class Tail {
     this.offset = mark.offset
     this.lapSize = mark.lapSize
     this.lapSum = mark.lapSum
+    this.skips = mark.skips
     this.settlement = new Settlement(mark, this)
   }
 
@@ -98,6 +99,7 @@ export const openFile = (path: string): number => openSync(path, constants.O_RDO
 
 const scratch = Buffer.alloc(1 << 20)
 const none = Buffer.alloc(0)
+const beginning: Mark = { offset: 0, lapSize: 0, lapSum: 0, skips: false }
 
 /** The checksum of the first bytes, at most `most` of them. */
 export function readHead(fd: number, most: number): Head {
@@ -115,7 +117,9 @@ export function hasHead(fd: number, head: Head): boolean {
 export function readMark(fd: number, offset: number): Mark {
   const size = Math.min(mostLap, offset)
   const got = size === 0 ? 0 : readSync(fd, scratch, 0, size, offset - size)
-  return { offset, lapSize: got === size ? size : 0, lapSum: got === size ? crc32(scratch.subarray(0, size)) : 0 }
+  const isThere = got === size
+  const lapSum = isThere ? crc32(scratch.subarray(0, size)) : 0
+  return { offset, lapSize: isThere ? size : 0, lapSum, skips: false }
 }
 
 /** Whether the bytes before the place are still those of `mark`. */

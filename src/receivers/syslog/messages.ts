@@ -2,12 +2,12 @@ import { newLogSeries } from '../../net/log-series.ts'
 import type { Host, Intakes } from '../../plugin.ts'
 import type { Origin } from '../../telemetry/origin.ts'
 import { datagramGatherMs } from '../../telemetry/turn.ts'
+import { encodeResource } from '../../wire/otlp/log-attributes.ts'
 import { nanosFromMillis } from '../../wire/protobuf.ts'
 import { faultTexts, SyslogMessage } from '../../wire/syslog/parse/message.ts'
 import { parse5424 } from '../../wire/syslog/parse/parse-5424.ts'
 import { parseLoose } from '../../wire/syslog/parse/parse-loose.ts'
 import { newZone } from '../../wire/syslog/parse/time-zone.ts'
-import { encodeAttributes } from '../../wire/syslog/to-otlp.ts'
 import { isUtf8, textOf } from '../../wire/utf8.ts'
 import type { SyslogConfig } from './config.ts'
 import { EnvelopeSink } from './envelope-sink.ts'
@@ -55,7 +55,7 @@ export function newMessages(config: SyslogConfig, host: Host, intakes: Intakes, 
   let nowMs = Number.NaN
   const envelopes =
     intakes.envelopes && new EnvelopeSink({ strict: isStrict, trim: config.trim_message_whitespace ?? isStrict })
-  const logs = intakes.logs && new LogSink({ body: config.body, resource: resourceOf(config.resource) })
+  const logs = intakes.logs && new LogSink({ body: config.body, resource: encodeResource(config.resource) })
   const gatherMs = config.tcp ? 0 : datagramGatherMs
   const outlets: Outlet[] = []
   if (envelopes) outlets.push(newOutlet({ host, intake: intakes.envelopes!, collector: envelopes, changed, gatherMs }))
@@ -148,20 +148,4 @@ function withoutEnd(b: Buffer, start: number, end: number): number {
   let stop = end
   while (stop > start && (b[stop - 1] === 0x0a || b[stop - 1] === 0x0d || b[stop - 1] === 0)) stop--
   return stop
-}
-
-/** The field `resource` of ResourceLogs: `{1 {1 attributes}}`; nothing without attributes. */
-function resourceOf(attributes: Readonly<Record<string, string>>): Buffer {
-  const encoded = Object.entries(attributes).map(([key, value]) => {
-    const one = encodeAttributes({ [key]: value })
-    // The attributes of a resource have field number 1, those of a log record 6.
-    one[0] = 0x0a
-    return one
-  })
-  const body = Buffer.concat(encoded)
-  if (body.length === 0) return body
-  const size = []
-  let rest = body.length
-  for (; rest >= 0x80; rest >>>= 7) size.push((rest & 0x7f) | 0x80)
-  return Buffer.concat([Buffer.from([0x0a, ...size, rest]), body])
 }

@@ -1,5 +1,5 @@
 import type { Origin } from '../../telemetry/origin.ts'
-import { encodeAttributes } from '../../wire/syslog/to-otlp.ts'
+import { encodeAttributes } from '../../wire/otlp/log-attributes.ts'
 import type { Source } from './messages.ts'
 
 interface End {

@@ -31,27 +31,6 @@ const keys = {
   version: keyOf('version'),
 }
 
-/** Attributes `{6 {1 key, 2 {1 text}}}` for `LogRecordForm`: the fixed ones of a receiver or connection. */
-export function encodeAttributes(attributes: Readonly<Record<string, string>>): Buffer {
-  const parts = Object.entries(attributes).map(([name, text]) => {
-    const key = Buffer.from(name)
-    const value = Buffer.from(text)
-    const to = Buffer.alloc(key.length + value.length + 40)
-    const any = 1 + varintSize(value.length) + value.length
-    to[0] = 0x32
-    let at = writeVarint(to, 1, 1 + varintSize(key.length) + key.length + 1 + varintSize(any) + any)
-    to[at] = 0x0a
-    at = writeVarint(to, at + 1, key.length)
-    at += key.copy(to, at)
-    to[at] = 0x12
-    at = writeVarint(to, at + 1, any)
-    to[at] = 0x0a
-    at = writeVarint(to, at + 1, value.length)
-    return to.subarray(0, at + value.copy(to, at))
-  })
-  return Buffer.concat(parts)
-}
-
 /**
  * Writes messages as OTLP log records with the attributes of the Collector's syslog receiver, from bytes to bytes:
  * `measure`, then `write` where there is room. All of the message must be UTF-8.
