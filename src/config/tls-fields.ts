@@ -4,6 +4,8 @@ import { bool, duration, oneOf, path, secret, text } from './scalars.ts'
 // The older versions are broken, and OpenSSL refuses them at every security level worth having.
 const versions = ['1.2', '1.3'] as const
 
+const curves = ['X25519MLKEM768', 'X25519', 'P256', 'P384', 'P521'] as const
+
 const common = () => ({
   ca_file: path()
     .optional()
@@ -17,6 +19,9 @@ const common = () => ({
   min_version: oneOf(versions).default('1.2').describe('Least TLS version.'),
   max_version: oneOf(versions).default('1.3').describe('Highest TLS version.'),
   cipher_suites: list().default([]).describe('Names of TLS 1.2 suites in order; empty: the safe ones.'),
+  curve_preferences: list(oneOf(curves))
+    .default([])
+    .describe('Groups for the key exchange in order; empty: the usual ones.'),
   reload_interval: duration()
     .optional()
     .describe('How often the files are looked at for a change. Left out: every 10 s.'),

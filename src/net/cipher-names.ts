@@ -53,6 +53,16 @@ function openSslName(iana: string): string {
   return [...(kind === 'RSA' ? [] : [kind]), cipher].join('-').replaceAll('_', '-')
 }
 
+/** Suites of TLS 1.2 for peers beyond the platform: what is safe, with keys of either kind. */
+export const externalSuites: string = [
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
 /** OpenSSL's list for names of either kind. Throws for a name that the original does not know. */
 export function cipherNames(names: readonly string[]): string {
   const known = names.map((given) => {

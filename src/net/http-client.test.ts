@@ -1,13 +1,15 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from 'node:net'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
 import { type HttpClientOptions, type HttpFailure, newHttpClient } from './http-client.ts'
 import { parseProxy, proxyFromEnvironment } from './http-client-proxy.ts'
 import { newVault, until, type Vault } from './test-kit.ts'
 import { clientTls, serverTls, type TlsFiles } from './tls.ts'
+import { clientTlsFrom } from './tls-settings.ts'
 
 let vault: Vault
 beforeAll(() => {
@@ -320,4 +322,24 @@ test('a variable that names no proxy is named, without its password', () => {
   const broken = () => proxyFromEnvironment(new URL('http://a.example'), { HTTP_PROXY: 'ftp://u:secret@h' })
   expect(broken).toThrow(/^HTTP_PROXY: a proxy that speaks ftp is not supported/)
   expect(broken).not.toThrow(/secret/)
+})
+
+test('TLS 1.2 speaks the suites and groups that were chosen, of any name', async () => {
+  const files = vault.files('curved')
+  const chosen: string[] = []
+  const { cert, key } = { cert: readFileSync(files.cert), key: readFileSync(files.key) }
+  const http = createTlsServer({ cert, key, maxVersion: 'TLSv1.3', ecdhCurve: 'P-384' }, (_request, response) =>
+    response.end('fine'),
+  )
+  http.on('secureConnection', (socket) => chosen.push(socket.getCipher().name))
+  const port = await listening(http)
+  const settings = { insecure_skip_verify: true, max_version: '1.2', curve_preferences: ['P521', 'P384'] }
+  const tls = (more: object) => clientTlsFrom({ ...settings, ...more }, { log: silentLog, clock: systemClock }, 'any')!
+  const origin = new URL(`https://127.0.0.1:${port}`)
+  const right = newHttpClient({ origin, tls: tls({ cipher_suites: ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256'] }) })
+  const wrong = newHttpClient({ origin, tls: tls({ curve_preferences: ['X25519'] }) })
+  cleanups.push(right.close, wrong.close)
+  expect((await right.post('/', Buffer.alloc(1), {}, never())).status).toBe(200)
+  expect(chosen).toEqual(['ECDHE-RSA-CHACHA20-POLY1305'])
+  expect((await failure(wrong.post('/', Buffer.alloc(1), {}, never()))).message).toContain('handshake')
 })

@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { cipherNames } from './cipher-names.ts'
+import { cipherNames, externalSuites } from './cipher-names.ts'
 
 /** `internal`: as the platform's own peers speak. `external`: with ECDSA and ChaCha20 too, for servers of others. */
 export type TlsProfile = 'internal' | 'external'
@@ -44,9 +44,7 @@ export interface TlsContextsOptions {
 }
 
 const rsa = 'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256'
-const ecdsa = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256'
-const chacha = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
-const suites: Record<TlsProfile, string> = { internal: rsa, external: `${ecdsa}:${rsa}:${chacha}` }
+const suites: Record<TlsProfile, string> = { internal: rsa, external: externalSuites }
 
 /** Keys from 1024 bits on, as Go takes them. Only under an authority that was named (docs/decisions/0007), or for our own. */
 const shortKeys = ':@SECLEVEL=1'

@@ -8,6 +8,7 @@ import {
 } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '../runtime/clock.ts'
 import { type Log, silentLog } from '../runtime/log.ts'
+import { cipherNames, externalSuites } from './cipher-names.ts'
 import { certificateFault, filesVersion, loadTlsFiles, type TlsFiles, type TlsMaterial } from './tls-files.ts'
 
 export type { TlsFiles } from './tls-files.ts'
@@ -22,6 +23,10 @@ export interface TlsOptions {
    * none left is an error. Default: the two suites of the profile.
    */
   cipherSuites?: readonly string[] | undefined
+  /** For peers beyond the platform: under TLS 1.2 also ECDSA and ChaCha20, and `cipherSuites` of any name. */
+  external?: boolean | undefined
+  /** Groups for the key exchange in order: `X25519`, `P256`, `P384`, `P521`, `X25519MLKEM768`. Default: OpenSSL's. */
+  curves?: readonly string[] | undefined
   /** Trust the authorities of the system beside those of the files. */
   systemAuthorities?: boolean | undefined
   /** Look at the files this often; default 10 s, 0 never. */
@@ -73,6 +78,18 @@ export function cipherList(names: readonly string[] | undefined): string {
   return known.join(':')
 }
 
+/** Go's names too: with the hash behind ChaCha20, and those of TLS 1.3, which nobody can choose among. */
+function externalCiphers(names: readonly string[] = []): string {
+  const chosen = names.filter((name) => !/^TLS_(AES|CHACHA20)_/.test(name))
+  const plain = chosen.map((name) => name.replace(/^(TLS_.*CHACHA20_POLY1305)_SHA256$/, '$1'))
+  return plain.length > 0 ? cipherNames(plain) : externalSuites
+}
+
+/** Names of the groups that OpenSSL calls otherwise. */
+const groups: Record<string, string> = { P256: 'P-256', P384: 'P-384', P521: 'P-521' }
+
+const curveList = (names: readonly string[]) => names.map((name) => groups[name] ?? name).join(':')
+
 /** TLS for a server. Throws when the files cannot be used (wording: docs/wire). */
 export function serverTls(files: TlsFiles, options: ServerTlsOptions = {}): ServerTls {
   if (!(files.cert || files.inline?.cert) || !(files.key || files.inline?.key))
@@ -116,7 +133,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   const log = options.log ?? silentLog
   const clock = options.clock ?? systemClock
   const reloadMs = options.reloadMs ?? 10_000
-  const ciphers = cipherList(options.cipherSuites)
+  const ciphers = options.external ? externalCiphers(options.cipherSuites) : cipherList(options.cipherSuites)
   const listeners = new Set<() => void>()
   // Our own key, or one of its chain, is short.
   let short = false
@@ -129,6 +146,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   const build = (from: TlsMaterial): SecureContextOptions => ({
     ...(from.ca && { ca: options.systemAuthorities ? [...from.ca, ...getCACertificates('system')] : from.ca }),
     ...(from.cert && { cert: from.cert, key: from.key! }),
+    ...(options.curves && { ecdhCurve: curveList(options.curves) }),
     minVersion: `TLSv${options.minVersion ?? '1.2'}` as SecureVersion,
     maxVersion: `TLSv${options.maxVersion ?? '1.3'}` as SecureVersion,
     ciphers: short || (from.ca && !options.systemAuthorities) ? ciphers + levelOne : ciphers,

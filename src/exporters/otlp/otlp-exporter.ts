@@ -47,7 +47,7 @@ const none: readonly Admission[] = []
 
 function openDestinations(config: OtlpConfig, host: Host, queues: Record<Signal, Queued[]>): void {
   const found = addresses(config, host)
-  const tls = found.length > 0 ? clientTlsFrom(config.tls, host) : undefined
+  const tls = found.length > 0 ? clientTlsFrom(config.tls, host, 'any') : undefined
   const budget = deliveryBudget(config, host)
   const made = new Map<string, Destination>()
   for (const { address, protocol } of found) {

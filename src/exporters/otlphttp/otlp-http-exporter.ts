@@ -78,7 +78,7 @@ function clientFor(origin: URL, config: OtlpHttpConfig, host: Host): HttpClient 
   return newHttpClient({
     origin,
     // The scheme of the URL decides.
-    tls: clientTlsFrom({ ...config.tls, insecure: false }, host)!,
+    tls: clientTlsFrom({ ...config.tls, insecure: false }, host, 'any')!,
     serverName: config.tls.server_name_override,
     proxy: proxy_url ? parseProxy(proxy_url) : proxyFromEnvironment(origin),
     maxConnections: max_conns_per_host || undefined,
