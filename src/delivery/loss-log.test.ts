@@ -30,3 +30,16 @@ test('what was lost last is told at the end, once', () => {
     'warn: 7 records lost reason=shutdown detail="the process is stopping"\n',
   ])
 })
+
+test('what is sent back is told in the words that people search for, as often', () => {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const losses = new LossLog(clock, newLog({ write: (line) => lines.push(line.replace(/^\S+ \S+ /, '')) }))
+  for (let i = 0; i < 5; i++) losses.refused(10, 'sending queue is full')
+  clock.advance(10_000)
+  losses.refused(1, 'shutting down')
+  expect(lines).toEqual([
+    'warn: Exporting failed. Rejecting data. error="sending queue is full" rejected_items=10\n',
+    'warn: Exporting failed. Rejecting data. error="shutting down" rejected_items=41\n',
+  ])
+})

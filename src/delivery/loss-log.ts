@@ -9,6 +9,8 @@ export class LossLog {
   private readonly clock: Clock
   private readonly log: Log
   private next = Number.NEGATIVE_INFINITY
+  private refusals = 0
+  private nextRefusal = Number.NEGATIVE_INFINITY
   /** What has not been said yet. */
   private readonly since = new Map<DropReason, { records: number; detail: string | undefined }>()
 
@@ -23,6 +25,16 @@ export class LossLog {
     if (now < this.next) return
     this.next = now + everyMs
     this.close()
+  }
+
+  /** Records were sent back to whom they came from, which is no loss: told as often, apart from losses. */
+  refused(records: number, why: string): void {
+    this.refusals += records
+    const now = this.clock.monotonic()
+    if (now < this.nextRefusal) return
+    this.nextRefusal = now + everyMs
+    this.log.warn('Exporting failed. Rejecting data.', { error: why, rejected_items: this.refusals })
+    this.refusals = 0
   }
 
   /** Says what has not been said yet. */

@@ -34,7 +34,7 @@ export interface QueueOptions {
   /** Metadata whose values must stay apart; records that agree in them may be joined whatever else their origins are. */
   metadataKeys?: readonly string[]
   /** Told of records that were not let in because there was no room: their sender may repeat them. */
-  onSentBack?: (records: number) => void
+  onSentBack?: (records: number, why: string) => void
   /** Told of every record that ends here unsent. */
   onDrop: (reason: DropReason, records: number) => void
 }
@@ -122,7 +122,8 @@ export class Queue implements Admission {
   }
 
   sentBack(records: number): void {
-    this.options.onSentBack?.(records)
+    const why = this.closed ? stopping : (this.obstacle() ?? queueFull)
+    this.options.onSentBack?.(records, why.message)
   }
 
   /** How full it is, in the unit of its first bound: requests, records, bytes of payload or of memory. */

@@ -79,7 +79,11 @@ export function queued(
     account.drop(reason, records)
     losses.add(reason, records, detail)
   }
-  const queue = newQueue(settings, host, options, { onDrop, onSentBack: (records) => (account.turned_away += records) })
+  const onSentBack = (records: number, why: string) => {
+    account.turned_away += records
+    losses.refused(records, why)
+  }
+  const queue = newQueue(settings, host, options, { onDrop, onSentBack })
   account.held = () => queue.held
   account.fill = queue.fillOf()
   if (settings.batching) account.batches ??= new BatchStats()
