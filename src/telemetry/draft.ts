@@ -26,8 +26,9 @@ export class Draft {
   /** Per field: its frame, when it is not the source's. */
   private readonly texts: (Uint8Array | undefined)[] = []
   private hasTexts = false
-  /** How many of the fields are the source's. */
+  /** How many of the fields are the source's, and whether any of them changed. */
   private original = 0
+  private touched = false
   private end = 0
   /** Where reading stopped: the end, unless the message is broken. */
   private readTo = 0
@@ -43,7 +44,7 @@ export class Draft {
     this.end = end
     this.entries = entries
     if (this.hasTexts) this.forgetTexts()
-    this.changed = false
+    this.changed = this.touched = false
     let { cells } = this
     let at = 0
     let pos = start
@@ -132,7 +133,7 @@ export class Draft {
 
   remove(i: number): void {
     this.cells[i * cellSize] = 0
-    this.changed = true
+    this.changed = this.touched = true
   }
 
   /** Removes all fields `field`, or of them all entries with `key`. */
@@ -146,7 +147,7 @@ export class Draft {
     this.read(i, frame, 0, frame.length, true)
     this.texts[i] = frame
     this.hasTexts = true
-    this.changed = true
+    this.changed = this.touched = true
   }
 
   /** Adds a frame behind all others. It is not copied. */
@@ -175,7 +176,7 @@ export class Draft {
     if (!this.changed) return
     this.changed = false
     const { cells, texts, original } = this
-    for (let i = 0; i < original; i++) {
+    for (let i = 0; this.touched && i < original; i++) {
       const at = i * cellSize
       const text = texts[i]
       if (cells[at] === 0) edits.replace(cells[at + Cell.from]!, cells[at + Cell.to]!, nothing, message)

@@ -42,11 +42,39 @@ export function findNumber(buf: Uint8Array, start: number, end: number, field: n
 /** Finds the value of `key` among the map entries `field` of a message; the last one wins. */
 export function findEntry(buf: Uint8Array, start: number, end: number, field: number, key: Uint8Array): boolean {
   let seen = false
+  const wanted = (field << 3) | 2
+  const size = key.length
   found.buf = buf
-  reader.reset(buf, start, end)
-  while (reader.next() && reader.skip()) {
-    if (reader.field !== field || reader.wire !== 2 || !readEntry(buf, reader.start, reader.stop)) continue
-    if (!sameBytes(buf, textEntry.keyStart, textEntry.keyEnd, key, 0, key.length)) continue
+  let pos = start
+  while (pos < end) {
+    const tag = buf[pos]!
+    const body = pos + 2
+    const length = body <= end ? buf[pos + 1]! : 0x80
+    let stop = body + length
+    if (tag < 0x80 && (tag & 7) === 2 && length < 0x80 && stop <= end) {
+      // Most fields are such: a tag and a length of one byte each.
+      pos = stop
+      if (tag !== wanted) continue
+      if (length >= 4 && buf[body] === 0x0a) {
+        const keySize = buf[body + 1]!
+        const mid = body + 2 + keySize
+        if (keySize < 0x80 && mid + 2 <= stop && buf[mid] === 0x12 && mid + 2 + buf[mid + 1]! === stop) {
+          // {0a len key 12 len value}, and nothing behind it: the shape that encoders write.
+          if (keySize !== size || !sameBytes(buf, body + 2, mid, key, 0, size)) continue
+          seen = true
+          found.start = mid + 2
+          found.end = stop
+          continue
+        }
+      }
+      if (!readEntry(buf, body, stop)) continue
+    } else {
+      reader.reset(buf, pos, end)
+      if (!reader.next() || !reader.skip()) break
+      pos = stop = reader.pos
+      if (reader.field !== field || reader.wire !== 2 || !readEntry(buf, reader.start, stop)) continue
+    }
+    if (!sameBytes(buf, textEntry.keyStart, textEntry.keyEnd, key, 0, size)) continue
     seen = true
     found.start = textEntry.valueStart
     found.end = textEntry.valueEnd
