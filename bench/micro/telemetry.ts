@@ -3,10 +3,10 @@
  * bench/micro/telemetry.ts`. Batches of 100 envelopes of about 417 bytes with ten tags; CPU time, median of 15 rounds.
  */
 
+import { compileCondition, without } from '../../src/ottl/conditions.ts'
 import counterTotals from '../../src/processors/counter-totals/index.ts'
 import envelopeTags from '../../src/processors/envelope-tags/index.ts'
 import type { Batch } from '../../src/telemetry/batch.ts'
-import { compileCondition, without } from '../../src/ottl/conditions.ts'
 import { EnvelopeGate } from '../../src/telemetry/envelope-gate.ts'
 import { indexRecords } from '../../src/telemetry/index-records.ts'
 import { mapOrigins } from '../../src/telemetry/origin-mapping.ts'
