@@ -35,8 +35,14 @@ const maxErrorText = 16 << 10
 
 type Headers = Record<string, string>
 
+/** What a fetcher needs to know of a target. */
+export type FetchFrom = Pick<
+  ScrapeTarget,
+  'url' | 'headers' | 'intervalMs' | 'maxBytes' | 'tls' | 'serverName' | 'followRedirects'
+>
+
 /** Pages are charged to `budget` while they arrive. */
-export function newPageFetcher(target: ScrapeTarget, budget: Budget): PageFetcher {
+export function newPageFetcher(target: FetchFrom, budget: Budget): PageFetcher {
   // One interval and a bit: the connection of the last scrape serves the next one.
   const idle = { keepAlive: true, maxFreeSockets: 1, timeout: Math.min(target.intervalMs + 1000, 0x7fffffff) }
   const agents = { http: new HttpAgent(idle), https: new HttpsAgent(idle) }
@@ -65,7 +71,8 @@ export function newPageFetcher(target: ScrapeTarget, budget: Budget): PageFetche
       for (let hops = 0; ; hops++) {
         const response = await get(url, sent, signal)
         const location = response.headers.location
-        if (!redirects.has(response.statusCode!)) return await answer(response, target.maxBytes, budget)
+        if (!target.followRedirects || !redirects.has(response.statusCode!))
+          return await answer(response, target.maxBytes, budget)
         discard(response)
         if (location === undefined) throw new Error(`${response.statusCode} response missing Location header`)
         if (hops === maxRedirects) throw new Error(`stopped after ${maxRedirects} redirects`)
@@ -102,7 +109,7 @@ function parseUrl(text: string, base?: URL): URL {
   return url
 }
 
-function tlsOptions({ tls, serverName }: ScrapeTarget, url: URL) {
+function tlsOptions({ tls, serverName }: FetchFrom, url: URL) {
   const name = serverName || url.hostname.replace(/^\[|\]$/g, '')
   return {
     ...tls?.options(),

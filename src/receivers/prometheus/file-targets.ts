@@ -2,7 +2,7 @@ import type { ClientTlsOptions } from '../../net/tls.ts'
 import { clientTls } from '../../net/tls.ts'
 import type { Host } from '../../plugin.ts'
 import type { PrometheusConfig } from './config.ts'
-import { defaultTimeoutMs, type ScrapeTarget } from './scrape-target.ts'
+import { defaultTimeoutMs, type ScrapeTarget, unlimited } from './scrape-target.ts'
 import { readTargetFiles, type TargetFile } from './target-files.ts'
 
 /** What the target files say: every sound file counts, those that are switched off too. */
@@ -35,6 +35,7 @@ function fileTarget(file: TargetFile, config: PrometheusConfig, host: Host): Scr
     timeoutMs: defaultTimeoutMs(file.intervalMs),
     maxBytes: config.body_size_limit,
     sampleLimit: 0,
+    ...unlimited,
     tls: file.scheme === 'https' ? tlsOf(file, config, host) : undefined,
     serverName: file.serverName || (config.tls.server_name_override ?? ''),
     negotiates: false,

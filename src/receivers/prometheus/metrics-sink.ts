@@ -36,7 +36,7 @@ export function newMetricsSink(intake: Intake): MetricsSink {
       addLabels(reportPage, target.labels)
       let count = writePageOtlp(reportPage, options, writer).points
       if (page) {
-        addLabels(page, target.labels)
+        if (!target.metricRelabel) addLabels(page, target.labels)
         count += writePageOtlp(page, options, writer).points
       }
       await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))

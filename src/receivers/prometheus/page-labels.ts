@@ -6,7 +6,8 @@ interface Span {
   end: number
 }
 
-function append(page: Page, bytes: Buffer): Span {
+/** Writes bytes behind the page's text. */
+export function append(page: Page, bytes: Buffer): Span {
   page.reserveText(bytes.length)
   const start = page.used
   page.text.set(bytes, start)

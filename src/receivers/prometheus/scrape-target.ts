@@ -1,4 +1,5 @@
 import type { ClientTls } from '../../net/tls.ts'
+import type { Relabel } from './relabel.ts'
 
 /** One page to read, whoever named it. */
 export interface ScrapeTarget {
@@ -11,6 +12,10 @@ export interface ScrapeTarget {
   readonly maxBytes: number
   /** Most samples of a page; 0: no limit. */
   readonly sampleLimit: number
+  /** Most series; 0: no limit. */
+  readonly maxSeries: number
+  /** 0: no limit. */
+  readonly labelLimits: { readonly count: number; readonly nameLength: number; readonly valueLength: number }
   /** Both unset for http. */
   readonly tls: ClientTls | undefined
   readonly serverName: string
@@ -18,6 +23,11 @@ export interface ScrapeTarget {
   readonly negotiates: boolean
   /** Labels of the page stay as they are when the target has the same ones. */
   readonly honorLabels: boolean
+  /** Times of the page are those of metrics. */
+  readonly honorTimestamps: boolean
+  readonly followRedirects: boolean
+  /** Rules on samples. */
+  readonly metricRelabel: Relabel | undefined
   readonly labels: Readonly<Record<string, string>>
   readonly sourceId: string
   readonly defaultSourceId: string
@@ -29,3 +39,14 @@ export interface ScrapeTarget {
 
 /** A scrape may take as long as its interval, and one second at least. */
 export const defaultTimeoutMs = (intervalMs: number): number => Math.max(intervalMs, 1000)
+
+const none = { count: 0, nameLength: 0, valueLength: 0 }
+
+/** What jobs alone can ask for. */
+export const unlimited = {
+  maxSeries: 0,
+  labelLimits: none,
+  honorTimestamps: false,
+  followRedirects: true,
+  metricRelabel: undefined,
+} as const

@@ -7,7 +7,9 @@ import { parseErrorText, parsePage } from '../../wire/prometheus/parse.ts'
 import type { EnvelopeSink } from './envelope-sink.ts'
 import { type Fetched, newPageFetcher } from './fetch-page.ts'
 import type { MetricsSink } from './metrics-sink.ts'
-import { countSamples, exportConflicts } from './page-labels.ts'
+import { addLabels, countSamples, exportConflicts } from './page-labels.ts'
+import { checkLimits, countLinked } from './page-limits.ts'
+import { relabelPage } from './page-relabel.ts'
 import { scrapeErrorText } from './scrape-error.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
@@ -39,9 +41,12 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
 
   const succeed = async (page: Page, timeMs: number, durationMs: number) => {
     const samples = countSamples(page)
-    if (target.sampleLimit > 0 && samples > target.sampleLimit)
-      throw new Error(`sample limit exceeded: ${samples} samples, the limit is ${target.sampleLimit}`)
     if (!target.honorLabels) exportConflicts(page, ['job', 'instance', ...Object.keys(target.labels)])
+    if (target.metricRelabel) {
+      addLabels(page, target.labels)
+      relabelPage(page, target.metricRelabel, { job: target.job, instance: target.instance })
+    }
+    checkLimits(page, target.metricRelabel ? countLinked(page) : samples, target)
     if (failing) log.line(`${target.instanceId} has recovered`)
     failing = false
     // Both are written before anything is awaited: the page belongs to the next scrape then.
