@@ -48,8 +48,11 @@ type Callback = (error: Error | null, result: Buffer) => void
 
 function deflating(encoding: Encoding, level = 3): Ways {
   const [sync, async] = encoding === 'gzip' ? [gzipSync, gzip] : [deflateSync, deflate]
-  // One chunk holds the result, so that none are put together.
-  const options = (bytes: Uint8Array): ZlibOptions => ({ level, chunkSize: Math.max(1024, (bytes.length >> 1) + 64) })
+  // One chunk holds most results, and is no more than they need: fresh memory costs as much as putting two together.
+  const options = ({ length }: Uint8Array): ZlibOptions => ({
+    level,
+    chunkSize: Math.min(65_536, Math.max(1024, (length >> 1) + 64)),
+  })
   return {
     now: (bytes) => sync(bytes, options(bytes)),
     later: (bytes) => promised((done) => async(bytes, options(bytes), done)),
