@@ -8,6 +8,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   receiver: {
     dropsonde: () => import('./receivers/dropsonde/index.ts'),
     filelog: () => import('./receivers/filelog/index.ts'),
+    hostmetrics: () => import('./receivers/hostmetrics/index.ts'),
     loggregator: () => import('./receivers/loggregator/index.ts'),
     otlp: () => import('./receivers/otlp/index.ts'),
     prometheus: () => import('./receivers/prometheus/index.ts'),
@@ -28,8 +29,10 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   },
   exporter: {
     debug: () => import('./exporters/debug/index.ts'),
+    file: () => import('./exporters/file/index.ts'),
     firehose: () => import('../plugins/firehose/index.ts'),
     loggregator: () => import('./exporters/loggregator/index.ts'),
+    nop: () => import('./exporters/nop/index.ts'),
     otlp: () => import('./exporters/otlp/index.ts'),
     prometheus: () => import('./exporters/prometheus/index.ts'),
     prometheusremotewrite: () => import('./exporters/prometheusremotewrite/index.ts'),

@@ -66,6 +66,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'receiver/dropsonde': { endpoint: loopback },
     'receiver/statsd': { endpoint: loopback },
     'receiver/filelog': { include: ['/nowhere/*.log'] },
+    'receiver/hostmetrics': { scrapers: { load: {} } },
     'receiver/otlp': { protocols: { grpc: { endpoint: loopback }, http: { endpoint: loopback } } },
     'receiver/syslog': { tcp: { listen_address: loopback } },
     'receiver/prometheus': {

@@ -1,0 +1,100 @@
+import { anything, bool, duration, list, object, oneOf, text } from '../../config/fields.ts'
+import type { ConfigOf } from '../../plugin.ts'
+import { metricsOf, type ScraperName } from './metrics.ts'
+
+/** `metrics: {name: {enabled}}` of one scraper, with the defaults of its table. */
+const metricFields = (scraper: ScraperName) =>
+  object(
+    Object.fromEntries(
+      Object.entries(metricsOf[scraper]).map(([name, { off, description }]) => [
+        name,
+        object({
+          enabled: bool()
+            .default(off !== true)
+            .describe('Whether it is made.'),
+        })
+          .default({})
+          .describe(description),
+      ]),
+    ),
+  )
+    .default({})
+    .describe('Which metrics are made.')
+
+const filter = (names: string, what: string) =>
+  object({
+    [names]: list(text()).describe(what),
+    match_type: oneOf(['strict', 'regexp']).describe('strict: whole names. regexp: regular expressions (RE2).'),
+  })
+
+const which = (names: string, verb: string) => filter(names, 'Names or patterns.').optional().describe(verb)
+
+const scrapers = object({
+  cpu: object({ metrics: metricFields('cpu') })
+    .optional()
+    .describe('Time of each processor.'),
+  load: object({
+    cpu_average: bool().default(false).describe('Divides the load by the number of processors.'),
+    metrics: metricFields('load'),
+  })
+    .optional()
+    .describe('Load averages.'),
+  memory: object({ metrics: metricFields('memory') })
+    .optional()
+    .describe('Memory by what it is used for.'),
+  disk: object({
+    include: which('devices', 'Only these devices.'),
+    exclude: which('devices', 'Not these devices.'),
+    metrics: metricFields('disk'),
+  })
+    .optional()
+    .describe('Traffic of each block device.'),
+  filesystem: object({
+    include_devices: which('devices', 'Only these devices.'),
+    exclude_devices: which('devices', 'Not these devices.'),
+    include_fs_types: which('fs_types', 'Only these types.'),
+    exclude_fs_types: which('fs_types', 'Not these types.'),
+    include_mount_points: which('mount_points', 'Only these mount points.'),
+    exclude_mount_points: which('mount_points', 'Not these mount points.'),
+    include_virtual_filesystems: bool().default(false).describe('Also those without a device, such as tmpfs.'),
+    metrics: metricFields('filesystem'),
+  })
+    .optional()
+    .describe('Space of each mounted file system.'),
+  network: object({
+    include: which('interfaces', 'Only these interfaces.'),
+    exclude: which('interfaces', 'Not these interfaces.'),
+    metrics: metricFields('network'),
+  })
+    .optional()
+    .describe('Traffic of each interface, and TCP connections by state.'),
+  paging: object({ metrics: metricFields('paging') })
+    .optional()
+    .describe('Swap space and page faults.'),
+  processes: object({ metrics: metricFields('processes') })
+    .optional()
+    .describe('Processes by status.'),
+  process: anything()
+    .refine(() => false, 'the scraper process is not supported: it walks every process; use processes for counts')
+    .optional()
+    .describe('Refused.'),
+})
+
+/** The Collector's options of its hostmetrics receiver. */
+export const config = object({
+  collection_interval: duration({ min: '1ms' }).default('1m').describe('Time between two scrapes.'),
+  initial_delay: duration({ min: '0s' }).default('1s').describe('Time before the first.'),
+  timeout: duration({ min: '0s' })
+    .default(0)
+    .describe('How long a scrape waits for file systems that do not answer; 0: 5s.'),
+  root_path: text().default('').describe('Where the file system of the host is, from inside a container: `/hostfs`.'),
+  scrapers: scrapers
+    .refine(
+      (chosen) => Object.values(chosen).some((one) => one !== undefined),
+      'must specify at least one scraper, such as `cpu:` or `memory:`',
+    )
+    .describe('What is measured. A scraper is on when it is named.'),
+})
+
+export type HostMetricsConfig = ConfigOf<typeof config>
+export type Scrapers = HostMetricsConfig['scrapers']

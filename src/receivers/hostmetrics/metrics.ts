@@ -1,0 +1,77 @@
+/** A metric as the Collector describes it. */
+export interface MetricInfo {
+  readonly unit: string
+  readonly description: string
+  readonly data: 'gauge' | 'sum' | 'counter'
+  /** Values are written as doubles; else as whole numbers. */
+  readonly isDouble?: true
+  /** Made only when a configuration asks for it. */
+  readonly off?: true
+}
+
+const counter = (unit: string, description: string) => ({ unit, description, data: 'counter' }) as const
+const seconds = (description: string) => ({ unit: 's', description, data: 'counter', isDouble: true }) as const
+const sum = (unit: string, description: string) => ({ unit, description, data: 'sum' }) as const
+const gauge = (unit: string, description: string) => ({ unit, description, data: 'gauge', isDouble: true }) as const
+const off = <T extends object>(info: T) => ({ ...info, off: true }) as const
+
+// Names, units and defaults are facts: metadata.yaml of each scraper of the Collector's hostmetrics receiver.
+export const metricsOf = {
+  cpu: {
+    'system.cpu.time': seconds('Total seconds each logical CPU spent in each mode.'),
+    'system.cpu.utilization': off(gauge('1', 'Share of the time since the last scrape spent in each mode, 0 to 1.')),
+    'system.cpu.physical.count': off(sum('{cpu}', 'Number of physical CPUs.')),
+    'system.cpu.logical.count': off(sum('{cpu}', 'Number of logical CPUs.')),
+    'system.cpu.frequency': off(gauge('Hz', 'Current frequency of each CPU.')),
+  },
+  load: {
+    'system.cpu.load_average.1m': gauge('{thread}', 'Average CPU load over 1 minute.'),
+    'system.cpu.load_average.5m': gauge('{thread}', 'Average CPU load over 5 minutes.'),
+    'system.cpu.load_average.15m': gauge('{thread}', 'Average CPU load over 15 minutes.'),
+  },
+  memory: {
+    'system.memory.usage': sum('By', 'Bytes of memory in use.'),
+    'system.memory.utilization': off(gauge('1', 'Share of memory in use, 0 to 1.')),
+    'system.memory.limit': off(sum('By', 'Bytes of memory there are.')),
+    'system.linux.memory.available': off(sum('By', 'Estimate of the memory that new applications could use.')),
+    'system.linux.memory.dirty': off(sum('By', 'Memory that waits to be written to disk.')),
+  },
+  disk: {
+    'system.disk.io': counter('By', 'Disk bytes transferred.'),
+    'system.disk.operations': counter('{operations}', 'Disk operations.'),
+    'system.disk.io_time': seconds('Time the disk was active.'),
+    'system.disk.operation_time': seconds('Time spent in disk operations.'),
+    'system.disk.weighted_io_time': seconds('Time the disk was active, times the length of its queue.'),
+    'system.disk.pending_operations': sum('{operations}', 'Operations in the queue of the disk.'),
+    'system.disk.merged': counter('{operations}', 'Reads and writes that were merged into one operation.'),
+  },
+  filesystem: {
+    'system.filesystem.usage': sum('By', 'Bytes of the file system by state.'),
+    'system.filesystem.inodes.usage': sum('{inodes}', 'Inodes of the file system by state.'),
+    'system.filesystem.utilization': off(gauge('1', 'Share of bytes used, 0 to 1.')),
+  },
+  network: {
+    'system.network.packets': counter('{packets}', 'Packets transferred.'),
+    'system.network.dropped': counter('{packets}', 'Packets dropped.'),
+    'system.network.errors': counter('{errors}', 'Errors met.'),
+    'system.network.io': counter('By', 'Bytes transferred.'),
+    'system.network.connections': sum('{connections}', 'TCP connections by state.'),
+    'system.network.conntrack.count': off(sum('{entries}', 'Entries in the table of tracked connections.')),
+    'system.network.conntrack.max': off(sum('{entries}', 'Bound of the table of tracked connections.')),
+  },
+  paging: {
+    'system.paging.usage': sum('By', 'Swap space by state.'),
+    'system.paging.utilization': off(gauge('1', 'Share of swap space by state, 0 to 1.')),
+    'system.paging.operations': counter('{operations}', 'Paging operations.'),
+    'system.paging.faults': counter('{faults}', 'Page faults.'),
+  },
+  processes: {
+    'system.processes.created': counter('{processes}', 'Processes created.'),
+    'system.processes.count': sum('{processes}', 'Processes in each state.'),
+  },
+} as const satisfies Record<string, Record<string, MetricInfo>>
+
+export type ScraperName = keyof typeof metricsOf
+export type MetricName<S extends ScraperName = ScraperName> = S extends ScraperName
+  ? keyof (typeof metricsOf)[S] & string
+  : never
