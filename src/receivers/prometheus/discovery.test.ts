@@ -21,7 +21,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 async function scraping(job: Record<string, unknown>): Promise<ReceiverRun> {
-  const config = { scrape_configs: [{ job_name: 'web', scrape_interval: '1s', ...job }] }
+  const config = { scrape_configs: [{ job_name: 'web', scrape_interval: '1s', scrape_timeout: '1h', ...job }] }
   const receiver = runReceiver(prometheus, { config }, { formats: ['metrics'] })
   closers.push(() => receiver.stop())
   await receiver.start()
@@ -189,5 +189,55 @@ t_count 2
     const { receiver, samples } = await relabelled([], limit)
     expect(receiver.lines.join('\n')).toContain(message)
     expect(samples.find(({ name }) => name === 'up')!.data.asDouble).toBe(0)
+  })
+})
+
+describe('series that end', () => {
+  const flagged = (receiver: ReceiverRun, batch: number) =>
+    read(receiver, batch)
+      .samples.filter(({ name }) => !name.startsWith('scrape_'))
+      .map(({ name, labels, data }) => `${name}${labels.n ?? ''}${data.flags === 1 ? ' ended' : ''}`)
+      .sort()
+
+  test('are told by points without a value: once, when they leave the page or the scrape fails', async () => {
+    const pages = ['a{n="1"} 1\na{n="2"} 2\n', 'a{n="2"} 2\n', 'a{n="2"} 3\n', undefined, undefined, 'a{n="2"} 3\n']
+    let number = 0
+    const address = await serve((_, response) => {
+      const page = pages[number++]
+      if (page === undefined) response.writeHead(500)
+      response.end(page ?? '')
+    })
+    const receiver = await scraping({ static_configs: [{ targets: [address] }] })
+    await scraped(receiver, 6)
+    expect([0, 1, 2, 3, 4, 5].map((batch) => flagged(receiver, batch))).toEqual([
+      ['a1', 'a2', 'up'],
+      ['a1 ended', 'a2', 'up'],
+      ['a2', 'up'],
+      ['a2 ended', 'up'],
+      ['up'],
+      ['a2', 'up'],
+    ])
+    for (const batch of receiver.batches) expect(batch.index().count).toBe(batch.count)
+  })
+
+  test('are all of them when the target is gone from its list', async () => {
+    const address = await serve((_, response) => void response.end('a{n="1"} 1\n# TYPE t summary\nt_count 1\n'))
+    const folder = newFolder({ 'a.json': JSON.stringify([{ targets: [address] }]) })
+    const receiver = await scraping({ file_sd_configs: [{ files: [`${folder}/*.json`], refresh_interval: '1s' }] })
+    await scraped(receiver)
+    writeFileSync(`${folder}/a.json`, '[]')
+    const isOver = () => flagged(receiver, receiver.batches.length - 1).includes('up ended')
+    while (!isOver()) await scraped(receiver, receiver.batches.length + 1)
+    expect(flagged(receiver, receiver.batches.length - 1)).toEqual(['a1 ended', 't', 'up ended'])
+  })
+
+  test('have the times of the page where that is asked; counters start with the first scrape', async () => {
+    const address = await serve((_, response) => void response.end('# TYPE c counter\nc 1 1700000000123\n'))
+    const receiver = await scraping({ static_configs: [{ targets: [address] }], honor_timestamps: true })
+    await scraped(receiver, 2)
+    const [first, second] = [0, 1].map((batch) => read(receiver, batch).samples.find(({ name }) => name === 'c')!.data)
+    expect(first!.timeUnixNano).toBe(1_700_000_000_123_000_000n)
+    expect(second!.startTimeUnixNano).toBe(first!.startTimeUnixNano)
+    expect(second!.startTimeUnixNano).toBeGreaterThan(0n)
   })
 })

@@ -48,7 +48,7 @@ function newPrometheusReceiver(config: PrometheusConfig, host: Host, intakes: In
     for (const [key, loop] of loops) {
       if (wanted.has(key)) continue
       loops.delete(key)
-      void loop.stop()
+      void loop.stop(true)
     }
     for (const [key, { target, index }] of wanted) {
       if (loops.has(key)) continue

@@ -6,6 +6,7 @@ import { parsePage } from '../../wire/prometheus/parse.ts'
 import { BackwardWriter, nanosFromMillis } from '../../wire/protobuf.ts'
 import { addLabels } from './page-labels.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
+import { SeenSeries } from './seen-series.ts'
 
 /** What a scrape says about itself. */
 export interface ScrapeReport {
@@ -15,8 +16,16 @@ export interface ScrapeReport {
   readonly samples: number
 }
 
-/** Offers a page as OTLP metrics beside `up` and its companions. Without a page: the scrape failed. Changes the page's labels. */
-export type WriteMetrics = (page: Page | undefined, report: ScrapeReport) => Promise<void>
+/** Offers pages of one target as OTLP metrics. */
+export interface WriteMetrics {
+  /**
+   * A page beside `up` and its companions. Without a page: the scrape failed. Series that the page before had and this one
+   * has not are ended by points without a value. Changes the page's labels.
+   */
+  write(page: Page | undefined, report: ScrapeReport): Promise<void>
+  /** The target is gone: all its series end. */
+  gone(timeMs: number): Promise<void>
+}
 
 /** What turns the pages of a target into metrics and offers them. The writer's memory serves all targets. */
 export type MetricsSink = (target: ScrapeTarget) => WriteMetrics
@@ -26,20 +35,44 @@ const scope = { name: 'tailrace/receivers/prometheus', version: '' }
 export function newMetricsSink(intake: Intake): MetricsSink {
   const writer = new BackwardWriter(64 << 10)
   const reportPage = new Page()
+  const ended = { page: new Page(), only: new Uint8Array(0) }
   return (target) => {
     const resource = encodeResource(resourceOf(target))
-    return async (page, report) => {
-      const [timeLo, timeHi] = nanosFromMillis(report.timeMs)
-      const options: OtlpOptions = { resource, scope, timeLo, timeHi, startLo: 0, startHi: 0 }
-      writer.reset()
-      parseReport(report, page !== undefined, reportPage)
+    const seen = new SeenSeries(target)
+    // Counters are known from the first scrape on.
+    let startMs = 0
+    const optionsAt = (timeMs: number): OtlpOptions => {
+      const [timeLo, timeHi] = nanosFromMillis(timeMs)
+      const [startLo, startHi] = startMs === 0 ? [0, 0] : nanosFromMillis(startMs)
+      return { resource, scope, timeLo, timeHi, startLo, startHi }
+    }
+    const writeEnded = (page: Page | undefined, options: OtlpOptions): number =>
+      seen.ended(page, ended)
+        ? writePageOtlp(ended.page, { ...options, stale: true, only: ended.only }, writer).points
+        : 0
+    const writeReport = (report: ScrapeReport, isUp: boolean, options: OtlpOptions): number => {
+      parseReport(report, isUp, reportPage)
       addLabels(reportPage, target.labels)
-      let count = writePageOtlp(reportPage, options, writer).points
-      if (page) {
-        if (!target.metricRelabel) addLabels(page, target.labels)
-        count += writePageOtlp(page, options, writer).points
-      }
-      await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
+      return writePageOtlp(reportPage, options, writer).points
+    }
+    return {
+      async write(page, report) {
+        if (page && startMs === 0) startMs = report.timeMs
+        const options = optionsAt(report.timeMs)
+        writer.reset()
+        let count = writeReport(report, page !== undefined, options)
+        if (page && !target.metricRelabel) addLabels(page, target.labels)
+        count += writeEnded(page, options)
+        if (page) count += writePageOtlp(page, { ...options, honorTimes: target.honorTimestamps }, writer).points
+        await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
+      },
+      async gone(timeMs) {
+        const options = optionsAt(timeMs)
+        writer.reset()
+        const report = writeReport({ timeMs, durationMs: 0, samples: 0 }, false, { ...options, stale: true })
+        const count = report + writeEnded(undefined, options)
+        await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
+      },
     }
   }
 }

@@ -4,8 +4,8 @@ import type { Scraper } from './scraper.ts'
 /** Scrapes one target every interval until it is stopped. */
 export interface ScrapeLoop {
   start(): void
-  /** Resolves when a scrape under way has been given up. */
-  stop(): Promise<void>
+  /** Resolves when a scrape under way has been given up. `gone`: the series of the target end. */
+  stop(gone?: boolean): Promise<void>
 }
 
 /** Timers of the runtime hold 2^31 - 1 ms (24 days). */
@@ -44,10 +44,11 @@ export function newScrapeLoop(scraper: Scraper, intervalMs: number, key: string,
       due = clock.monotonic() + placeIn(interval, key)
       wait()
     },
-    async stop() {
+    async stop(gone = false) {
       stopping.abort()
       timer?.cancel()
       await running
+      if (gone) await scraper.gone()
       scraper.close()
     },
   }

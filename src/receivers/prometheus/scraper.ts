@@ -7,9 +7,9 @@ import { parseErrorText, parsePage } from '../../wire/prometheus/parse.ts'
 import type { EnvelopeSink } from './envelope-sink.ts'
 import { type Fetched, newPageFetcher } from './fetch-page.ts'
 import type { MetricsSink } from './metrics-sink.ts'
-import { addLabels, countSamples, exportConflicts } from './page-labels.ts'
+import { countSamples } from './page-labels.ts'
 import { checkLimits, countLinked } from './page-limits.ts'
-import { relabelPage } from './page-relabel.ts'
+import { preparePage } from './prepare-page.ts'
 import { scrapeErrorText } from './scrape-error.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
@@ -26,6 +26,8 @@ export interface ScraperUse {
 export interface Scraper {
   /** Never rejects. When `stopping` aborts, the scrape is given up without a trace. */
   scrape(stopping: AbortSignal): Promise<void>
+  /** The target is no target any more: its series end. Never rejects. */
+  gone(): Promise<void>
   close(): void
 }
 
@@ -41,18 +43,14 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
 
   const succeed = async (page: Page, timeMs: number, durationMs: number) => {
     const samples = countSamples(page)
-    if (!target.honorLabels) exportConflicts(page, ['job', 'instance', ...Object.keys(target.labels)])
-    if (target.metricRelabel) {
-      addLabels(page, target.labels)
-      relabelPage(page, target.metricRelabel, { job: target.job, instance: target.instance })
-    }
+    preparePage(page, target)
     checkLimits(page, target.metricRelabel ? countLinked(page) : samples, target)
     if (failing) log.line(`${target.instanceId} has recovered`)
     failing = false
     // Both are written before anything is awaited: the page belongs to the next scrape then.
     await Promise.all([
       writeEnvelopes?.(page, clock.now(), (text) => log.line(text)),
-      writeMetrics?.(page, { timeMs, durationMs, samples }),
+      writeMetrics?.write(page, { timeMs, durationMs, samples }),
     ])
   }
   const fail = async (error: unknown, timeMs: number, durationMs: number) => {
@@ -60,7 +58,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     failing = true
     const where = `[id: ${target.sourceId}, instance_id: ${target.instanceId}, metric_url: ${target.url}]`
     log.line(`failed to scrape: scrape errors:\n${where}: ${scrapeErrorText(error, target.url)}`)
-    await writeMetrics?.(undefined, { timeMs, durationMs, samples: 0 })
+    await writeMetrics?.write(undefined, { timeMs, durationMs, samples: 0 })
   }
 
   const attempt = async (stopping: AbortSignal) => {
@@ -83,6 +81,13 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
   return {
     scrape: (stopping) =>
       attempt(stopping).catch((error) => log.error('could not hand on what was scraped', { error: String(error) })),
+    async gone() {
+      try {
+        await writeMetrics?.gone(clock.now())
+      } catch (error) {
+        log.error('could not hand on that a target is gone', { error: String(error) })
+      }
+    },
     close: () => fetcher.close(),
   }
 }

@@ -18,6 +18,12 @@ export interface OtlpOptions {
   /** Start of cumulative series without `_created`; zero when it is not known. */
   startLo: number
   startHi: number
+  /** Times that the page has count instead. */
+  honorTimes?: boolean
+  /** Points say that there is no value any more (FLAG_NO_RECORDED_VALUE). */
+  stale?: boolean
+  /** By metric of the page: 0 for those that are left out. */
+  only?: Uint8Array
 }
 
 export interface OtlpOutcome {
@@ -47,7 +53,7 @@ export function writePageOtlp(page: Page, options: OtlpOptions, out: BackwardWri
   const points = new PointWriter(page, options, out)
   let skipped = 0
   for (let family = page.familyCount - 1; family >= 0; family--) {
-    if (page.familyFirst[family]! < 0) continue
+    if (page.familyFirst[family]! < 0 || !hasAny(page, family, options.only)) continue
     const field = DATA_FIELD[page.familyKind[family]!]
     if (field === undefined) skipped += chainLength(page, family)
     else writeFamily(page, family, field, points, out)
@@ -60,6 +66,14 @@ export function writePageOtlp(page: Page, options: OtlpOptions, out: BackwardWri
   out.bytesField(1, options.resource)
   out.message(1, end)
   return { points: points.count, skipped }
+}
+
+function hasAny(page: Page, family: number, only: Uint8Array | undefined): boolean {
+  if (!only) return true
+  for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) {
+    if (only[metric] !== 0) return true
+  }
+  return false
 }
 
 function chainLength(page: Page, family: number): number {

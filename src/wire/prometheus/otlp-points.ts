@@ -1,6 +1,6 @@
 /** Data points of OTLP metrics, written last to first. */
 import { isWord } from '../byte-runs.ts'
-import type { BackwardWriter } from '../protobuf.ts'
+import { type BackwardWriter, nanosFromMillis } from '../protobuf.ts'
 import type { OtlpOptions } from './otlp-metrics.ts'
 import { Has, Kind, type Page } from './page.ts'
 import { total, truncateCount } from './totals.ts'
@@ -9,8 +9,8 @@ const TWO32 = 4294967296
 const FIXED64 = 1
 
 /** Where attributes and exemplars stand differs by message. */
-const NUMBER = { attributes: 7, exemplars: 5 }
-const HISTOGRAM = { attributes: 9, exemplars: 8 }
+const NUMBER = { attributes: 7, exemplars: 5, flags: 8 }
+const HISTOGRAM = { attributes: 9, exemplars: 8, flags: 10 }
 const SUMMARY_ATTRIBUTES = 7
 
 export class PointWriter {
@@ -33,7 +33,10 @@ export class PointWriter {
   writeAll(family: number, kind: number): void {
     const { page, metrics, out } = this
     metrics.length = 0
-    for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) metrics.push(metric)
+    const { only } = this.options
+    for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) {
+      if (!only || only[metric] !== 0) metrics.push(metric)
+    }
     for (let i = metrics.length - 1; i >= 0; i--) {
       const metric = metrics[i]!
       const end = out.length
@@ -47,14 +50,34 @@ export class PointWriter {
 
   private number(metric: number, kind: number): void {
     const { page, out } = this
-    this.exemplar(NUMBER.exemplars, page.metricExemplar[metric]!)
-    out.double(page.metricValue[metric]!)
-    out.tag(4, FIXED64)
+    if (this.options.stale) this.noValue(NUMBER.flags)
+    else {
+      this.exemplar(NUMBER.exemplars, page.metricExemplar[metric]!)
+      out.double(page.metricValue[metric]!)
+      out.tag(4, FIXED64)
+    }
     this.times(metric, kind === Kind.counter)
     this.labels(NUMBER.attributes, page.metricLabelFrom[metric]!, page.metricLabelCount[metric]!)
   }
 
+  /** Flags (`flags`, 1: no recorded value) instead of a value. */
+  private noValue(flags: number): void {
+    this.out.byte(1)
+    this.out.tag(flags, 0)
+  }
+
+  /** A whole point without a value. */
+  private ended(metric: number, flags: number, attributes: number): void {
+    this.noValue(flags)
+    this.times(metric, true)
+    this.labels(attributes, this.page.metricLabelFrom[metric]!, this.page.metricLabelCount[metric]!)
+  }
+
   private summary(metric: number): void {
+    if (this.options.stale) {
+      this.ended(metric, NUMBER.flags, SUMMARY_ATTRIBUTES)
+      return
+    }
     const { page, out } = this
     const quantiles = this.chain(metric)
     for (let i = quantiles.length - 1; i >= 0; i--) {
@@ -73,6 +96,10 @@ export class PointWriter {
   }
 
   private histogram(metric: number): void {
+    if (this.options.stale) {
+      this.ended(metric, HISTOGRAM.flags, HISTOGRAM.attributes)
+      return
+    }
     const { page, out } = this
     const buckets = this.chain(metric)
     for (let i = buckets.length - 1; i >= 0; i--) this.exemplar(HISTOGRAM.exemplars, page.pointExemplar[buckets[i]!]!)
@@ -147,7 +174,11 @@ export class PointWriter {
 
   private times(metric: number, hasStart: boolean): void {
     const { out, options, page } = this
-    out.fixed64(options.timeLo, options.timeHi)
+    const written = options.honorTimes ? page.metricTime[metric]! * (page.openMetrics ? 1000 : 1) : Number.NaN
+    if (written > 0 && written < 9e12) {
+      const [lo, hi] = nanosFromMillis(Math.round(written))
+      out.fixed64(lo, hi)
+    } else out.fixed64(options.timeLo, options.timeHi)
     out.tag(3, FIXED64)
     const created = page.metricCreated[metric]!
     if (created > 0 && created < 9e9) fixed64(out, Math.round(created * 1e9))
