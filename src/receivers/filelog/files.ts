@@ -93,13 +93,18 @@ export class Files {
 
   /** Opens it wherever it is; false when it is gone. Throws what the system says. */
   open(tail: Tail): boolean {
-    return this.opened.open(tail) || this.openElsewhere(tail)
+    try {
+      if (this.opened.open(tail)) return true
+    } catch (error) {
+      if (!isGone(error)) throw error
+    }
+    return this.openElsewhere(tail)
   }
 
-  /** Opens it at its path; false when it cannot be, which is noted. */
+  /** Opens it wherever it is; false when it cannot be, which is noted. */
   tryOpen(tail: Tail): boolean {
     try {
-      return this.opened.open(tail)
+      return this.open(tail)
     } catch (error) {
       this.unreadable(tail.path, error)
       return false

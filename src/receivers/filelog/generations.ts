@@ -12,18 +12,19 @@ const mostScans = 5
 
 /**
  * Plain files beside `path` that are named after it, oldest first. Looked at until two looks agree: names move on while
- * they are read. `alsoInode` is found under any name.
+ * they are read, and what one look misses another has. `alsoInode` is found under any name.
  */
 export function generationsOf(path: string, alsoInode = -1): Generation[] {
+  const found = new Map<number, Generation>()
   let before = ''
-  let found: Generation[] = []
   for (let scan = 0; scan < mostScans; scan++) {
-    found = scanOnce(path, alsoInode)
-    const now = found.map((each) => `${each.path}=${each.stat.ino}`).join('\n')
+    const seen = scanOnce(path, alsoInode)
+    for (const each of seen) found.set(each.stat.ino, each)
+    const now = seen.map((each) => `${each.path}=${each.stat.ino}`).join('\n')
     if (now === before) break
     before = now
   }
-  return found.sort((a, b) => a.stat.mtimeMs - b.stat.mtimeMs)
+  return [...found.values()].sort((a, b) => a.stat.mtimeMs - b.stat.mtimeMs)
 }
 
 /** The plain files of a folder by their inodes. */

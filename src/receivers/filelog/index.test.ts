@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -12,13 +12,14 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { getuid } from 'node:process'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { decodeOtlpLogs } from '../../../test/support/decode.ts'
 import { newFolder } from '../../../test/support/folder.ts'
 import { type Intake, Refused } from '../../plugin.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { attributesOf, startRun } from './filelog.fixture.ts'
 import filelog from './index.ts'
+import { whyUnreadable } from './unreadable.ts'
 
 test('reads lines as they come, with the name of their file', async () => {
   const run = await startRun({ attributes: { a: 'b' }, resource: { 'service.name': 's' }, include_file_path: true })
@@ -127,11 +128,56 @@ test('globs, exclusions, links and what is no file', async () => {
   expect(await run.lines(4)).toHaveLength(4)
 })
 
-test.skipIf(getuid?.() === 0)('a file without permission is named once, and read when it may be', async () => {
+test('a file without permission is named once, and read when it may be', async () => {
   const folder = newFolder({ 'x.log': 'secret\n' })
+  chmodSync(folder, 0o755)
   chmodSync(`${folder}/x.log`, 0)
-  const run = await startRun({}, { folder })
-  await run.until(() => run.log.some((line) => line.includes('permission denied')))
+  let later = 0
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }
+  // The superuser may read everything: the receiver is somebody else meanwhile.
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) process.seteuid!(65_534)
+  onTestFinished(() => void (isRoot && process.seteuid!(0)))
+  const run = await startRun({}, { folder, clock })
+  await run.until(() => run.counter('looks') > 3)
+  expect(run.log.filter((line) => line.includes('cannot be read'))).toEqual([
+    expect.stringMatching(/x\.log cannot be read: permission denied: let the user of this process read it/),
+  ])
+  expect(run.counter('unreadable_files')).toBe(1)
+  if (isRoot) process.seteuid!(0)
+  chmodSync(`${folder}/x.log`, 0o644)
+  later = 5000
+  expect(await run.lines(1)).toEqual(['secret'])
+})
+
+test.each([
+  ['EACCES', 'permission denied: let the user of this process read it'],
+  ['EPERM', 'permission denied: let the user of this process read it'],
+  ['EMFILE', 'too many open files: lower max_concurrent_files or raise the limit (ulimit -n)'],
+  ['EIO', 'as the system says'],
+])('%s is told as: %s', (code, text) => {
+  expect(whyUnreadable(Object.assign(new Error('as the system says'), { code }))).toBe(text)
+})
+
+test('two receivers want one file of checkpoints, however it is written', () => {
+  const wants = (checkpoints?: string) => filelog.resources!(filelog.config.parse({ include: ['x'], checkpoints }))
+  expect(wants('/var/lib/tailrace/filelog')).toEqual(['file /var/lib/tailrace/filelog'])
+  expect(wants('/var/lib/../lib/tailrace//filelog')).toEqual(wants('/var/lib/tailrace/filelog'))
+  expect(wants()).toEqual([])
+})
+
+test('two receivers on one file of checkpoints are refused before they start', async () => {
+  const folder = newFolder({
+    'agent.yaml': `
+receivers:
+  filelog: {include: [a.log], checkpoints: /tmp/state}
+  filelog/two: {include: [b.log], checkpoints: /tmp/../tmp/state}
+exporters: {debug: }
+service: {pipelines: {logs: {receivers: [filelog, filelog/two], exporters: [debug]}}}
+`,
+  })
+  const { stderr } = spawnSync('bin/tailrace', ['check', `${folder}/agent.yaml`], { encoding: 'utf8' })
+  expect(stderr).toMatch(/receivers\.filelog and receivers\.filelog\/two both want file \/tmp\/state/)
 })
 
 test('a symbolic link that is turned to another file', async () => {

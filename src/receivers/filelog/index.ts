@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { defineReceiver } from '../../plugin.ts'
 import { config } from './config.ts'
 import { newFilelog } from './filelog.ts'
@@ -11,6 +12,6 @@ export default defineReceiver({
   makes: ['logs'],
   // A file that is not read waits.
   pushesBack: true,
-  resources: ({ checkpoints }) => (checkpoints === undefined ? [] : [`file ${checkpoints}`]),
+  resources: ({ checkpoints }) => (checkpoints === undefined ? [] : [`file ${resolve(checkpoints)}`]),
   create: ({ config, host, intakes }) => newFilelog(config, host, intakes.logs!),
 })

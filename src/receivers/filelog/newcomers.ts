@@ -32,7 +32,7 @@ export class Newcomers {
     const begin = this.beginning(tail, place)
     if (begin === 'later') return this.files.opened.close(tail)
     if (begin) tail.moveTo(begin)
-    else if (this.fromEnd) tail.moveTo(readMark(tail.fd, tail.size))
+    else if (!this.isMissedCopy(tail) && this.fromEnd) tail.moveTo(readMark(tail.fd, tail.size))
     place.tail = tail
     place.since = now
     place.copyAt = 0
@@ -48,6 +48,10 @@ export class Newcomers {
       if (!isGone(error)) place.retryAt = this.files.options.clock.monotonic() + retryMs
       return false
     }
+  }
+
+  private isMissedCopy(tail: Tail): boolean {
+    return tail.head.size === this.files.options.headSize && this.rotations.goOnBehindCut(tail)
   }
 
   /** Where to go on with a file that was known by another inode, or to the process before; undefined: it is new. */

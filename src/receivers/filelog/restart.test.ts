@@ -96,6 +96,16 @@ test('only what was settled in one piece from the beginning counts', async () =>
   expect(await next.lines(3)).toEqual(['a', 'b', 'c'])
 })
 
+test('the rest of an entry that was cut is left out after a restart, too', async () => {
+  const truncate = { max_log_size: '16', max_log_size_behavior: 'truncate' }
+  const run = await startRun({ ...settings, ...truncate })
+  run.write('x.log', 'a line of which the rest is')
+  await run.lines(1)
+  await run.stop()
+  run.write('x.log', ' left out\nnext\n')
+  expect([...run.bodies(), ...(await (await again(run, truncate)).lines(1))]).toEqual(['a line of which', 'next'])
+})
+
 test('a file that was renamed while nobody looked is read to its end, and those in between', async () => {
   const run = await startRun(settings)
   run.write('x.log', 'a\n')

@@ -8,6 +8,9 @@ import { hasHead, openFile, readHead, type Tail } from './tail.ts'
 
 /** Times of change are as old as the last tick of the kernel. */
 const tickMs = 10
+/** Logs that were cut off, and whose copies were not found yet, are remembered up to this number. */
+const mostCut = 64
+const copyMs = 2000
 
 /** What is known of the log whose generations are looked for. */
 export interface LogBefore {
@@ -22,6 +25,7 @@ export class Rotations {
   /** What the process before knew and was not found again yet. */
   saved = new SavedFiles([])
   private readonly files: Files
+  private readonly cut: Tail[] = []
 
   constructor(files: Files) {
     this.files = files
@@ -58,6 +62,32 @@ export class Rotations {
     this.saved = new SavedFiles(this.saved.rest)
   }
 
+  /** The text of a log was cut off, and there was no copy. A later look may find it: names move on while they are read. */
+  awaitCopy(cut: Tail): void {
+    cut.departedAt = this.files.options.clock.monotonic()
+    this.cut.push(cut)
+    this.giveUpCopies()
+  }
+
+  /** What no copy has turned up of is lost. */
+  giveUpCopies(all = false): void {
+    const before = this.files.options.clock.monotonic() - copyMs
+    while (this.cut[0] && (all || this.cut.length > mostCut || this.cut[0].departedAt < before)) {
+      const cut = this.cut.shift()!
+      if (cut.size > cut.offset) this.files.lost(cut, 'was truncated')
+    }
+  }
+
+  /** Goes on where a log was that was cut off, if this is the copy that was missed; `path`: of the log, if known. */
+  goOnBehindCut(tail: Tail, path?: string): boolean {
+    const isIt = (cut: Tail) => cut.offset > 0 && (path === undefined || cut.path === path) && isSame(tail, cut)
+    const found = this.cut.findIndex(isIt)
+    if (found < 0) return false
+    const [cut] = this.cut.splice(found, 1) as [Tail]
+    inherit(tail, cut)
+    return true
+  }
+
   /** Reads generations of the log at `path` that are younger than `since`. True when the copy of the truncated one is among them. */
   take(path: string, since: number, before: LogBefore = {}): boolean {
     let isCopied = false
@@ -82,13 +112,13 @@ export class Rotations {
       opened.close(tail)
       return false
     }
-    const isCopy = this.goOn(tail, before)
+    const isCopy = this.goOn(tail, path, before)
     this.files.keepDeparted(tail)
     return isCopy
   }
 
   /** Where to read a generation from. True when it is the copy of the truncated log. */
-  private goOn(tail: Tail, { truncated, saved }: LogBefore): boolean {
+  private goOn(tail: Tail, path: string, { truncated, saved }: LogBefore): boolean {
     const own = this.saved.claim(tail)
     if (own) {
       tail.moveTo(own.mark)
@@ -103,6 +133,7 @@ export class Rotations {
       this.saved.remove(saved)
       return false
     }
+    if (this.goOnBehindCut(tail, path)) return false
     this.continueCopy(tail)
     return truncated?.offset === 0
   }

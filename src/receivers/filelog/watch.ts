@@ -65,6 +65,7 @@ export class Watch {
       this.look(place)
     }
     for (const tail of this.files.departed) this.lookAfter(tail)
+    this.rotations.giveUpCopies()
     if (this.isFirst) this.rotations.begin()
     this.isFirst = this.newcomers.fromEnd = false
     checkpoints?.commit()
@@ -85,7 +86,7 @@ export class Watch {
       here !== undefined &&
       tail.offset + tail.size > 0 &&
       this.rotations.take(tail.path, tail.since, { truncated: tail })
-    if (!isCopied && tail.size > tail.offset) this.files.lost(tail, 'was truncated')
+    if (!isCopied && tail.size > 0) this.rotations.awaitCopy(tail)
     tail.isOver = true
     if (stat) this.beginAnew(tail, stat, here)
     else if (here) here.tail = undefined
@@ -95,6 +96,7 @@ export class Watch {
 
   /** Ends all. */
   close(): void {
+    this.rotations.giveUpCopies(true)
     this.files.opened.closeAll()
   }
 
@@ -103,7 +105,7 @@ export class Watch {
     const { files } = this
     const now = this.options.clock.now()
     const next = files.make(before.path, stat, here?.since || now)
-    next.departedAt = before.departedAt
+    if (!here) next.departedAt = Math.max(0, before.departedAt)
     next.isTruncated = true
     files.opened.hand(before, next)
     if (next.fd >= 0) next.head = readHead(next.fd, this.options.headSize)
