@@ -75,11 +75,11 @@ export function decodeEnvelope(bytes: Buffer): DecodedEnvelope {
     else if (field === 2 && wire === 2) out.sourceId = text(value)
     else if (field === 8 && wire === 2) out.instanceId = text(value)
     else if (field === 9 && wire === 2) {
-      const [key, entry] = entryOf(value as Buffer)
-      out.tags[text(key)] = text(entry)
+      const [key, entry] = entryOf(value as Buffer, text)
+      out.tags[key] = entry
     } else if (field === 3 && wire === 2) {
-      const [key, entry] = entryOf(value as Buffer)
-      out.deprecated[text(key)] = valueText(entry)
+      const [key, entry] = entryOf(value as Buffer, valueText)
+      out.deprecated[key] = entry
     } else if (kinds[field] && wire === 2) {
       out.kind = kinds[field]
       out.message = field === 6 ? gauge(value as Buffer) : plain(value as Buffer, strings[out.kind]!)
@@ -88,12 +88,13 @@ export function decodeEnvelope(bytes: Buffer): DecodedEnvelope {
   return out
 }
 
-function entryOf(bytes: Buffer): [Buffer, Buffer] {
-  let key = Buffer.alloc(0) as Buffer
-  let value = key
+/** The last key and value count; those before them must parse as well. */
+function entryOf(bytes: Buffer, read: (value: Buffer) => string): [string, string] {
+  let key = ''
+  let value = read(Buffer.alloc(0))
   for (const part of fieldsOf(bytes)) {
-    if (part.field === 1 && part.wire === 2) key = part.value as Buffer
-    if (part.field === 2 && part.wire === 2) value = part.value as Buffer
+    if (part.field === 1 && part.wire === 2) key = text(part.value)
+    if (part.field === 2 && part.wire === 2) value = read(part.value as Buffer)
   }
   return [key, value]
 }
@@ -122,13 +123,20 @@ function gauge(bytes: Buffer): Record<string, string> {
   const out: Record<string, string> = {}
   for (const { field, wire, value } of fieldsOf(bytes)) {
     if (field !== 1 || wire !== 2) continue
-    const [key, metric] = entryOf(value as Buffer)
-    const parts = fieldsOf(metric)
-    const unit = parts.findLast((part) => part.field === 1 && part.wire === 2)?.value
-    const number = parts.findLast((part) => part.field === 2 && part.wire === 1)?.value
-    out[text(key)] = `${(number as Buffer | undefined)?.toString('hex')} ${unit ? text(unit) : ''}`
+    const [key, metric] = entryOf(value as Buffer, metricText)
+    out[key] = metric
   }
   return out
+}
+
+function metricText(bytes: Buffer): string {
+  let unit = ''
+  let number: string | undefined
+  for (const { field, wire, value } of fieldsOf(bytes)) {
+    if (field === 1 && wire === 2) unit = text(value)
+    if (field === 2 && wire === 1) number = (value as Buffer).toString('hex')
+  }
+  return `${number} ${unit}`
 }
 
 /** The envelopes of an EnvelopeBatch. */
