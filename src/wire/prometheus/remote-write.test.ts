@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeOtlpJson } from '../otlp/json-decode.ts'
+import { Reader } from '../protobuf.ts'
+import { RemoteWriter } from './remote-write.ts'
+
+const writer = (maxKnown = 1000) =>
+  new RemoteWriter({
+    naming: { namespace: '', addSuffixes: true },
+    labels: { resourceToTelemetry: true, excludeService: false, scopeInfo: true, fixed: [['zone', 'z']] },
+    targetInfo: true,
+    maxBytes: 1 << 20,
+    maxKnown,
+  })
+
+const attributes = [{ key: 'le', value: { stringValue: 'x' } }]
+const timeUnixNano = '1700000000000000000'
+const sound = Buffer.from(
+  decodeOtlpJson(
+    'metrics',
+    Buffer.from(
+      JSON.stringify({
+        resourceMetrics: [
+          {
+            resource: {
+              attributes: [
+                { key: 'service.name', value: { stringValue: 's' } },
+                { key: 'a', value: { intValue: '1' } },
+              ],
+            },
+            scopeMetrics: [
+              {
+                scope: { name: 'lib', version: '1' },
+                metrics: [
+                  { name: 'g', unit: 's', gauge: { dataPoints: [{ timeUnixNano, asDouble: 1, attributes }] } },
+                  {
+                    name: 'h',
+                    histogram: {
+                      aggregationTemporality: 2,
+                      dataPoints: [
+                        { timeUnixNano, count: '3', sum: 1, bucketCounts: ['1', '2'], explicitBounds: [1], attributes },
+                      ],
+                    },
+                  },
+                  {
+                    name: 'e',
+                    exponentialHistogram: {
+                      aggregationTemporality: 2,
+                      dataPoints: [
+                        { timeUnixNano, count: '3', scale: 3, positive: { offset: 1, bucketCounts: ['1', '2'] } },
+                      ],
+                    },
+                  },
+                  {
+                    name: 'q',
+                    summary: {
+                      dataPoints: [{ timeUnixNano, count: '3', quantileValues: [{ quantile: 1, value: 2 }] }],
+                    },
+                  },
+                ],
+              },
+            ],
+          },
+        ],
+      }),
+    ),
+  ) as Buffer,
+)
+
+/** Whether a message consists of whole fields. */
+function isMessage(bytes: Uint8Array): boolean {
+  const reader = new Reader(bytes)
+  while (reader.next()) if (!reader.skip()) return false
+  return reader.ok
+}
+
+describe('a request', () => {
+  test('is the same again when its labels are known, and when they had to be forgotten', () => {
+    const one = writer()
+    const few = writer(3)
+    const first = one.write(sound)
+    expect(first.map(({ points }) => points)).toEqual([4])
+    const without = (pieces: { body: Buffer }[]) => Buffer.concat(pieces.map(({ body }) => body)).length
+    // target_info stands in it for every new time alone.
+    expect(without(one.write(sound))).toBeLessThan(without(first))
+    expect(few.write(sound)[0]!.body).toEqual(first[0]!.body)
+  })
+
+  test('does not mix up a label of a point with the one that buckets have', () => {
+    expect(writer().write(sound)[0]!.body.toString('latin1')).toContain('exported_le')
+  })
+
+  test('of any bytes, or of bytes that broke on the way, is sound or empty', () => {
+    const shared = writer()
+    const broken = fc.array(fc.record({ at: fc.nat(sound.length - 1), to: fc.nat(255) }), { maxLength: 12 })
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
+      broken.map((changes) => {
+        const copy = Buffer.from(sound)
+        for (const { at, to } of changes) copy[at] = to
+        return copy
+      }),
+    )
+    fc.assert(
+      fc.property(bytes, (input) => {
+        for (const { body } of shared.write(input)) expect(isMessage(body)).toBe(true)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
