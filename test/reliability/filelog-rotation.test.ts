@@ -27,8 +27,8 @@ const files = []
 const old = []
 let current = { first: 0, bornAt: Date.now() }
 const remove = (name) => {
-  fs.unlinkSync(name)
   old.shift().deletedAt = Date.now()
+  fs.unlinkSync(name)
 }
 const shift = () => {
   for (let i = +kept; i >= 1; i--) if (fs.existsSync(path + '.' + i)) i === +kept ? remove(path + '.' + i) : fs.renameSync(path + '.' + i, path + '.' + (i + 1))
@@ -38,7 +38,6 @@ const rotate = (r) => {
   const to = names === 'stamps' ? stampOf(r) : path + '.1'
   if (names === 'numbers') shift()
   else if (old.length >= +kept) remove(stampOf(r - kept))
-  const at = Date.now()
   if (how === 'rename') {
     fs.renameSync(path, to)
     // What a service writes before it notices.
@@ -48,8 +47,8 @@ const rotate = (r) => {
   } else {
     fs.copyFileSync(path, to)
     fs.ftruncateSync(fd)
-    // The copy has what is counted from here on.
-    current.bornAt = at
+    // From now on only the copy has it, whole.
+    current.bornAt = Date.now()
   }
   current.behind = n
   files.push(current)

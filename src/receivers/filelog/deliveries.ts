@@ -1,4 +1,4 @@
-import type { DropReason } from '../../plugin.ts'
+import type { DropReason, Log } from '../../plugin.ts'
 import type { Outcome } from '../../telemetry/receipt.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import type { Files } from './files.ts'
@@ -24,12 +24,16 @@ export interface Piece {
 export class Deliveries {
   private open = 0
   private isStopping = false
+  /** Records that the queues gave up at the end. */
+  private left = 0
   private readonly files: Files
   private readonly checkpoints: Checkpoints | undefined
   private readonly moved: (tail: Tail) => void
+  private readonly log: Log
 
   /** `moved` is told of every file of which less is on its way. */
-  constructor(files: Files, checkpoints: Checkpoints | undefined, moved: (tail: Tail) => void) {
+  constructor(files: Files, checkpoints: Checkpoints | undefined, log: Log, moved: (tail: Tail) => void) {
+    this.log = log
     this.files = files
     this.checkpoints = checkpoints
     this.moved = moved
@@ -40,14 +44,15 @@ export class Deliveries {
     this.open++
   }
 
-  /** What became of it. */
-  settle(pieces: readonly Piece[], outcome: Outcome): void {
+  /** What became of it and its `records`. */
+  settle(pieces: readonly Piece[], records: number, outcome: Outcome): void {
     this.open--
-    if (!this.willBeReadAgain(outcome)) {
+    if (this.willBeReadAgain(outcome)) this.left += records
+    else {
       for (const piece of pieces) this.advance(piece)
       this.checkpoints?.commit()
     }
-    if (this.isStopping && this.open === 0) this.checkpoints?.close()
+    if (this.isStopping && this.open === 0) this.close()
   }
 
   /** From now on what is lost in the queues is left to the next process. */
@@ -57,8 +62,18 @@ export class Deliveries {
 
   /** Nothing is read any more. Records on their way are settled while the queues drain: the last one writes. */
   stop(): void {
-    if (this.open === 0) this.checkpoints?.close()
+    if (this.open === 0) this.close()
     else this.checkpoints?.commit(true)
+  }
+
+  /** Queues call lost what they gave up: they do not know that it is still there. */
+  private close(): void {
+    if (!this.checkpoints) return
+    this.checkpoints.close()
+    if (this.left === 0) return
+    const records = this.left === 1 ? '1 record was' : `${this.left} records were`
+    this.log.info(`${records} not delivered everywhere before the end and will be read again after the restart`)
+    this.left = 0
   }
 
   private advance({ settlement, stretch }: Piece): void {

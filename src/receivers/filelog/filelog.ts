@@ -1,6 +1,7 @@
 import { newLogSeries } from '../../net/log-series.ts'
 import { type Component, type Host, type Intake, Receipt } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
+import type { Outcome } from '../../telemetry/receipt.ts'
 import { nanosFromMillis } from '../../wire/protobuf.ts'
 import { type CheckpointDisk, newCheckpointDisk } from './checkpoint-disk.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -51,7 +52,7 @@ export function newFilelog(
     },
   })
   const { files } = watch
-  const deliveries = new Deliveries(files, checkpoints, (tail) => queue.free(tail))
+  const deliveries = new Deliveries(files, checkpoints, log, (tail) => queue.free(tail))
   const offer = newOffer({ intake, clock, log, done: () => wake() })
   let isStopping = false
   let pollAt = 0
@@ -115,8 +116,9 @@ export function newFilelog(
     }
   }
   const hand = (pieces: readonly Piece[]) => {
-    const settle = (outcome: Parameters<Deliveries['settle']>[1]) => {
-      deliveries.settle(pieces, outcome)
+    const { count } = sink
+    const settle = (outcome: Outcome) => {
+      deliveries.settle(pieces, count, outcome)
       wake()
     }
     deliveries.begin()

@@ -24,6 +24,10 @@ export class LineSink {
     this.group = new LogGroup(encodeResource(resource))
   }
 
+  get count(): number {
+    return this.group.count
+  }
+
   get bytes(): number {
     return this.group.bytes
   }

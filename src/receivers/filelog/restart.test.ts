@@ -49,6 +49,7 @@ test('records that a queue drops at the end of the process are read again', asyn
   await run.lines(3)
   await run.stop()
   run.settle('shutdown')
+  expect(run.log.at(-1)).toContain('2 records were not delivered everywhere before the end and will be read again')
   expect(await (await again(run)).lines(2)).toEqual(['b', 'c'])
 })
 
