@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: groups as Prometheus writes them
 import { describe, expect, test } from 'vitest'
 import { compileRelabel, type RelabelRule, relabelFault } from './relabel.ts'
 

@@ -35,7 +35,7 @@ export class PointWriter {
     metrics.length = 0
     const { only } = this.options
     for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) {
-      if (!only || only[metric] !== 0) metrics.push(metric)
+      if (only?.[metric] !== 0) metrics.push(metric)
     }
     for (let i = metrics.length - 1; i >= 0; i--) {
       const metric = metrics[i]!
