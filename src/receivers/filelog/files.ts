@@ -151,7 +151,8 @@ export class Files {
     this.options.series.note('unreadable', `${path} cannot be read: ${whyUnreadable(error)}`)
   }
 
-  private setHead(tail: Tail, head: Head): void {
+  /** What it is recognised by. */
+  setHead(tail: Tail, head: Head): void {
     this.known.removeHead(tail)
     tail.head = head
     this.known.addHead(tail)

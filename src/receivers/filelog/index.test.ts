@@ -247,6 +247,17 @@ test('a copy of a file that was read is not read again', async () => {
   expect((await run.lines(4)).slice(1)).toEqual(['end', 'new', 'more'])
 })
 
+test('a copy that was empty when it was first seen is not read again', async () => {
+  const run = await startRun({ include: ['x.log', '*.copy'] })
+  run.write('x.log', `${'x'.repeat(2000)}\nend\n`)
+  await run.lines(2)
+  run.write('x.copy', '')
+  await run.until(() => run.counter('watched_files') === 2)
+  copyFileSync(run.path('x.log'), run.path('x.copy'))
+  run.write('x.copy', 'more\n')
+  expect((await run.lines(3)).slice(1)).toEqual(['end', 'more'])
+})
+
 test('two files with the same beginning are two files', async () => {
   const head = `${'#'.repeat(1500)}\n`
   const run = await startRun()

@@ -39,6 +39,23 @@ export class Newcomers {
     this.files.keep(tail)
   }
 
+  /** A file that was empty when it came has got its first text: it may be a copy that had just been begun. False: that cannot be told yet. */
+  firstText(tail: Tail, place: Place, size: number): boolean {
+    const { files } = this
+    if (!files.tryOpen(tail)) return true
+    tail.size = size
+    files.setHead(tail, readHead(tail.fd, files.options.headSize))
+    const begin = this.beginning(tail, place)
+    if (begin === 'later') {
+      tail.size = 0
+      return false
+    }
+    place.copyAt = 0
+    if (begin) tail.moveTo(begin)
+    else this.isMissedCopy(tail)
+    return true
+  }
+
   /** False: another one was there first, it is gone, or it may not be read. The next look will tell. */
   private open(tail: Tail, place: Place): boolean {
     try {

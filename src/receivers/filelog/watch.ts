@@ -121,7 +121,7 @@ export class Watch {
     if (clock.monotonic() < place.retryAt) return
     let stat = statOf(place.path)
     const { tail } = place
-    if (tail && stat?.ino === tail.ino && stat.dev === tail.dev) return this.check(tail, stat)
+    if (tail && stat?.ino === tail.ino && stat.dev === tail.dev) return this.check(place, tail, stat)
     if (tail) this.depart(place)
     if (!stat) return this.missing(place)
     if (!stat.isFile()) return this.skip(place, describe(stat))
@@ -144,7 +144,7 @@ export class Watch {
       departed.delete(tail)
       tail.path = place.path
       place.tail = tail
-      this.check(tail, stat)
+      this.check(place, tail, stat)
       return true
     }
     if (!tail.isOver || known.isFinished(tail, place.path, stat)) return true
@@ -165,7 +165,7 @@ export class Watch {
   }
 
   /** The file is where it was. */
-  private check(tail: Tail, stat: Stats) {
+  private check(place: Place, tail: Tail, stat: Stats) {
     const { clock, flushMs, deletes, ready } = this.options
     const wasTouched = stat.mtimeMs !== tail.mtimeMs
     tail.mtimeMs = stat.mtimeMs
@@ -174,6 +174,7 @@ export class Watch {
     if (wasTouched && tail.offset === 0 && (stat.size === 0 || tail.isTruncated))
       this.rotations.take(tail.path, tail.since)
     if (stat.size > tail.size) {
+      if (tail.size === 0 && !tail.isTruncated && !this.newcomers.firstText(tail, place, stat.size)) return
       this.grow(tail, stat.size)
       this.files.wasRead(tail)
       return ready(tail)
