@@ -59,6 +59,8 @@ export class ClientCall {
   #paused = false
   #readEnd = false
   #over = false
+  #timeoutMs = Number.POSITIVE_INFINITY
+  #startedAt = 0
 
   constructor(shared: CallShared, path: string, options: CallOptions, events: CallEvents, encoding?: string) {
     this.#shared = shared
@@ -74,8 +76,11 @@ export class ClientCall {
       return
     }
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (options.timeoutMs !== undefined)
-      this.#timer = shared.clock.after(options.timeoutMs, () => this.#stop(deadlineExceeded(options.timeoutMs!)))
+    if (options.timeoutMs !== undefined) {
+      this.#timeoutMs = options.timeoutMs
+      this.#startedAt = shared.clock.monotonic()
+      this.#timer = shared.clock.after(options.timeoutMs, () => this.#stop(deadlineExceeded(this.#timeoutMs)))
+    }
     const { connection } = shared
     if (connection.link) this.#open(connection.link)
     else
@@ -240,6 +245,9 @@ export class ClientCall {
       return new GrpcError(GrpcCode.unavailable, `connection to ${where} closed`, { unsent })
     if (rstCode === constants.NGHTTP2_NO_ERROR)
       return new GrpcError(GrpcCode.unavailable, `${where} ended the stream without a status`)
+    // The peer has the same deadline, and may have seen it first.
+    const isLate = this.#shared.clock.monotonic() - this.#startedAt >= this.#timeoutMs - clockGrainMs
+    if (rstCode === constants.NGHTTP2_CANCEL && isLate) return deadlineExceeded(this.#timeoutMs)
     return new GrpcError(codeForReset(rstCode), `${where} reset the stream (HTTP/2 code ${rstCode})`)
   }
 
@@ -288,6 +296,8 @@ function requestHeaders(
 
 const cancelled = () => new GrpcError(GrpcCode.cancelled, 'the call was cancelled')
 const streamOver = () => new GrpcError(GrpcCode.cancelled, 'the stream is over')
+/** Timers of two processes agree to about this. */
+const clockGrainMs = 2
 const deadlineExceeded = (ms: number) => new GrpcError(GrpcCode.deadlineExceeded, `no answer within ${ms} ms`)
 const httpError = (status: number) =>
   new GrpcError(codeForHttp(status), `unexpected HTTP status code ${status} instead of a gRPC answer`)

@@ -9,7 +9,7 @@ import {
 } from 'node:http2'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { ManualClock } from '../runtime/clock.ts'
+import { type Clock, ManualClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
 import { frameMessage } from './frames.ts'
 import { newGrpcClient } from './grpc-client.ts'
@@ -184,7 +184,7 @@ test('a client that vanishes ends its streams, half a message or not', async () 
 })
 
 /** A server of raw HTTP/2 behaviour for the client to meet. */
-async function rawServer(onStream: (stream: ServerHttp2Stream) => void) {
+async function rawServer(onStream: (stream: ServerHttp2Stream) => void, clock?: Clock) {
   const server = createHttp2()
   const sessions = new Set<ServerHttp2Session>()
   server.on('session', (session) => sessions.add(session))
@@ -194,7 +194,7 @@ async function rawServer(onStream: (stream: ServerHttp2Stream) => void) {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
-  const client = newGrpcClient({ address: `127.0.0.1:${port}`, log: silentLog })
+  const client = newGrpcClient({ address: `127.0.0.1:${port}`, log: silentLog, ...(clock && { clock }) })
   running.push({
     stop: async () => {
       await client.close()
@@ -221,6 +221,17 @@ test.each([
   const { client } = await rawServer((stream) => stream.close(reset))
   const error = await failure(client.unary('/s/Echo', Buffer.from('x')))
   expect([error.code, error.unsent, error.fromPeer]).toEqual([code, unsent, false])
+})
+
+test('a server that sees the deadline before we do and resets: the deadline is over', async () => {
+  const clock = new ManualClock()
+  const { client } = await rawServer((stream) => {
+    // Our own timer is due in a millisecond.
+    clock.advance(4999)
+    stream.close(constants.NGHTTP2_CANCEL)
+  }, clock)
+  const error = await failure(client.unary('/s/Echo', Buffer.from('x'), { timeoutMs: 5000 }))
+  expect([error.code, error.message]).toEqual([GrpcCode.deadlineExceeded, 'no answer within 5000 ms'])
 })
 
 test.each([
