@@ -74,6 +74,15 @@ function newProgram(): Command {
       const { certs } = await import('./certs.ts')
       process.exitCode = await certs(dir, Number(options.days))
     })
+  program
+    .command('migrate')
+    .description("say what of a Collector's file is known here, and print the file that runs here")
+    .argument('<file>', 'the YAML of a Collector')
+    .option('-o, --output <file>', 'write the new file there instead of the standard output')
+    .action(async (file: string, { output }: { output?: string }) => {
+      const { migrate } = await import('./migrate.ts')
+      process.exitCode = await migrate(file, output)
+    })
   addSend(program)
   addDrain(program)
   program

@@ -1,0 +1,180 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Catalogue } from '../components.ts'
+import { formatProblems, type Problem } from '../config/diagnostics.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import { readFailure } from '../config/read-failure.ts'
+import { validate } from '../config/validate.ts'
+import { ExitCode } from './exit-codes.ts'
+import { missingAuthenticators } from './migrate-authenticators.ts'
+import { type EditedYaml, editYaml, type Removal } from './migrate-edits.ts'
+import { type ComponentVerdict, idleServiceSettings, judgeComponents, verdictsText } from './migrate-report.ts'
+import { loadPlugins } from './plugins.ts'
+
+/** A Collector's file, made ready to run here. */
+export interface Migration {
+  /** The YAML that runs here, but for what is in `left`. */
+  readonly text: string
+  readonly verdicts: readonly ComponentVerdict[]
+  readonly idle: readonly string[]
+  readonly removed: readonly Removal[]
+  /** Problems that only a person can mend. */
+  readonly left: readonly Problem[]
+  /** The file cannot be read as a configuration at all. */
+  readonly unreadable: boolean
+}
+
+/** A file of a hundred thousand faults would not end otherwise. */
+const maxRounds = 20
+
+const mark = 'tailrace migrate: '
+
+/** Says of every component of the file whether it is here, and makes of it what runs here. Never throws. */
+export async function migrateText(file: string, text: string): Promise<Migration> {
+  const first = await findings(file, text)
+  const unreadable = first.loaded.problems.some(({ code, path }) => code === 'TR_CONFIG_YAML' || path === '')
+  if (unreadable) return { text, verdicts: [], idle: [], removed: [], left: first.problems, unreadable }
+  const verdicts = await judgeComponents(first.loaded, first.catalogue)
+  const removed: Removal[] = []
+  const yaml = editYaml(text)
+  let problems = mendable(first.problems, yaml)
+  for (let round = 0; round < maxRounds; round++) {
+    const done = yaml.remove(outermost(problems.flatMap((problem) => removalOf(problem, verdicts, removed))))
+    if (done.length === 0) break
+    removed.push(...done)
+    problems = mendable((await findings(file, yaml.text())).problems, yaml)
+  }
+  return { text: yaml.text(), verdicts, idle: idleServiceSettings(first.loaded), removed, left: problems, unreadable }
+}
+
+interface Found {
+  readonly loaded: LoadedConfig
+  readonly catalogue: Catalogue
+  readonly problems: Problem[]
+}
+
+/** What is wrong with the text, but for variables that only the place where it will run can tell. */
+async function findings(file: string, text: string): Promise<Found> {
+  const readFile = (path: string) => (path === file ? text : readFileSync(path, 'utf8'))
+  const loaded = loadConfig([`file:${file}`], { set: [], env: process.env, readFile })
+  const catalogue = new Catalogue()
+  const plugins = await loadPlugins(loaded, [file], catalogue)
+  const { problems } = await validate(loaded, catalogue)
+  const unset = loaded.warnings.filter(({ code }) => code === 'TR_CONFIG_UNSET').map(({ path }) => path)
+  const all = [...plugins, ...problems, ...missingAuthenticators(loaded)].filter(
+    ({ code, path, message }) =>
+      code !== 'TR_CONFIG_UNSET' && !unset.includes(path) && !/unset environment variable/.test(message),
+  )
+  return { loaded, catalogue, problems: all }
+}
+
+/** Leaves out values that are templates of a BOSH job: a secret comes in their place before a process reads the file. */
+const mendable = (problems: readonly Problem[], yaml: EditedYaml): Problem[] =>
+  problems.filter(({ path }) => !/\{\{\s*\.[\s\S]*\}\}/.test(yaml.scalarAt(path) ?? ''))
+
+/** Settings that protect something are never taken out: without them more would get in, or out, than before. */
+const protective = [
+  /\.(tls|auth|client_auth|htpasswd)(\.|$)/,
+  /^processors\.(attributes|resource|filter|redaction|transform)\b/,
+  /^extensions\.(basicauth|basic_auth|bearertokenauth|bearer_token_auth)\b/,
+]
+
+function removalOf(problem: Problem, verdicts: readonly ComponentVerdict[], removed: readonly Removal[]): Removal[] {
+  const { code, path, message } = problem
+  const say = (what: string) => [{ path, comment: ` ${mark}${what}` }]
+  const [section = '', ...rest] = path.split('.')
+  const id = rest.join('.')
+  switch (code) {
+    case 'TR_CONFIG_COMPONENT': {
+      const verdict = verdicts.find((each) => each.path === path)
+      return say(`removed ${singular(section)} ${id}: ${verdict?.says.replace(/^not here: /, '') ?? message}`)
+    }
+    case 'TR_CONFIG_REFERENCE': {
+      if (section !== 'service') return []
+      const [, kind, name] = /references (\w+) "(.*)" which is not configured/.exec(message) ?? []
+      return say(`removed the reference to ${kind ?? 'a component'} ${name ?? ''}`.trimEnd())
+    }
+    case 'TR_CONFIG_PIPELINE': {
+      if (!/^service\.pipelines\../.test(path)) return []
+      return say(`removed pipeline ${rest.slice(1).join('.')}: ${message.replace(/^service::pipelines::\S+: /, '')}`)
+    }
+    case 'TR_CONFIG_CONNECTOR':
+      // Its other side went with something else.
+      return removed.length > 0 ? say(`removed connector ${id}: one of its sides is gone`) : []
+    case 'TR_CONFIG_KEY':
+    case 'TR_CONFIG_VALUE':
+    case 'TR_CONFIG_TYPE': {
+      if (rest.length < 1 && code !== 'TR_CONFIG_KEY') return []
+      const isComponent = verdicts.some((each) => each.path === path)
+      if (isComponent || protective.some((pattern) => pattern.test(path))) return []
+      return say(`removed ${lastKey(path, verdicts)}: ${plainly(message)}`)
+    }
+    default:
+      return []
+  }
+}
+
+const singular = (section: string) => section.replace(/s$/, '')
+
+/** What stands below the component: `sending_queue.storage`. */
+function lastKey(path: string, verdicts: readonly ComponentVerdict[]): string {
+  const owner = verdicts.find((each) => path.startsWith(`${each.path}.`))
+  return owner ? path.slice(owner.path.length + 1) : path
+}
+
+const plainly = (message: string) => message.replace(/ \('.*' has invalid keys: .*\)$/, '').replace(/\s*\n\s*/g, ' ')
+
+/** Of several removals one inside the other, and of several of one thing, the first and widest. */
+function outermost(removals: readonly Removal[]): Removal[] {
+  return removals.filter(
+    ({ path }, i) => !removals.some((other, j) => path.startsWith(`${other.path}.`) || (other.path === path && j < i)),
+  )
+}
+
+/**
+ * `tailrace migrate FILE [-o OUT]`: the report goes to the standard error, the YAML to `out` or the standard output.
+ * 0 when everything was known, 1 when something was not, 78 when the file cannot be read.
+ */
+export async function migrate(file: string, out?: string): Promise<number> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    process.stderr.write(`tailrace: ${readFailure(file, error).join('; ')}\n`)
+    return ExitCode.config
+  }
+  if (out !== undefined && resolve(out) === resolve(file)) {
+    process.stderr.write('tailrace: the new file would replace the old one: name another behind -o\n')
+    return ExitCode.usage
+  }
+  const migration = await migrateText(file, text)
+  process.stderr.write(migrationText(migration))
+  if (migration.unreadable) return ExitCode.config
+  if (out === undefined) process.stdout.write(migration.text)
+  else writeFileSync(out, migration.text)
+  const { verdicts, removed, left } = migration
+  const whole = verdicts.every(({ known }) => known) && removed.length === 0 && left.length === 0
+  return whole ? ExitCode.ok : ExitCode.failed
+}
+
+/** The report: components, what was taken out, what is left to do, and a last line that sums up. */
+export function migrationText({ verdicts, idle, removed, left, unreadable }: Migration): string {
+  const problems = formatProblems(left)
+  if (unreadable) return `${problems}\n`
+  const parts = [verdictsText(verdicts)]
+  if (idle.length > 0) parts.push(`service\n${idle.map((line) => `  ${line}\n`).join('')}`)
+  // Components have been said already.
+  const others = removed.filter(({ path }) => !verdicts.some((each) => each.path === path))
+  if (others.length > 0)
+    parts.push(`also removed\n${others.map(({ path, comment }) => `  ${path}: ${sentence(comment)}\n`).join('')}`)
+  if (left.length > 0) parts.push(`left to do (places are those of the new file)\n${problems}\n`)
+  const known = verdicts.filter(({ known }) => known).length
+  parts.push(
+    `${known} of ${verdicts.length} components are known, ${removed.length} places removed, ${left.length} left to do\n`,
+  )
+  return parts.join('\n')
+}
+
+/** Behind the path its name need not be said again. */
+const sentence = (comment: string) =>
+  comment.slice(mark.length + 1).replace(/^removed (?:(?!the reference)[^:]*: )?/, '')
