@@ -4,13 +4,17 @@ import type { Batch } from '../../telemetry/batch.ts'
 import { recordName } from '../../telemetry/format.ts'
 import { cfLine, colourPaint, localStamp, type Paint, plainPaint, tagLine } from './cf-line.ts'
 import { jsonLine } from './json-line.ts'
+import { otlpLines } from './otlp-lines.ts'
 import { newOutput, type Output, type TextStream } from './output.ts'
 import { readBatch } from './read-batch.ts'
+import { Sampling } from './sampling.ts'
 
 export interface DebugConfig {
   verbosity: 'basic' | 'normal' | 'detailed'
-  format: 'cf' | 'json'
+  format: 'cf' | 'json' | 'otel'
   max_lines_per_second: number
+  sampling_initial?: number | undefined
+  sampling_thereafter?: number | undefined
 }
 
 /** Prints records on `stream` for people to read. It holds nothing: what cannot be printed now is only counted. */
@@ -31,6 +35,7 @@ class Printer {
   private readonly account: Account
   private readonly output: Output
   private readonly paint: Paint
+  private readonly sampling: Sampling
   /** Lines that may still be printed in this second. */
   private left: number
   private omitted = 0
@@ -42,6 +47,7 @@ class Printer {
     this.account = host.account()
     this.output = output
     this.paint = paint
+    this.sampling = new Sampling(config.sampling_initial ?? 2, config.sampling_thereafter ?? 1)
     this.left = config.max_lines_per_second
   }
 
@@ -67,10 +73,15 @@ class Printer {
 
   private print(batch: Batch): void {
     this.watch()
-    const room = this.output.state === 'behind' ? 0 : this.left
-    const lines = this.config.verbosity === 'basic' ? this.batchLine(batch, room) : this.recordLines(batch, room)
+    const room = this.output.state === 'behind' || !this.sampling.takes(batch.format) ? 0 : this.left
+    const lines = this.linesOf(batch, room)
     this.left -= lines.length
     if (lines.length > 0) this.output.print(`${lines.join('\n')}\n`)
+  }
+
+  private linesOf(batch: Batch, room: number): string[] {
+    if (this.config.format === 'otel') return this.otlpLines(batch, room)
+    return this.config.verbosity === 'basic' ? this.batchLine(batch, room) : this.recordLines(batch, room)
   }
 
   private watch(): void {
@@ -80,6 +91,7 @@ class Printer {
   private nextSecond(): void {
     this.second = undefined
     this.left = this.config.max_lines_per_second
+    this.sampling.nextSecond()
     this.summarise()
     if (this.omitted > 0 && this.output.state === 'behind') this.watch()
   }
@@ -94,6 +106,15 @@ class Printer {
     const name = recordName[format]
     const stamp = this.paint.dim(localStamp(this.host.clock.now()))
     return [`   ${stamp} ${grouped(count)} ${count === 1 ? name : `${name}s`}, ${grouped(size)} bytes`]
+  }
+
+  private otlpLines(batch: Batch, room: number): string[] {
+    const { verbosity } = this.config
+    // A record in detail has about so many lines.
+    const most = room <= 0 || verbosity === 'normal' ? Math.max(0, room) : Math.ceil(room / linesInDetail)
+    const printed = verbosity === 'basic' && room > 0 ? batch.count : Math.min(batch.count, most)
+    this.omitted += batch.count - printed
+    return printed === 0 ? [] : otlpLines(batch, verbosity, printed)
   }
 
   private recordLines(batch: Batch, room: number): string[] {
@@ -114,5 +135,7 @@ class Printer {
     this.omitted = 0
   }
 }
+
+const linesInDetail = 10
 
 const grouped = (n: number) => n.toLocaleString('en-US')

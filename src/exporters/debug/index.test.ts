@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
@@ -10,16 +11,18 @@ import {
   encodeOtlpTraces,
   encodeV1List,
 } from '../../../test/support/decode.ts'
+import { newFolder } from '../../../test/support/folder.ts'
 import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
 import { ManualClock } from '../../runtime/clock.ts'
-import { silentLog } from '../../runtime/log.ts'
+import { newLog, silentLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
 import { Batch } from '../../telemetry/batch.ts'
 import type { Format } from '../../telemetry/format.ts'
 import { type DebugConfig, newDebugExporter } from './exporter.ts'
 import debug from './index.ts'
+import { streamFor } from './streams.ts'
 
 const nanos = 1_257_894_000_120_000_000n
 const stamp = /^ {3}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d[+-]\d{4} /
@@ -277,4 +280,62 @@ test('the process outlives the reader of its standard output', async () => {
   child.stdin.write('go\n')
   await once(child, 'close')
   expect(errors).toMatch(/nobody reads the output any more[\s\S]*dropped connection\nalive/)
+})
+
+describe('in the words of the Collector', () => {
+  const logs = (count: number) =>
+    encodeOtlpLogs({
+      resourceLogs: [
+        { scopeLogs: [{ logRecords: Array.from({ length: count }, () => ({ body: { stringValue: 'a\nb' } })) }] },
+      ],
+    })
+
+  test('basic is a summary of each batch', () => {
+    const { consume, lines } = printing({ format: 'otel', verbosity: 'basic' })
+    consume('logs', logs(3))
+    expect(lines()).toEqual(['Logs {"resource logs": 1, "log records": 3}'])
+  })
+  test('sampling prints the first of a second and then some; the rest is summed up and counts as sent', () => {
+    const { consume, lines, clock, account } = printing({
+      format: 'otel',
+      verbosity: 'basic',
+      sampling_initial: 1,
+      sampling_thereafter: 3,
+    })
+    for (let i = 1; i <= 7; i++) consume('logs', logs(i))
+    expect(lines().map((line) => line.match(/records": (\d)/)![1])).toEqual(['1', '4', '7'])
+    clock.advance(1000)
+    expect(lines().at(-1)).toBe('... 16 more')
+    consume('logs', logs(9))
+    expect(lines().at(-1)).toContain('records": 9')
+    expect(account.sent).toBe(37)
+  })
+  test('sampling_thereafter 0 prints none of the rest', () => {
+    const { consume, lines } = printing({ sampling_initial: 1, sampling_thereafter: 0 })
+    for (let i = 0; i < 5; i++) consume('logs', logs(1))
+    expect(lines()).toHaveLength(1)
+  })
+  test('details stay within the lines of a second, and do nothing to a terminal', () => {
+    const { consume, lines } = printing({ format: 'otel', verbosity: 'detailed', max_lines_per_second: 30 })
+    consume('logs', logs(1000))
+    expect(lines().filter((line) => line.startsWith('LogRecord'))).toHaveLength(3)
+    expect(lines()).toContain('Body: Str(a\\nb)')
+  })
+})
+
+describe('where the text goes', () => {
+  test('to files, which are added to', async () => {
+    const folder = newFolder({ one: 'before\n' })
+    const stream = streamFor(false, [`${folder}/one`, `${folder}/two`], silentLog)
+    stream.write('text\n')
+    stream.release?.()
+    await vi.waitUntil(() => existsSync(`${folder}/two`) && readFileSync(`${folder}/two`, 'utf8') !== '')
+    await vi.waitUntil(() => readFileSync(`${folder}/one`, 'utf8') === 'before\ntext\n')
+    expect(readFileSync(`${folder}/two`, 'utf8')).toBe('text\n')
+  })
+  test('into the log of the agent, a line each', () => {
+    const said: string[] = []
+    streamFor(true, [], newLog({ write: (line) => said.push(line) })).write('one\ntwo\n')
+    expect(said.map((line) => /one|two/.exec(line)?.[0])).toEqual(['one', 'two'])
+  })
 })

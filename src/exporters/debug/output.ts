@@ -7,6 +7,8 @@ export interface TextStream {
   off(event: 'error', listener: (error: Error) => void): unknown
   readonly writableNeedDrain: boolean
   readonly isTTY?: boolean
+  /** Gives back what was opened for it. */
+  release?(): void
 }
 
 /** A text stream that may break or stall without harm to the process. */
@@ -35,6 +37,7 @@ export function newOutput(stream: TextStream, log: Log): Output {
     },
     close() {
       if (!broken) setImmediate(() => stream.off('error', failed))
+      stream.release?.()
     },
   }
 }
