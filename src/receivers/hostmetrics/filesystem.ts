@@ -39,21 +39,28 @@ export interface FilesystemOptions {
   timeoutMs: number
 }
 
+/** File systems that may owe an answer at once: each holds a thread of the pool, which files and names need too. */
+const mostUnanswered = 2
+
 /** A file system that does not answer (a network share whose server is gone) is left out until it does. */
 export function newFilesystemScraper({ virtual, isWanted, timeoutMs }: FilesystemOptions): Scraper {
-  const asking = new Set<string>()
+  const asked = new Set<string>()
+  const ask = async (files: SystemFiles, { mountPoint }: Mount): Promise<Space> => {
+    if (asked.has(mountPoint)) throw new Error(`${mountPoint}: does not answer`)
+    if (asked.size >= mostUnanswered) throw new Error(`${mountPoint}: not asked while others do not answer`)
+    asked.add(mountPoint)
+    const answer = files.space(mountPoint).finally(() => asked.delete(mountPoint))
+    return await within(answer, timeoutMs, `${mountPoint}: does not answer`)
+  }
   return async ({ files }, sheet) => {
-    const mounts = mountsOf(files, virtual).filter(isWanted)
     const failures: string[] = []
-    const ask = async (mount: Mount) => {
-      const { mountPoint } = mount
-      if (asking.has(mountPoint)) throw new Error(`${mountPoint}: does not answer`)
-      asking.add(mountPoint)
-      const answer = files.space(mountPoint).finally(() => asking.delete(mountPoint))
-      addMount(sheet, mount, await within(answer, timeoutMs, `${mountPoint}: does not answer`))
+    for (const mount of mountsOf(files, virtual).filter(isWanted)) {
+      try {
+        addMount(sheet, mount, await ask(files, mount))
+      } catch (error) {
+        failures.push((error as Error).message)
+      }
     }
-    const settled = await Promise.allSettled(mounts.map(ask))
-    for (const result of settled) if (result.status === 'rejected') failures.push(String(result.reason.message))
     if (failures.length > 0) throw new Error(failures.slice(0, 5).join('; '))
   }
 }
