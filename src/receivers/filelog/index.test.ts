@@ -258,6 +258,32 @@ test('a copy that was empty when it was first seen is not read again', async () 
   expect((await run.lines(3)).slice(1)).toEqual(['end', 'more'])
 })
 
+test('a copy that turns up after the truncation is not read again', async () => {
+  const run = await startRun({ include: ['x.log*'] })
+  const text = `${'x'.repeat(2000)}\nend\n`
+  run.write('x.log', text)
+  await run.lines(2)
+  truncateSync(run.path('x.log'))
+  await run.until(() => run.counter('truncated_files') === 1)
+  run.write('x.log.1', `${text}more\n`)
+  expect((await run.lines(3)).slice(1)).toEqual(['end', 'more'])
+  await run.stop()
+  expect(run.counter('lost_bytes')).toBe(0)
+})
+
+test('what was cut off before it was read is counted', async () => {
+  const run = await startRun({}, { holds: true })
+  const size = 6 << 20
+  run.write('x.log', Buffer.alloc(size, 'a line of 16 b.\n'))
+  await run.until(() => run.counter('read_bytes') >= 4 << 20)
+  const read = run.counter('read_bytes')
+  truncateSync(run.path('x.log'))
+  await run.until(() => run.counter('truncated_files') === 1)
+  await run.stop()
+  expect(run.counter('lost_bytes')).toBe(size - read)
+  expect(run.log.join('')).toContain(`x.log was truncated before its last ${size - read} bytes were read`)
+})
+
 test('two files with the same beginning are two files', async () => {
   const head = `${'#'.repeat(1500)}\n`
   const run = await startRun()
