@@ -29,7 +29,7 @@ export function tcpDial({ host, port }: Address, config: SyslogConfig, use: Host
       keepAliveMs: config.keepalive,
       clock,
       signal,
-      ...(trust && { tls: { trust, serverName: config.tls.server_name_override } }),
+      ...(trust && { tls: { trust, serverName: config.tls.server_name_override, awaitsVerdict: true } }),
     })
 }
 

@@ -211,6 +211,16 @@ describe('TLS', () => {
     expect(exporter.account.sent).toBe(5000)
   })
 
+  test('a server that misses a client certificate is not written to: nothing is lost on the way', async () => {
+    const peer = await startPeer({ ...pem, requestCert: true, rejectUnauthorized: true })
+    const tls = { ca_file: client.ca, server_name_override: 'logs.example.com' }
+    const { exporter, lines } = await runExporter({ endpoint: '127.0.0.1', port: peer.port, tls })
+    exporter.consume(otlpLogs(['kept']))
+    await until(() => !exporter.ready())
+    expect(lines.join('\n')).toContain('the peer requires a client certificate')
+    expect([exporter.account.sent, exporter.queue.held]).toEqual([0, 1])
+  })
+
   test.each([
     ['another name', { ca_file: client.ca, server_name_override: 'other.example.com' }, /other\.example\.com/],
     ['another authority', { ca_file: newVault().files('x').ca }, /unknown|authority|CA/],
