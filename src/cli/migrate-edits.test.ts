@@ -51,6 +51,14 @@ test('what is repeated elsewhere stays, and so does what is not there', () => {
   expect(without(text, 'a', 'c.b', 'd', 'a.z')).toBe(text)
 })
 
+test('what was repeated goes after those who repeated it', () => {
+  const yaml = editYaml('a: &x {b: 1}\nc: *x\nd: 2\n')
+  expect(yaml.remove([{ path: 'a', comment: '' }])).toEqual([])
+  yaml.remove([{ path: 'c', comment: ' no c' }])
+  yaml.remove([{ path: 'a', comment: ' no a' }])
+  expect(yaml.text()).toBe('# no a\n# no c\nd: 2\n')
+})
+
 test('a text that nothing was taken from is the same bytes', () => {
   const text = 'a:   [ 1,2 ]   # odd\n\n\n\nb: {x : 1}\n'
   expect(without(text, 'nothing')).toBe(text)

@@ -1,5 +1,6 @@
 import {
   type Document,
+  isAlias,
   isMap,
   isPair,
   isScalar,
@@ -20,7 +21,7 @@ export interface Removal {
 
 /** A YAML text from which settings can be taken out; everything else, comments and order included, stays. */
 export interface EditedYaml {
-  /** Takes out what is written in the text; answers the removals that were done. What others repeat by `*name` stays. */
+  /** Takes out what is written in the text; answers the removals that were done. What others repeat by `*name` stays, until they are gone. */
   remove(removals: readonly Removal[]): Removal[]
   /** The scalar that stands at a dotted path, as text. */
   scalarAt(path: string): string | undefined
@@ -28,15 +29,20 @@ export interface EditedYaml {
   text(): string
 }
 
-type Commented = { commentBefore?: string | null; comment?: string | null; anchor?: string }
+type Commented = { commentBefore?: string | null; comment?: string | null }
 
 /** From the root inwards: a map and its pair, or a list and its item. */
 type Step = { parent: YAMLMap; item: Pair } | { parent: YAMLSeq; item: unknown }
 
-/** The text must be YAML: check it before. */
+// In this schema every scalar is text, and leaves as it was written.
+const options = { schema: 'failsafe', stringKeys: false, logLevel: 'silent' } as const
+
+/** Whether a text goes on after its first document. */
+export const hasLaterDocuments = (text: string): boolean =>
+  parseDocument(text, { ...options, logLevel: 'error' }).errors.some(({ code }) => code === 'MULTIPLE_DOCS')
+
+/** The text must be YAML of one document: check it before. */
 export function editYaml(original: string): EditedYaml {
-  // In this schema every scalar is text, and leaves as it was written.
-  const options = { schema: 'failsafe', stringKeys: false, logLevel: 'silent' } as const
   const doc = parseDocument(original, options) as unknown as Document
   moveComments(doc, original)
   let changed = false
@@ -44,7 +50,7 @@ export function editYaml(original: string): EditedYaml {
     remove(removals) {
       const found = removals.flatMap((removal) => {
         const steps = stepsTo(doc.contents, removal.path)
-        return steps && steps.length > 0 && !holdsAnchor(steps.at(-1)!) ? [{ removal, steps }] : []
+        return steps && steps.length > 0 && !isRepeated(doc, steps.at(-1)!) ? [{ removal, steps }] : []
       })
       for (const { removal, steps } of found) takeOut(doc, steps, removal.comment)
       changed ||= found.length > 0
@@ -102,14 +108,24 @@ function stepsTo(node: unknown, path: string): Step[] | undefined {
 
 const keyOf = ({ key }: Pair): string => (isScalar(key) ? String(key.value) : '')
 
-function holdsAnchor(step: Step): boolean {
-  let found = false
-  visit(nodeOf(step) as never, {
-    Node(_, node) {
-      if ((node as Commented).anchor) found = true
+/** Whether something that stays repeats what would go. */
+function isRepeated(doc: Document, step: Step): boolean {
+  const inside = namesIn(nodeOf(step))
+  const everywhere = namesIn(doc)
+  return inside.anchors.some((name) => count(everywhere.aliases, name) > count(inside.aliases, name))
+}
+
+const count = (names: readonly string[], name: string) => names.filter((each) => each === name).length
+
+function namesIn(node: unknown): { anchors: string[]; aliases: string[] } {
+  const names: { anchors: string[]; aliases: string[] } = { anchors: [], aliases: [] }
+  visit(node as never, {
+    Node(_, found) {
+      if (isAlias(found)) names.aliases.push(found.source)
+      else if (found.anchor !== undefined) names.anchors.push(found.anchor)
     },
   })
-  return found
+  return names
 }
 
 function takeOut(doc: Document, steps: readonly Step[], comment: string): void {

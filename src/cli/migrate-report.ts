@@ -28,7 +28,7 @@ export async function judgeComponents(loaded: LoadedConfig, catalogue = new Cata
       const type = typeof parsed === 'string' ? id : parsed.type
       const spec = await catalogue.find(kind, type)
       const known = spec !== undefined
-      const instead = catalogue.hint(kind, type) ?? `nobody here knows a ${kind} of this type`
+      const instead = catalogue.hint(kind, type) ?? `there is no ${kind} of this type`
       const says = !known ? `not here: ${instead}` : spec.type === type ? 'known' : `known as ${spec.type}`
       const idle = known ? idleSettings(describeOptions(spec.config), settings) : []
       verdicts.push({ path: `${section}.${id}`, section, id, known, says, idle })

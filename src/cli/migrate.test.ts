@@ -97,6 +97,48 @@ test('settings that protect something stay, and are left to a person', async () 
   expect(report).toContain('left to do (places are those of the new file)\nold-spelling.yaml:12:9')
 })
 
+test('anchors, variables that must be set, and a type that nobody knows', async () => {
+  const { text, left, report } = await migrateText(
+    'a.yaml',
+    `receivers:
+  otlp: {protocols: {grpc: }}
+  kafka: &k {brokers: [a]}
+  kafka/2: *k
+exporters:
+  otlp:
+    endpoint: \${env:TAILRACE_NO_SUCH:?}
+  frobnicator:
+service:
+  pipelines:
+    logs: {receivers: [kafka, kafka/2, otlp], exporters: [otlp, frobnicator]}
+`,
+  ).then((migration) => ({ ...migration, report: migrationText(migration) }))
+  expect(left).toEqual([])
+  expect(text.replace(/^ *#.*\n/gm, '')).toBe(`receivers:
+  otlp: {protocols: {grpc:}}
+exporters:
+  otlp:
+    endpoint: \${env:TAILRACE_NO_SUCH:?}
+service:
+  pipelines:
+    logs: {receivers: [otlp], exporters: [otlp]}
+`)
+  expect(report).toContain('  frobnicator  not here: there is no exporter of this type\n')
+})
+
+test('values of variables are never taken out, whatever they hold on this machine', async () => {
+  const text = `receivers: {otlp: {protocols: {grpc: }}}
+exporters:
+  otlp:
+    endpoint: \${env:TAILRACE_NO_SUCH}
+    compression: \${env:TAILRACE_NO_SUCH:-snappy}
+service: {pipelines: {logs: {receivers: [otlp], exporters: [otlp]}}}
+`
+  const migration = await migrateText('a.yaml', text)
+  expect(migration.text).toBe(text)
+  expect(migration.left.map(({ path }) => path)).toEqual(['exporters.otlp.compression'])
+})
+
 describe.each(['gateway', 'kafka-edge', 'kubernetes-node', 'cf-job', 'old-spelling'])('%s', (name) => {
   test('keeps its comments, and its lines in their order', async () => {
     const { before, text } = await migrated(name)
@@ -146,6 +188,8 @@ service: {extensions: [oidc], pipelines: {logs: {receivers: [otlp], exporters: [
 test.each([
   ['no YAML', 'a: [', 'TR_CONFIG_YAML'],
   ['no map', '- a\n', 'TR_CONFIG_ROOT'],
+  ['nothing', '', 'TR_CONFIG_EMPTY'],
+  ['more than one document', 'exporters: {debug: }\n---\nreceivers: {otlp: }\n', 'TR_CONFIG_YAML'],
 ])('%s is unreadable', async (_, text, code) => {
   const { unreadable, left } = await migrateText('a.yaml', text)
   expect([unreadable, left[0]?.code]).toEqual([true, code])

@@ -7,7 +7,7 @@ import { readFailure } from '../config/read-failure.ts'
 import { validate } from '../config/validate.ts'
 import { ExitCode } from './exit-codes.ts'
 import { missingAuthenticators } from './migrate-authenticators.ts'
-import { type EditedYaml, editYaml, type Removal } from './migrate-edits.ts'
+import { type EditedYaml, editYaml, hasLaterDocuments, type Removal } from './migrate-edits.ts'
 import { type ComponentVerdict, idleServiceSettings, judgeComponents, verdictsText } from './migrate-report.ts'
 import { loadPlugins } from './plugins.ts'
 
@@ -32,19 +32,39 @@ const mark = 'tailrace migrate: '
 /** Says of every component of the file whether it is here, and makes of it what runs here. Never throws. */
 export async function migrateText(file: string, text: string): Promise<Migration> {
   const first = await findings(file, text)
-  const unreadable = first.loaded.problems.some(({ code, path }) => code === 'TR_CONFIG_YAML' || path === '')
-  if (unreadable) return { text, verdicts: [], idle: [], removed: [], left: first.problems, unreadable }
+  const faults = [
+    ...first.problems.filter(({ code }) => unreadableCodes.has(code)),
+    ...laterDocuments(first.loaded, text),
+  ]
+  if (faults.length > 0) return { text, verdicts: [], idle: [], removed: [], left: faults, unreadable: true }
   const verdicts = await judgeComponents(first.loaded, first.catalogue)
   const removed: Removal[] = []
   const yaml = editYaml(text)
   let problems = mendable(first.problems, yaml)
   for (let round = 0; round < maxRounds; round++) {
-    const done = yaml.remove(outermost(problems.flatMap((problem) => removalOf(problem, verdicts, removed))))
+    const done = yaml.remove(outermost(problems.flatMap((problem) => removalOf(problem, verdicts, removed, yaml))))
     if (done.length === 0) break
     removed.push(...done)
     problems = mendable((await findings(file, yaml.text())).problems, yaml)
   }
-  return { text: yaml.text(), verdicts, idle: idleServiceSettings(first.loaded), removed, left: problems, unreadable }
+  return {
+    text: yaml.text(),
+    verdicts,
+    idle: idleServiceSettings(first.loaded),
+    removed,
+    left: problems,
+    unreadable: false,
+  }
+}
+
+const unreadableCodes = new Set(['TR_CONFIG_YAML', 'TR_CONFIG_ROOT', 'TR_CONFIG_EMPTY', 'TR_CONFIG_READ'])
+
+/** A Collector reads the first document of a file alone; what stands in others would be lost without a word. */
+function laterDocuments(loaded: LoadedConfig, text: string): Problem[] {
+  if (!hasLaterDocuments(text)) return []
+  const message = 'the file holds more than one YAML document, and only the first is ever read'
+  const hint = 'put each document (after "---") into a file of its own'
+  return [{ code: 'TR_CONFIG_YAML', location: loaded.at([]), path: '', message, hint }]
 }
 
 interface Found {
@@ -60,13 +80,23 @@ async function findings(file: string, text: string): Promise<Found> {
   const catalogue = new Catalogue()
   const plugins = await loadPlugins(loaded, [file], catalogue)
   const { problems } = await validate(loaded, catalogue)
-  const unset = loaded.warnings.filter(({ code }) => code === 'TR_CONFIG_UNSET').map(({ path }) => path)
+  const unset = [...loaded.warnings, ...loaded.problems].filter(isUnset).map((each) => each.path)
   const all = [...plugins, ...problems, ...missingAuthenticators(loaded)].filter(
-    ({ code, path, message }) =>
-      code !== 'TR_CONFIG_UNSET' && !unset.includes(path) && !/unset environment variable/.test(message),
+    (problem) => !isUnset(problem) && !unset.some((path) => comesOf(problem, path)),
   )
   return { loaded, catalogue, problems: all }
 }
+
+const isUnset = ({ code, message }: Problem): boolean =>
+  code === 'TR_CONFIG_UNSET' || /unset environment variable|environment variable \S+ must be set/.test(message)
+
+const ofValues = new Set(['TR_CONFIG_VALUE', 'TR_CONFIG_TYPE', 'TR_CONFIG_REQUIRED'])
+
+/** Whether a problem is about a value that a variable should have given, or about a block around it. */
+const comesOf = ({ code, path }: Problem, variable: string): boolean =>
+  path === variable ||
+  path.startsWith(`${variable}.`) ||
+  (ofValues.has(code) && path !== '' && variable.startsWith(`${path}.`))
 
 /** Leaves out values that are templates of a BOSH job: a secret comes in their place before a process reads the file. */
 const mendable = (problems: readonly Problem[], yaml: EditedYaml): Problem[] =>
@@ -79,7 +109,12 @@ const protective = [
   /^extensions\.(basicauth|basic_auth|bearertokenauth|bearer_token_auth)\b/,
 ]
 
-function removalOf(problem: Problem, verdicts: readonly ComponentVerdict[], removed: readonly Removal[]): Removal[] {
+function removalOf(
+  problem: Problem,
+  verdicts: readonly ComponentVerdict[],
+  removed: readonly Removal[],
+  yaml: EditedYaml,
+): Removal[] {
   const { code, path, message } = problem
   const say = (what: string) => [{ path, comment: ` ${mark}${what}` }]
   const [section = '', ...rest] = path.split('.')
@@ -105,6 +140,8 @@ function removalOf(problem: Problem, verdicts: readonly ComponentVerdict[], remo
     case 'TR_CONFIG_VALUE':
     case 'TR_CONFIG_TYPE': {
       if (rest.length < 1 && code !== 'TR_CONFIG_KEY') return []
+      // What a variable will hold elsewhere nobody knows here.
+      if (yaml.scalarAt(path)?.includes('${')) return []
       const isComponent = verdicts.some((each) => each.path === path)
       if (isComponent || protective.some((pattern) => pattern.test(path))) return []
       return say(`removed ${lastKey(path, verdicts)}: ${plainly(message)}`)
