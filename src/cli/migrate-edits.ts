@@ -37,10 +37,6 @@ type Step = { parent: YAMLMap; item: Pair } | { parent: YAMLSeq; item: unknown }
 // In this schema every scalar is text, and leaves as it was written.
 const options = { schema: 'failsafe', stringKeys: false, logLevel: 'silent' } as const
 
-/** Whether a text goes on after its first document. */
-export const hasLaterDocuments = (text: string): boolean =>
-  parseDocument(text, { ...options, logLevel: 'error' }).errors.some(({ code }) => code === 'MULTIPLE_DOCS')
-
 /** The text must be YAML of one document: check it before. */
 export function editYaml(original: string): EditedYaml {
   const doc = parseDocument(original, options) as unknown as Document

@@ -7,7 +7,7 @@ import { readFailure } from '../config/read-failure.ts'
 import { validate } from '../config/validate.ts'
 import { ExitCode } from './exit-codes.ts'
 import { missingAuthenticators } from './migrate-authenticators.ts'
-import { type EditedYaml, editYaml, hasLaterDocuments, type Removal } from './migrate-edits.ts'
+import { type EditedYaml, editYaml, type Removal } from './migrate-edits.ts'
 import { type ComponentVerdict, idleServiceSettings, judgeComponents, verdictsText } from './migrate-report.ts'
 import { loadPlugins } from './plugins.ts'
 
@@ -32,10 +32,7 @@ const mark = 'tailrace migrate: '
 /** Says of every component of the file whether it is here, and makes of it what runs here. Never throws. */
 export async function migrateText(file: string, text: string): Promise<Migration> {
   const first = await findings(file, text)
-  const faults = [
-    ...first.problems.filter(({ code }) => unreadableCodes.has(code)),
-    ...laterDocuments(first.loaded, text),
-  ]
+  const faults = first.problems.filter(({ code }) => unreadableCodes.has(code))
   if (faults.length > 0) return { text, verdicts: [], idle: [], removed: [], left: faults, unreadable: true }
   const verdicts = await judgeComponents(first.loaded, first.catalogue)
   const removed: Removal[] = []
@@ -58,14 +55,6 @@ export async function migrateText(file: string, text: string): Promise<Migration
 }
 
 const unreadableCodes = new Set(['TR_CONFIG_YAML', 'TR_CONFIG_ROOT', 'TR_CONFIG_EMPTY', 'TR_CONFIG_READ'])
-
-/** A Collector reads the first document of a file alone; what stands in others would be lost without a word. */
-function laterDocuments(loaded: LoadedConfig, text: string): Problem[] {
-  if (!hasLaterDocuments(text)) return []
-  const message = 'the file holds more than one YAML document, and only the first is ever read'
-  const hint = 'put each document (after "---") into a file of its own'
-  return [{ code: 'TR_CONFIG_YAML', location: loaded.at([]), path: '', message, hint }]
-}
 
 interface Found {
   readonly loaded: LoadedConfig

@@ -27,7 +27,7 @@ export function parseTree(source: Source, faults: SyntaxFault[], at?: Spot, text
     return nothing
   }
   try {
-    const doc = parseDocument(text, { prettyErrors: false, schema: 'failsafe', stringKeys: false, logLevel: 'silent' })
+    const doc = parseDocument(text, { prettyErrors: false, schema: 'failsafe', stringKeys: false, logLevel: 'error' })
     for (const error of doc.errors.slice(0, 20)) faults.push(syntaxFault(error, source, at))
     if (doc.errors.length > 0 || !doc.contents) return nothing
     return new Builder(source, doc, faults, at).node(doc.contents as YamlNode, 0)
@@ -54,10 +54,14 @@ function syntaxFault(
     BAD_INDENT: 'line up the keys of one map in the same column',
   }
   const hint = hints[error.code]
-  const message = error.code === 'DUPLICATE_KEY' ? 'this key stands twice in one map' : sentence(error.message)
+  const message = messages[error.code] ?? sentence(error.message)
   return hint === undefined ? { message, spot } : { message, hint, spot }
 }
 
+const messages: Record<string, string> = {
+  DUPLICATE_KEY: 'this key stands twice in one map',
+  MULTIPLE_DOCS: 'there is more than one document in this file',
+}
 const sentence = (text: string) => `not valid YAML: ${text.split('\n')[0]}`
 
 /** Turns the nodes of the yaml package into ours. Holds the budget that stops an alias bomb. */
