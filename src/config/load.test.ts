@@ -281,7 +281,13 @@ describe('broken text', () => {
           | ^
         keep one of the two"
     `)
-    expect(formatProblems(load('a: 1\n---\nb: 2\n').problems)).toMatchInlineSnapshot()
+    expect(formatProblems(load('a: 1\n---\nb: 2\n').problems)).toMatchInlineSnapshot(`
+      "a.yaml:2:1  TR_CONFIG_YAML
+        there is more than one document in this file
+        2 | ---
+          | ^^^
+        put each document (after "---") into a file of its own"
+    `)
     expect(formatProblems(load('a: [1, 2\nb: 3\n').problems)).toMatchInlineSnapshot(`
       "a.yaml:2:1  TR_CONFIG_YAML
         not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]

@@ -79,8 +79,10 @@ describe.skipIf(cases.length === 0)('syslog daemons', () => {
     const { port } = await startTailrace(transport, to)
     const from = await freePort('tcp, lines')
     await daemon.forward(transport, from, port)
-    await send(from, lines.map((line) => `${line}\n`).join(''))
-    await until('all lines in the file', () => linesOf(file).length >= count)
-    expect(linesOf(file)).toEqual(lines)
+    // So few datagrams wait in a socket's buffer even when its reader does not come to run.
+    const sent = transport === 'udp' ? lines.slice(0, 100) : lines
+    await send(from, sent.map((line) => `${line}\n`).join(''))
+    await until('all lines in the file', () => linesOf(file).length >= sent.length)
+    expect(linesOf(file)).toEqual(sent)
   })
 })

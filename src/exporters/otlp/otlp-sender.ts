@@ -51,7 +51,9 @@ export function newOtlpSender(options: OtlpSenderOptions): Sender {
       if (options.writeErrors && outcome instanceof Dropped) series.note('write', `Write error: ${outcome.message}`)
       throw outcome
     }
-    return resultOf(readPartialSuccess(reply), batch.count, series)
+    const partial = readPartialSuccess(reply)
+    if (options.writeErrors && partial.rejected > 0) series.note('write', `Write error: ${partial.message}`)
+    return resultOf(partial, batch.count, series)
   }
   return {
     connect: () => client.connect(),
