@@ -10,7 +10,8 @@ import {
   withoutReserved,
 } from '../../wire/prometheus/otlp-labels.ts'
 import { type MetricVisitor, readMetrics } from '../../wire/prometheus/otlp-read.ts'
-import { Data, type PointView, type Span } from '../../wire/prometheus/point-view.ts'
+import { groupKey, metricKey, pointKey } from '../../wire/prometheus/point-keys.ts'
+import { Data, type PointView } from '../../wire/prometheus/point-view.ts'
 import { textOf } from '../../wire/utf8.ts'
 import { keepExemplars } from './exemplars.ts'
 import { type Family, type FamilyType, labelsText, Series } from './series.ts'
@@ -80,8 +81,7 @@ export class SeriesTable implements MetricVisitor {
   }
 
   enterScope(view: PointView): void {
-    const { bytes, resource, scope } = view
-    const key = `${latin1(bytes, resource)}\n${latin1(bytes, scope)}`
+    const key = groupKey(view)
     let known = this.scopes.get(key)
     if (!known) {
       known = { labels: scopeLabels(view, this.options.labels), metrics: new Map() }
@@ -93,8 +93,7 @@ export class SeriesTable implements MetricVisitor {
   }
 
   enterMetric(view: PointView): void {
-    const { bytes, data, monotonic } = view
-    const key = `${data}${monotonic ? 'm' : ''} ${latin1(bytes, view.unit)} ${latin1(bytes, view.name)}`
+    const key = metricKey(view)
     this.metric = this.scope.metrics.get(key)
     if (this.metric) return
     this.remember()
@@ -108,7 +107,7 @@ export class SeriesTable implements MetricVisitor {
       this.lose('not_representable', metric?.why ?? '')
       return
     }
-    const key = keyOf(view)
+    const key = pointKey(view)
     let series = metric.series.get(key)
     if (series === undefined) {
       if (view.stale) return
@@ -252,19 +251,3 @@ function sweepMetrics(metrics: Map<string, KnownMetric>): number {
   }
   return left
 }
-
-function keyOf(view: PointView): string {
-  const { bytes, attributes, attributeRun } = view
-  if (view.isRun) return latin1(bytes, attributeRun)
-  let key = ''
-  for (let i = 0; i < attributes.count; i++) {
-    key += `${attributes.end(i) - attributes.start(i)} ${slice(bytes, attributes.start(i), attributes.end(i))}`
-  }
-  return key
-}
-
-const latin1 = (bytes: Uint8Array, { start, end }: Span) => slice(bytes, start, end)
-
-/** Bytes as a key: one character each. */
-const slice = (bytes: Uint8Array, start: number, end: number): string =>
-  start === end ? '' : (bytes as Buffer).toString('latin1', start, end)

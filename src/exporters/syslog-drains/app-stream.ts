@@ -1,10 +1,8 @@
-import { frameMessage } from '../../net/frames.ts'
+import { type AppLine, appLinesMessage, appLinesPath } from '../../drains/app-lines-message.ts'
 import { clientTlsFrom, type TlsSettings } from '../../net/tls-settings.ts'
 import { type ClientStream, type GrpcClient, type Host, newGrpcClient } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
-import { writeEnvelopes } from '../../wire/write-envelope.ts'
 
-const path = '/loggregator.v2.Ingress/BatchSender'
 /** Lines that wait; what is more is counted and forgotten. */
 const maxWaiting = 1000
 const maxBatch = 100
@@ -32,7 +30,7 @@ export function newAppStream({ address, tls, host }: AppStreamOptions): AppStrea
   let stream: ClientStream | undefined
   let timer: Timer | undefined
   let busy = false
-  let waiting: { app: string; text: string; at: bigint }[] = []
+  let waiting: AppLine[] = []
 
   const open = (): ClientStream => {
     client ??= newGrpcClient({
@@ -43,7 +41,7 @@ export function newAppStream({ address, tls, host }: AppStreamOptions): AppStrea
       log,
       clock,
     })
-    const opened = client.clientStream(path)
+    const opened = client.clientStream(appLinesPath)
     stream = opened
     void opened.closed.then(() => {
       if (stream === opened) stream = undefined
@@ -54,13 +52,9 @@ export function newAppStream({ address, tls, host }: AppStreamOptions): AppStrea
     timer = undefined
     const lines = waiting.slice(0, maxBatch)
     waiting = waiting.slice(maxBatch)
-    const envelopes = lines.map(({ app, text, at }) => ({
-      head: { timestamp: at, sourceId: app, instanceId: '0', tags: { source_type: 'LGR' } },
-      message: { log: { payload: text, stderr: true } },
-    }))
     const writer = stream ?? open()
     busy = true
-    writer.write(frameMessage(writeEnvelopes(envelopes)), (error) => {
+    writer.write(appLinesMessage(lines), (error) => {
       busy = false
       if (error) lost.add(lines.length)
       if (waiting.length > 0) arm()

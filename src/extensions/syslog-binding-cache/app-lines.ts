@@ -1,7 +1,6 @@
-import { frameMessage } from '../../net/frames.ts'
+import { appLinesMessage, appLinesPath } from '../../drains/app-lines-message.ts'
 import type { ClientStream, GrpcClient } from '../../net/grpc-client.ts'
 import type { Clock, LogSeries } from '../../plugin.ts'
-import { writeEnvelopes } from '../../wire/write-envelope.ts'
 import type { Complaint } from './validate-bindings.ts'
 
 export interface AppLinesOptions {
@@ -21,7 +20,6 @@ export interface AppLines {
   close(): Promise<void>
 }
 
-const PATH = '/loggregator.v2.Ingress/BatchSender'
 const PER_MESSAGE = 100
 const farewellMs = 1000
 
@@ -39,7 +37,7 @@ export function newAppLines({
   let writing = false
 
   const open = (): ClientStream => {
-    const opened = client.clientStream(PATH)
+    const opened = client.clientStream(appLinesPath)
     stream = opened
     void opened.closed.then((error) => {
       if (stream !== opened) return
@@ -92,15 +90,7 @@ export function newAppLines({
   }
 }
 
-/** As the platform's own lines look: source type LGR, instance 0, on stderr. */
 function message(lines: readonly Complaint[], nowMs: number): Buffer {
-  const timestamp = BigInt(Math.round(nowMs)) * 1_000_000n
-  return frameMessage(
-    writeEnvelopes(
-      lines.map(({ appId, message }) => ({
-        head: { timestamp, sourceId: appId, instanceId: '0', tags: { source_type: 'LGR' } },
-        message: { log: { payload: message, stderr: true } },
-      })),
-    ),
-  )
+  const at = BigInt(Math.round(nowMs)) * 1_000_000n
+  return appLinesMessage(lines.map(({ appId, message }) => ({ app: appId, text: message, at })))
 }

@@ -16,7 +16,8 @@ import {
   withoutReserved,
 } from './otlp-labels.ts'
 import { type MetricVisitor, readMetrics } from './otlp-read.ts'
-import { Data, type PointView, type Span } from './point-view.ts'
+import { bytesKey, groupKey, metricKey, pointKey } from './point-keys.ts'
+import { Data, type PointView } from './point-view.ts'
 
 export interface RemoteWriteOptions {
   readonly naming: NamingOptions
@@ -97,15 +98,14 @@ export class RemoteWriter implements MetricVisitor {
 
   enterScope(view: PointView): void {
     this.info()
-    const key = `${latin1(view.bytes, view.resource)}\n${latin1(view.bytes, view.scope)}`
+    const key = groupKey(view)
     const found = this.scopes.get(key)
     this.scope = found ?? this.newScope(view)
     if (!found) this.scopes.set(key, this.scope)
   }
 
   enterMetric(view: PointView): void {
-    const { bytes, data, monotonic } = view
-    const key = `${data}${monotonic ? 'm' : ''} ${latin1(bytes, view.unit)} ${latin1(bytes, view.name)}`
+    const key = metricKey(view)
     const found = this.scope.metrics.get(key)
     this.metric = found ?? { name: this.nameOf(view), series: new Map() }
     if (found) return
@@ -118,7 +118,7 @@ export class RemoteWriter implements MetricVisitor {
       this.lose('nothing of a name can stay in Prometheus')
       return
     }
-    const key = keyOf(view)
+    const key = pointKey(view)
     let series = this.metric.series.get(key)
     if (!series) {
       const labels = seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed)
@@ -233,7 +233,7 @@ export class RemoteWriter implements MetricVisitor {
   private newScope(view: PointView): KnownScope {
     this.remember(1)
     const labels = scopeLabels(view, this.options.labels)
-    const key = latin1(view.bytes, view.resource)
+    const key = bytesKey(view.bytes, view.resource)
     if (!this.infos.has(key)) this.infos.set(key, this.newInfo(labels))
     return { labels, info: this.infos.get(key), metrics: new Map() }
   }
@@ -303,19 +303,3 @@ function sameBounds(known: readonly number[], values: Float64Array, count: numbe
   for (let i = 0; i < count; i++) if (known[i] !== values[i * step]) return false
   return true
 }
-
-function keyOf(view: PointView): string {
-  const { bytes, attributes, attributeRun } = view
-  if (view.isRun) return latin1(bytes, attributeRun)
-  let key = ''
-  for (let i = 0; i < attributes.count; i++) {
-    key += `${attributes.end(i) - attributes.start(i)} ${slice(bytes, attributes.start(i), attributes.end(i))}`
-  }
-  return key
-}
-
-const latin1 = (bytes: Uint8Array, { start, end }: Span) => slice(bytes, start, end)
-
-/** Bytes as a key: one character each. */
-const slice = (bytes: Uint8Array, start: number, end: number): string =>
-  start === end ? '' : (bytes as Buffer).toString('latin1', start, end)
