@@ -42,11 +42,11 @@ const receivers: Hints = {
 }
 
 const processors: Hints = {
-  deltatocumulative: 'Prometheus exporters here add up deltas themselves; cumulativetodelta goes the other way',
+  deltatocumulative: 'the exporter prometheus adds up deltas itself; prometheusremotewrite drops them and counts them',
   deltatorate: 'rates are better computed where metrics are read: rate() of PromQL',
   geoip: 'add places where logs are read: tailrace has no table of addresses',
   groupbyattrs: 'the processor transform sets resource attributes; records of equal resources need not be regrouped',
-  groupbytrace: 'the processor tail_sampling keeps traces together by itself',
+  groupbytrace: 'nothing here keeps the spans of a trace together; leave it out',
   interval: 'scrape or export less often: collection_interval of the receiver',
   k8sattributes: 'set pod names through the downward API in OTEL_RESOURCE_ATTRIBUTES, or with the processor resource',
   logdedup: 'drop what repeats with the processor filter',
