@@ -50,13 +50,13 @@ const processors: Hints = {
   interval: 'scrape or export less often: collection_interval of the receiver',
   k8sattributes: 'set pod names through the downward API in OTEL_RESOURCE_ATTRIBUTES, or with the processor resource',
   logdedup: 'drop what repeats with the processor filter',
-  metricsgeneration: 'compute metrics where they are read, or with the connector count',
+  metricsgeneration: 'compute metrics where they are read',
   metricstransform: 'the processor transform renames metrics and changes their attributes',
   remotetap: 'the exporter debug shows what passes: add it to the pipeline',
   resourcedetection: 'write the attributes with the processor resource, from environment variables',
   schema: 'the processor transform renames attributes',
   span: 'the processor transform sets span names',
-  spanmetrics: 'the connector count counts spans by attribute; durations need a Collector behind tailrace',
+  spanmetrics: 'counts and durations of spans need a Collector behind tailrace',
   sumologic: 'the processor transform renames attributes',
 }
 
@@ -105,7 +105,7 @@ const connectors: Hints = {
   roundrobin: 'num_consumers of sending_queue sends in parallel',
   servicegraph: 'service graphs can be computed behind tailrace: Tempo and Jaeger do',
   signaltometrics: 'the connector count makes metrics of logs, data points and spans',
-  spanmetrics: 'the connector count counts spans by attribute; durations need a Collector behind tailrace',
+  spanmetrics: 'counts and durations of spans need a Collector behind tailrace',
   sum: 'the connector count counts; sums are better computed where metrics are read',
 }
 
