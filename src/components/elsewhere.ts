@@ -99,14 +99,14 @@ const exporters: Hints = {
 
 const connectors: Hints = {
   datadog: 'the Datadog Agent computes its statistics itself: send traces to it with the exporter otlp',
-  exceptions: 'the connector count counts events by their name',
+  exceptions: 'counting events needs a Collector behind tailrace',
   failover: 'name several exporters in the pipeline: each has a queue and retries of its own',
-  grafanacloud: 'the connector count counts spans by attribute',
+  grafanacloud: 'counting spans needs a Collector behind tailrace',
   roundrobin: 'num_consumers of sending_queue sends in parallel',
   servicegraph: 'service graphs can be computed behind tailrace: Tempo and Jaeger do',
-  signaltometrics: 'the connector count makes metrics of logs, data points and spans',
+  signaltometrics: 'metrics made of other signals need a Collector behind tailrace',
   spanmetrics: 'counts and durations of spans need a Collector behind tailrace',
-  sum: 'the connector count counts; sums are better computed where metrics are read',
+  sum: 'compute sums where metrics are read',
 }
 
 const extensions: Hints = {
