@@ -30,6 +30,9 @@ const picked = (name: string) => picks.length === 0 || picks.some((pick) => name
 const micro = readdirSync(new URL('./micro/', import.meta.url)).filter((file) => file.endsWith('.ts'))
 const idleRoles = (Object.keys(roles) as RoleName[]).filter((role) => !role.includes(' '))
 
+/** A micro bench that does not come back must not hold up the others. */
+const microTimeoutMs = 120_000
+
 if (options.list) list()
 else await main()
 
@@ -75,9 +78,6 @@ async function measureIdle(bench: ReturnType<typeof newBench>, base: Baseline | 
     console.log(idleLine(role, standing, base?.idle[role]))
   }
 }
-
-/** A micro bench that does not come back must not hold up the others. */
-const microTimeoutMs = 120_000
 
 function runMicro(file: string): void {
   console.log(`\nbench/micro/${file}`)
