@@ -47,6 +47,13 @@ export type RoleName =
   | 'syslog-agent with apps'
   | 'syslog-agent with apps, one apart'
   | 'syslog-agent with 1,000 drains'
+  | 'otlp to otlp'
+  | 'otlp to otlp, batch'
+  | 'otlp to otlp, edits'
+  | 'otlp to otlp, gzip'
+  | 'otlphttp to otlphttp'
+  | 'otlphttp to otlphttp, gzip'
+  | 'prometheus to otlp'
 
 const three: Record<string, SinkKind> = { one: 'envelopes', two: 'envelopes', three: 'envelopes' }
 const grpcListens = /grpc bound to: (\S+)$/
@@ -75,6 +82,44 @@ const appDrains = (sinks: RoleSetup['sinks'], drainOf: (app: number) => string, 
     ]),
   env: syslogAgent,
 })
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
+const out = '${env:OUT}'
+const plainOtlp = { endpoint: out, tls: { insecure: true }, compression: 'none' }
+const plainHttp = { endpoint: `http://${out}`, compression: 'none' }
+const isTask = (path: string) => ({ [path]: ['attributes["process_type"] == "task"'] })
+/** Four attributes added, one item in ten dropped. */
+const edits = {
+  attributes: {
+    actions: Object.entries({ deployment: 'cf', job: 'diego-cell', index: '4f6a2c1e', ip: '10.0.16.21' }).map(
+      ([key, value]) => ({ key, value, action: 'insert' }),
+    ),
+  },
+  filter: { logs: isTask('log_record'), metrics: isTask('datapoint'), traces: isTask('span') },
+}
+
+/** One pipeline of each signal from OTLP to OTLP, in plain text. */
+function otlpRole(
+  sink: SinkKind,
+  exporter: Record<string, object>,
+  processors: Record<string, object> = {},
+): RoleSetup {
+  const [name] = Object.keys(exporter)
+  const protocol = sink === 'otlphttp' ? 'http' : 'grpc'
+  const pipeline = { receivers: ['otlp'], processors: Object.keys(processors), exporters: [name] }
+  return {
+    sinks: { otlp: sink },
+    config: JSON.stringify({
+      receivers: { otlp: { protocols: { [protocol]: { endpoint: '127.0.0.1:0' } } } },
+      processors,
+      exporters: exporter,
+      service: { pipelines: { logs: pipeline, metrics: pipeline, traces: pipeline } },
+    }),
+    env: ({ address }) => ({ OUT: address.otlp! }),
+    listens:
+      protocol === 'grpc' ? /listening for OTLP over gRPC address=(\S+)/ : /listening for OTLP over HTTP address=(\S+)/,
+  }
+}
 
 /** The environment variables are those of the original agents. */
 export const roles: Record<RoleName, RoleSetup> = {
@@ -170,6 +215,32 @@ export const roles: Record<RoleName, RoleSetup> = {
     app === 0 ? 'apart' : 'drain',
   ),
   'syslog-agent with 1,000 drains': appDrains({ drain: 'syslog' }, () => 'drain', manyApps),
+  'otlp to otlp': otlpRole('otlp-plain', { otlp: plainOtlp }),
+  'otlp to otlp, batch': otlpRole('otlp-plain', { otlp: plainOtlp }, { batch: {} }),
+  'otlp to otlp, edits': otlpRole('otlp-plain', { otlp: plainOtlp }, { ...edits, batch: {} }),
+  'otlp to otlp, gzip': otlpRole('otlp-plain', { otlp: { ...plainOtlp, compression: 'gzip' } }),
+  'otlphttp to otlphttp': otlpRole('otlphttp', { otlphttp: plainHttp }),
+  'otlphttp to otlphttp, gzip': otlpRole('otlphttp', { otlphttp: { ...plainHttp, compression: 'gzip' } }),
+  'prometheus to otlp': {
+    sinks: { otlp: 'otlp-plain' },
+    page: 10_000,
+    config: JSON.stringify({
+      receivers: {
+        prometheus: {
+          config: {
+            scrape_configs: [
+              // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
+              { job_name: 'bench', scrape_interval: '1s', static_configs: [{ targets: ['127.0.0.1:${env:PAGE}'] }] },
+            ],
+          },
+        },
+      },
+      processors: { batch: {} },
+      exporters: { otlp: plainOtlp },
+      service: { pipelines: { metrics: { receivers: ['prometheus'], processors: ['batch'], exporters: ['otlp'] } } },
+    }),
+    env: ({ address, pagePort }) => ({ OUT: address.otlp!, PAGE: String(pagePort) }),
+  },
   'prom-scraper': {
     sinks: { agent: 'envelopes' },
     page: 10_000,

@@ -5,6 +5,7 @@ import { type ClientStream, newGrpcClient } from '../../src/net/grpc-client.ts'
 import { clientTls, type TlsFiles } from '../../src/net/tls.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { type Frame, nowNanos, stamp } from './message.ts'
+import { type OtlpLoadSpec, openOtlpLoad } from './otlp-load.ts'
 import { envelopeFrames, type Mix, prometheusPage, statsdDatagrams, syslogFrame, v1Datagram } from './payload.ts'
 
 /** What is sent to the role, and where to. */
@@ -15,6 +16,7 @@ export type LoadSpec =
   | { kind: 'statsd'; address: string; lines: number }
   /** Syslog by TCP, `batch` messages a write. */
   | { kind: 'frames'; address: string; batch: number; clients: number }
+  | OtlpLoadSpec
   /** The role fetches by itself. */
   | { kind: 'none' }
 
@@ -41,6 +43,8 @@ export async function openLoad(spec: LoadSpec, files: TlsFiles): Promise<Load> {
       return statsdLoad(spec.address, spec.lines)
     case 'frames':
       return framesLoad(spec.address, spec.batch, spec.clients)
+    case 'otlp':
+      return openOtlpLoad(spec)
     case 'none':
       return { per: 1, send: () => false, close: () => {} }
   }

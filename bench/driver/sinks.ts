@@ -1,3 +1,6 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import { newGrpcServer } from '../../src/net/grpc-server.ts'
 import { type Call, clientStream, type Handler, unary } from '../../src/net/grpc-types.ts'
 import { serverTls, type TlsFiles } from '../../src/net/tls.ts'
@@ -23,19 +26,21 @@ export interface Sink {
   stop(): Promise<void>
 }
 
-export type SinkKind = 'envelopes' | 'otlp' | DrainKind
+/** `otlp`: gRPC with mutual TLS; `otlp-plain`: without; `otlphttp`: HTTP without. */
+export type SinkKind = 'envelopes' | 'otlp' | 'otlp-plain' | 'otlphttp' | DrainKind
 
 const empty = Buffer.alloc(0)
 
 export async function openSink(name: string, kind: SinkKind, files: TlsFiles): Promise<Sink> {
   if (drainKinds.includes(kind)) return openDrain(name, kind as DrainKind, files)
   const sink = new CountingSink(name)
+  if (kind === 'otlphttp') return listenHttp(sink)
   const server = newGrpcServer({
     endpoint: { host: '127.0.0.1', port: 0 },
-    tls: serverTls(files, { reloadMs: 0 }),
+    ...(kind !== 'otlp-plain' && { tls: serverTls(files, { reloadMs: 0 }) }),
     maxMessageBytes: 10 << 20,
     log: silentLog,
-    methods: kind === 'otlp' ? otlpMethods(sink) : ingressMethods(sink),
+    methods: kind === 'envelopes' ? ingressMethods(sink) : otlpMethods(sink),
   })
   const { host, port } = await server.start()
   sink.address = `${host}:${port}`
@@ -135,6 +140,25 @@ class CountingSink implements Sink {
   private arrived(nanos: number): void {
     if (this.latencies.length < 500_000) this.latencies.push((nowNanos() - nanos) / 1e6)
   }
+}
+
+async function listenHttp(sink: CountingSink): Promise<Sink> {
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => void parts.push(part))
+    request.on('end', () => {
+      const body = Buffer.concat(parts)
+      sink.otlp(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body, request.url === '/v1/logs')
+      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  sink.address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  sink.stop = async () => {
+    server.close()
+    server.closeAllConnections()
+  }
+  return sink
 }
 
 function ingressMethods(sink: CountingSink): Record<string, Handler> {
