@@ -117,7 +117,7 @@ function otlpRole(
     }),
     env: ({ address }) => ({ OUT: address.otlp! }),
     listens:
-      protocol === 'grpc' ? /listening for OTLP over gRPC address=(\S+)/ : /listening for OTLP over HTTP address=(\S+)/,
+      protocol === 'grpc' ? /listening for OTLP over grpc address=(\S+)/ : /listening for OTLP over http address=(\S+)/,
   }
 }
 
