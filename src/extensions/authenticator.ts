@@ -3,13 +3,19 @@ import type { Host } from '../plugin.ts'
 /** Headers or metadata of a request, names in lower case. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
 
+/** `true`, or why not. */
+export type Verdict = true | string
+
 /**
  * What an extension is to components that name it in `auth: {authenticator: id}`: servers ask `authenticate`, clients
  * send `headers`. An extension may do one of the two.
  */
 export interface Authenticator {
-  /** `true` lets the request in; a text is why not, fit to be shown to the peer. */
-  authenticate?(headers: RequestHeaders): true | string
+  /**
+   * `true` lets the request in; a text is why not, fit to be shown to the peer. A promise, which never rejects, when it
+   * takes time to find out: what the request lent must be copied first.
+   */
+  authenticate?(headers: RequestHeaders): Verdict | Promise<Verdict>
   /** Headers to add to a request, names in lower case. Asked for every request: what is in files may have changed. */
   headers?(): Readonly<Record<string, string>>
 }

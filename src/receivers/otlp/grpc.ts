@@ -1,4 +1,5 @@
-import type { Authenticator } from '../../extensions/authenticator.ts'
+import type { Budget } from '../../delivery/budget.ts'
+import type { Authenticator, Verdict } from '../../extensions/authenticator.ts'
 import { type GrpcServer, newGrpcServer } from '../../net/grpc-server.ts'
 import { type Call, type Handler, type ServerStats, unary } from '../../net/grpc-types.ts'
 import { GrpcCode, GrpcError } from '../../net/status.ts'
@@ -33,9 +34,11 @@ export function newOtlpGrpc(
   for (const signal of signals) {
     if (!inlet.wants(signal)) continue
     methods[exportPath[signal]] = unary((message, call) => {
+      const take = (bytes: Buffer) => inlet.take(signal, bytes, 0, bytes.length, originOf(call), call.signal)
       const verdict = authenticator()?.authenticate(call.headers) ?? true
-      if (verdict !== true) throw new GrpcError(GrpcCode.unauthenticated, verdict)
-      const waits = inlet.take(signal, message, 0, message.length, originOf(call), call.signal)
+      if (verdict instanceof Promise) return takeLater(message, verdict, host.budget, take)
+      admit(verdict)
+      const waits = take(message)
       return waits ? waits.then(() => taken) : taken
     })
   }
@@ -53,6 +56,31 @@ export function newOtlpGrpc(
   })
   watch(server.stats, host)
   return server
+}
+
+function admit(verdict: Verdict): void {
+  if (verdict !== true) throw new GrpcError(GrpcCode.unauthenticated, verdict)
+}
+
+/** Keeps the message, which is on loan, until it is known whether its sender may come in. */
+async function takeLater(
+  message: Buffer,
+  verdict: Promise<Verdict>,
+  budget: Budget,
+  take: (bytes: Buffer) => void | Promise<void>,
+): Promise<Buffer> {
+  const { length } = message
+  if (!budget.fits(length))
+    throw new GrpcError(GrpcCode.unavailable, 'no memory to keep the request while its sender is checked')
+  const kept = Buffer.from(message)
+  budget.take(length)
+  try {
+    admit(await verdict)
+    await take(kept)
+    return taken
+  } finally {
+    budget.give(length)
+  }
 }
 
 /** Shows what the port counts. */

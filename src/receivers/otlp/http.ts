@@ -101,7 +101,8 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
   const open = new Set<AbortController>()
   const answer = async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const encoding = encodingOf(request.headers['content-type'])
-    const verdict = authenticator()?.authenticate(credentialsOf(request)) ?? true
+    const asked = authenticator()?.authenticate(credentialsOf(request)) ?? true
+    const verdict = asked instanceof Promise ? await asked : asked
     if (verdict !== true) return answerFault(response, new HttpFault(401, verdict), encoding)
     if (request.method !== 'POST') return answerText(response, 405, '405 method not allowed, supported: [POST]')
     if (!encoding) {

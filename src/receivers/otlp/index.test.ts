@@ -563,6 +563,24 @@ describe('who may come in', () => {
     })
   })
 
+  test('a slow hash: the request is kept until it is known who sent it', async () => {
+    const inline = 'a:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
+    const bcrypt = { basicauth: { spec: basicauth, config: { htpasswd: { inline } } } }
+    const run = await startOtlp({ grpc: auth('basicauth'), http: auth('basicauth') }, { extensions: bcrypt })
+    const shows = (password: string) => ({ authorization: `Basic ${Buffer.from(`a:${password}`).toString('base64')}` })
+    const call = (password: string) => run.client().unary(exportLogs, l1, { metadata: shows(password) })
+    expect(await failure(call('other'))).toMatchObject({
+      code: GrpcCode.unauthenticated,
+      message: 'invalid credentials',
+    })
+    // The second call comes while the first waits for its hash.
+    await Promise.all([call('secret'), call('secret')])
+    expect(run.batches.map((batch) => Buffer.compare(batch.bytes(), l1))).toEqual([0, 0])
+    const post = (password: string) => run.send({ headers: { ...protobuf, ...shows(password) }, body: l1 })
+    expect([(await post('wrong')).status, (await post('secret')).status]).toEqual([401, 200])
+    expect(run.budget.used).toBe(0)
+  })
+
   test('HTTP: a parameter of the query may stand for a header', async () => {
     const token = { bearertokenauth: { spec: bearertokenauth, config: { header: 'Token', scheme: '', token: 'a b' } } }
     const http = { auth: { authenticator: 'bearertokenauth', request_params: ['Token'] } }
