@@ -181,7 +181,9 @@ exporters: {nop: }
 service: {extensions: [oidc], pipelines: {logs: {receivers: [otlp], exporters: [nop]}}}
 `,
   )
-  expect(left.map(({ message }) => message)).toEqual(['there is no extension "oidc" to ask'])
+  expect(left.map(({ message }) => message)).toEqual([
+    'receivers::otlp: references extension "oidc" which is not configured',
+  ])
   expect(text).toContain('authenticator: oidc')
 })
 

@@ -6,7 +6,6 @@ import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { readFailure } from '../config/read-failure.ts'
 import { validate } from '../config/validate.ts'
 import { ExitCode } from './exit-codes.ts'
-import { missingAuthenticators } from './migrate-authenticators.ts'
 import { type EditedYaml, editYaml, type Removal } from './migrate-edits.ts'
 import { type ComponentVerdict, idleServiceSettings, judgeComponents, verdictsText } from './migrate-report.ts'
 import { loadPlugins } from './plugins.ts'
@@ -70,7 +69,7 @@ async function findings(file: string, text: string): Promise<Found> {
   const plugins = await loadPlugins(loaded, [file], catalogue)
   const { problems } = await validate(loaded, catalogue)
   const unset = [...loaded.warnings, ...loaded.problems].filter(isUnset).map((each) => each.path)
-  const all = [...plugins, ...problems, ...missingAuthenticators(loaded)].filter(
+  const all = [...plugins, ...problems].filter(
     (problem) => !isUnset(problem) && !unset.some((path) => comesOf(problem, path)),
   )
   return { loaded, catalogue, problems: all }

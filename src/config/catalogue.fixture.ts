@@ -1,4 +1,4 @@
-import { block, bool, duration, endpoint, int, list, map, object, secret, tlsServer } from './fields.ts'
+import { block, bool, duration, endpoint, extensionId, int, list, map, object, secret, tlsServer } from './fields.ts'
 import type { Catalogue, CatalogueEntry, Kind } from './schema.ts'
 
 const listener = object({ endpoint: endpoint().default('127.0.0.1:8125').describe('Where to listen.') })
@@ -17,7 +17,10 @@ export const entries: CatalogueEntry[] = [
     config: object({
       protocols: object({
         grpc: block({ endpoint: endpoint().default('localhost:4317'), tls: tlsServer().optional() }),
-        http: block({ endpoint: endpoint().default('localhost:4318') }),
+        http: block({
+          endpoint: endpoint().default('localhost:4318'),
+          auth: object({ authenticator: extensionId() }).optional(),
+        }),
       }).refine(
         ({ grpc, http }) => grpc !== undefined || http !== undefined,
         'must specify at least one protocol when using the OTLP receiver',

@@ -19,7 +19,7 @@ export const configCodes = {
   TR_CONFIG_ID: 'a component id is not valid',
   TR_CONFIG_DUPLICATE: 'something is named twice',
   TR_CONFIG_COMPONENT: 'there is no component of this type',
-  TR_CONFIG_REFERENCE: 'a pipeline or the service names a component that is not configured',
+  TR_CONFIG_REFERENCE: 'a pipeline, the service or a component names a component that is not configured',
   TR_CONFIG_PIPELINE: 'a pipeline is not complete, or there is none',
   TR_CONFIG_CONNECTOR: 'a connector does not join two pipelines',
   TR_CONFIG_AMBIGUOUS: 'two components share an id that pipelines cannot tell apart',

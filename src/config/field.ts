@@ -29,6 +29,8 @@ export interface FieldDef<Out> extends z.core.$ZodTypeDef {
   keepsEmpty?: boolean
   /** Never shown: not in messages, not in excerpts. */
   secret?: boolean
+  /** The value is the id of an extension. */
+  namesExtension?: boolean
   /** The schema of the items of a list or of the values of a map. */
   item?: z.ZodType
   /** The alternatives of a field that may be written in several shapes. */

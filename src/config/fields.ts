@@ -8,6 +8,7 @@ export {
   bool,
   duration,
   endpoint,
+  extensionId,
   int,
   number,
   oneOf,

@@ -1,4 +1,4 @@
-import { type Field, newField, shown } from './field.ts'
+import { type Field, type FieldDef, fieldDef, newField, shown } from './field.ts'
 import { quoted } from './quoted.ts'
 import { Secret } from './secret.ts'
 import { Substituted, unwrapped } from './substituted.ts'
@@ -29,6 +29,12 @@ export function text(options: TextOptions = {}): Field<string> {
     return given
   }
   return newField({ label: 'text', json: () => ({ type: 'string' }), keepsEmpty: true, read })
+}
+
+/** Id of an extension that does something for this component: it must be configured and named in `service.extensions`. */
+export function extensionId(): Field<string> {
+  const { read, ...def } = fieldDef(text({ notEmpty: true }))! as FieldDef<string>
+  return newField({ ...def, read, namesExtension: true })
 }
 
 /** A password, key or token: reaches the component as a `Secret`, and is masked in every output. */

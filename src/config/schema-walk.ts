@@ -72,6 +72,22 @@ export function eachDoubtfulBool(
     eachDoubtfulBool(child, inner, [...path, key], found)
 }
 
+/** Calls back with every id of an extension that settings name. */
+export function eachExtensionId(
+  schema: z.ZodType,
+  value: unknown,
+  path: PropertyKey[],
+  found: (path: PropertyKey[], id: string) => void,
+): void {
+  const given = unwrapped(value)
+  if (fieldDef(schema)?.namesExtension) {
+    if (typeof given === 'string' && given !== '') found(path, given)
+    return
+  }
+  for (const [key, child, inner] of childrenOf(schema, given) ?? [])
+    eachExtensionId(child, inner, [...path, key], found)
+}
+
 /** The values below a block, list or map with their schemas; undefined when the value is none of these. */
 function childrenOf(schema: z.ZodType, given: unknown): [PropertyKey, z.ZodType, unknown][] | undefined {
   const shape = shapeOf(schema)

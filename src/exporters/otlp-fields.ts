@@ -1,4 +1,4 @@
-import { block, map, secret, text } from '../config/fields.ts'
+import { block, extensionId, map, secret } from '../config/fields.ts'
 import { type Authenticator, clientAuthenticator } from '../extensions/authenticator.ts'
 import type { Host } from '../plugin.ts'
 
@@ -6,7 +6,7 @@ import type { Host } from '../plugin.ts'
 export const headerFields = {
   headers: map(secret()).default({}).describe('Sent with every request, such as `authorization`. Never shown.'),
   auth: block({
-    authenticator: text({ notEmpty: true }).describe('Id of an extension such as `basicauth` or `bearertokenauth`.'),
+    authenticator: extensionId().describe('Id of an extension such as `basicauth` or `bearertokenauth`.'),
   }).describe('An extension that says who we are.'),
 }
 

@@ -3,6 +3,7 @@ import {
   bool,
   duration,
   endpoint,
+  extensionId,
   int,
   list,
   map,
@@ -28,8 +29,7 @@ const tls = () =>
     .optional()
     .describe('Certificates. Without them the port speaks plaintext; with `client_ca_file` clients must have one too.')
 
-const authenticator = () =>
-  text({ notEmpty: true }).describe('Id of the extension that says who may come in: `bearertokenauth`.')
+const authenticator = () => extensionId().describe('Id of the extension that says who may come in: `bearertokenauth`.')
 
 const authText = 'Who may send. Left out: everybody who reaches the port.'
 
