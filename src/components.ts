@@ -42,6 +42,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   },
   connector: {
     forward: () => import('./connectors/forward/index.ts'),
+    routing: () => import('./connectors/routing/index.ts'),
   },
   extension: {
     basicauth: () => import('./extensions/basicauth/index.ts'),
@@ -60,6 +61,7 @@ const aliases: Partial<Record<ComponentKind, Record<string, string>>> = {
   receiver: { file_log: 'filelog', host_metrics: 'hostmetrics' },
   processor: { cumulative_to_delta: 'cumulativetodelta' },
   exporter: { otlp_grpc: 'otlp', otlp_http: 'otlphttp', prometheus_remote_write: 'prometheusremotewrite' },
+  connector: { route: 'routing' },
   extension: { basic_auth: 'basicauth', bearer_token_auth: 'bearertokenauth' },
 }
 

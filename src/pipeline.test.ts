@@ -448,6 +448,62 @@ describe('the way of a batch', () => {
   })
 })
 
+describe('a connector that chooses among pipelines', () => {
+  const newSorter = (named: readonly string[]) =>
+    defineConnector({
+      ...about,
+      type: 'c',
+      takes: ['envelopes'],
+      makes: ['envelopes'],
+      create: ({ host, into }) => {
+        const [first, both] = [into(named.slice(0, 1)), into(named)]
+        return {
+          consume(batch) {
+            first.consume(batch.slice(0, 1))
+            host.made(1)
+            both.consume(batch)
+          },
+        }
+      },
+    })
+
+  test('hands records to those it says, converted where they want it, and its books add up', () => {
+    const { got, intakes, receiver, exporter } = newWorld()
+    const { ledger } = build(
+      [
+        of('r', receiver(['envelopes'])),
+        of('c', newSorter(['envelopes/a', 'logs/b'])),
+        of('x', exporter(['envelopes'])),
+        of('y', exporter(['logs'])),
+        of('z', exporter(['envelopes'])),
+      ],
+      [
+        pipe('envelopes/in', ['r'], [], ['c']),
+        pipe('envelopes/a', ['c'], [], ['x']),
+        pipe('logs/b', ['c'], [], ['y'], 'logs'),
+        pipe('envelopes/c', ['c'], [], ['z']),
+      ],
+    )
+    intakes.get('r')!.envelopes!.offer(envelopes(['1', '2', '3']))
+    expect(got.get('x')!.map(textsOf)).toEqual([['1'], ['1', '2', '3']])
+    expect(got.get('y')).toMatchObject([{ format: 'logs', count: 3 }])
+    expect(got.get('z')).toBeUndefined()
+    expect(ledger.open('processor', 'c')).toMatchObject({ received: 3, passed: 3, made: 1 })
+    for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
+  })
+
+  test('is refused when one of them does not receive from it', () => {
+    const { receiver, exporter } = newWorld()
+    const instances = [
+      of('r', receiver(['envelopes'])),
+      of('c', newSorter(['envelopes/b'])),
+      of('x', exporter(['envelopes'])),
+    ]
+    const pipelines = [pipe('envelopes/in', ['r'], [], ['c']), pipe('envelopes/a', ['c'], [], ['x'])]
+    expect(() => build(instances, pipelines)).toThrow('connector "c": pipeline "envelopes/b" does not receive from it')
+  })
+})
+
 describe('a fault costs its own branch only', () => {
   const bug = () => {
     throw new Error('bug')

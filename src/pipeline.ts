@@ -56,12 +56,18 @@ export function buildGraph(plan: Plan, shared: Shared): Graph {
   return new GraphBuilder(plan, shared).build()
 }
 
+/** A place where batches leave a connector: for all pipelines behind it, or for those named. */
+interface Outlet {
+  readonly port: Port
+  readonly pipelines: readonly string[] | undefined
+}
+
 class GraphBuilder {
   private readonly plan: Plan
   private readonly shared: Shared
   private readonly life: Lifecycle
   private readonly exporters = new Map<string, { made: Exporter; consumer: Consumer }>()
-  private readonly connectors = new Map<string, { consumer: Port; next: Port }>()
+  private readonly connectors = new Map<string, { consumer: Port; outlets: readonly Outlet[] }>()
   private readonly intakes: { id: string; format: Format; intake: ReceiverIntake }[] = []
   private readonly came = new Map<string, Partial<Record<Format, number>>>()
   private readonly readsOrigins: boolean
@@ -80,7 +86,8 @@ class GraphBuilder {
     const used = new Set(this.plan.pipelines.flatMap((pipeline) => pipeline.exporters))
     for (const id of used) this.addSink(id)
     const heads = new Map(this.plan.pipelines.map((pipeline) => [pipeline.id, this.pipelineHead(pipeline)]))
-    for (const [id, { next }] of this.connectors) next.target = this.connectorTarget(id, heads)
+    for (const [id, { outlets }] of this.connectors)
+      for (const { port, pipelines } of outlets) port.target = this.connectorTarget(id, heads, pipelines)
     const receivers = new Set(this.plan.pipelines.flatMap((pipeline) => pipeline.receivers))
     for (const id of receivers) if (!this.connectors.has(id)) this.addReceiver(id, heads)
     const { life } = this
@@ -122,14 +129,19 @@ class GraphBuilder {
       return
     }
     const connector = this.instance('connector', id) as Instance<ConnectorSpec>
-    const next = new Port()
     const account = this.shared.ledger.open('processor', id)
     const host = this.host(connector, { account })
-    const books = withBooks(account, next, this.faultLog(id))
-    const { next: out } = books
-    const made = created(connector, () => connector.spec.create({ config: connector.config, host, next: out }))
+    const books = withBooks(account, this.faultLog(id))
+    const outlets: Outlet[] = []
+    const into = (pipelines?: readonly string[]) => {
+      const port = new Port()
+      outlets.push({ port, pipelines })
+      return books.out(port)
+    }
+    const use = { config: connector.config, host, next: into(), into }
+    const made = created(connector, () => connector.spec.create(use))
     this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
-    this.connectors.set(id, { consumer: new Port(books.around(made)), next })
+    this.connectors.set(id, { consumer: new Port(books.around(made)), outlets })
   }
 
   /** The entry of a pipeline: its processors in a row, then everything its exporters need. */
@@ -180,10 +192,13 @@ class GraphBuilder {
     return takesOf(this.find('exporter', id) ?? this.instance('connector', id))
   }
 
-  /** Where a connector's records go: the pipelines that name it as a receiver. */
-  private connectorTarget(id: string, heads: Map<string, Consumer>): Consumer {
+  /** Where a connector's records go: the pipelines that name it as a receiver, or those of them that are named. */
+  private connectorTarget(id: string, heads: Map<string, Consumer>, named?: readonly string[]): Consumer {
     const makes = makesOf(this.instance('connector', id))
-    const fed = this.plan.pipelines.filter((pipeline) => pipeline.receivers.includes(id))
+    const all = this.plan.pipelines.filter((pipeline) => pipeline.receivers.includes(id))
+    const missing = named?.find((name) => !all.some((pipeline) => pipeline.id === name))
+    if (missing !== undefined) throw new GraphError(`connector "${id}": pipeline "${missing}" does not receive from it`)
+    const fed = named ? all.filter((pipeline) => named.includes(pipeline.id)) : all
     return fanOut(
       fed.map((pipeline) => {
         if (makes.includes(pipeline.format)) return heads.get(pipeline.id)!

@@ -232,8 +232,26 @@ export interface ConnectorSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'connector'
   takes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
   makes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
-  /** What it hands to `next` counts as passed on, but for what it says it `made` just before. */
-  create(use: { config: ConfigOf<S>; host: Host; next: Consumer }): Consumer & Partial<Component>
+  /** See `ProcessorSpec`. */
+  readsOrigins?: boolean | ((config: ConfigOf<S>) => boolean)
+  /** Pipelines that its settings name, and where: each must be there, with this connector among its receivers. */
+  pipelines?(config: ConfigOf<S>): readonly NamedPipeline[]
+  /**
+   * What it hands to `next` goes to all pipelines behind it, what it hands to `into(ids)` to these. Either counts as
+   * passed on, but for what it says it `made` just before.
+   */
+  create(use: {
+    config: ConfigOf<S>
+    host: Host
+    next: Consumer
+    into: (pipelines: readonly string[]) => Consumer
+  }): Consumer & Partial<Component>
+}
+
+/** A pipeline that settings name: `logs/app`, and the way to it from the top of the settings. */
+export interface NamedPipeline {
+  readonly path: readonly PropertyKey[]
+  readonly id: string
 }
 
 /** A component as it is configured, before it is created. */

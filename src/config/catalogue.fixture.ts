@@ -44,6 +44,12 @@ export const entries: CatalogueEntry[] = [
     }),
   },
   { kind: 'connector', type: 'forward', config: empty },
+  {
+    kind: 'connector',
+    type: 'sorter',
+    config: object({ to: list().default([]) }),
+    pipelines: (config) => (config as { to: string[] }).to.map((id, i) => ({ id, path: ['to', i] })),
+  },
   { kind: 'extension', type: 'health_check', config: listener },
 ]
 

@@ -1,4 +1,5 @@
 import { type Declared, type Findings, report } from './check-components.ts'
+import { keyHint } from './issues.ts'
 import { type ComponentConfig, type Kind, type PipelineConfig, type ServiceSettings, sectionOf } from './schema.ts'
 
 /** A connector must be an exporter of one pipeline and a receiver of another, and its id must be its own. */
@@ -34,6 +35,32 @@ function oneSided(
     key: writtenKey(declared, 'connector', key),
     hint,
   })
+}
+
+/** Pipelines that the settings of a connector name must be there and receive from it. */
+export function checkRoutes(findings: Findings, declared: Declared, pipelines: readonly PipelineConfig[]): void {
+  for (const [key, component] of declared.connector) {
+    const named = component?.entry.pipelines?.(component.config)
+    if (!named) continue
+    const behind = pipelines.filter(({ receivers }) => receivers.includes(key))
+    for (const { path, id } of named) {
+      if (behind.some((pipeline) => pipeline.key === id)) continue
+      const known = pipelines.find((pipeline) => pipeline.key === id)
+      const keys = (behind.length > 0 ? behind : pipelines).map((pipeline) => pipeline.key)
+      const message = known
+        ? `connectors::${key}: pipeline "${id}" does not receive from "${key}"`
+        : `connectors::${key}: references pipeline "${id}" which is not configured`
+      const hint = known ? `write receivers: [${key}] in service.pipelines.${id}` : keyHint(id, keys)
+      report(findings, 'TR_CONFIG_REFERENCE', [...component!.path, ...path], message, { hint })
+    }
+    for (const pipeline of behind) {
+      if (named.some(({ id }) => id === pipeline.key)) continue
+      const message = `pipeline "${pipeline.key}" gets nothing from connector "${key}": none of its routes names it`
+      const hint = `name it in connectors.${component!.path[1]}, or take the connector out of its receivers`
+      const { problems: _, ...rest } = findings
+      report({ ...rest, problems: findings.warnings }, 'TR_CONFIG_UNUSED', pipeline.path, message, { hint })
+    }
+  }
 }
 
 const writtenKey = (declared: Declared, kind: Kind, key: string) => declared[kind].get(key)?.path[1] ?? key

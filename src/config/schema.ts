@@ -32,6 +32,8 @@ export interface CatalogueEntry {
   aliases?: readonly string[]
   /** What it takes for itself, such as `tcp 127.0.0.1:3458`: two components may not want the same. */
   resources?(config: unknown): readonly string[]
+  /** Connectors: pipelines that the settings name, and where. */
+  pipelines?(config: unknown): readonly { readonly path: readonly PropertyKey[]; readonly id: string }[]
 }
 
 export interface Catalogue {

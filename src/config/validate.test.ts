@@ -203,6 +203,52 @@ describe('problems', () => {
     expect(told).toEqual(expected)
   })
 
+  test('pipelines that a connector names must be there and receive from it', async () => {
+    const { problems, warnings } = await check(
+      sound(
+        [
+          'logs/in: {receivers: [statsd], exporters: [sorter]}',
+          'logs/a: {receivers: [sorter], exporters: [debug]}',
+          'logs/b: {receivers: [sorter], exporters: [debug]}',
+          'logs/c: {receivers: [statsd], exporters: [debug]}',
+        ].join('\n'),
+        'connectors:\n  sorter:\n    to: [logs/a, logs/aa, logs/c]',
+      ),
+    )
+    expect(
+      problems.map(({ code, location: { line, column }, path, message, hint }) => [
+        code,
+        line,
+        column,
+        path,
+        message,
+        hint,
+      ]),
+    ).toEqual([
+      [
+        'TR_CONFIG_REFERENCE',
+        7,
+        18,
+        'connectors.sorter.to.1',
+        'connectors::sorter: references pipeline "logs/aa" which is not configured',
+        'did you mean "logs/a"?',
+      ],
+      [
+        'TR_CONFIG_REFERENCE',
+        7,
+        27,
+        'connectors.sorter.to.2',
+        'connectors::sorter: pipeline "logs/c" does not receive from "sorter"',
+        'write receivers: [sorter] in service.pipelines.logs/c',
+      ],
+    ])
+    expect(warnings.map(({ code, path, message }) => [code, path, message])).toContainEqual([
+      'TR_CONFIG_UNUSED',
+      'service.pipelines.logs/b',
+      'pipeline "logs/b" gets nothing from connector "sorter": none of its routes names it',
+    ])
+  })
+
   test('a connector and an exporter of one id are ambiguous', async () => {
     entries.push({ kind: 'exporter', type: 'forward', config: empty })
     const { problems } = await check(
@@ -232,6 +278,40 @@ describe('problems', () => {
     expect(codes((await check('receivers: [\n')).problems).every((text) => text.startsWith('TR_CONFIG_YAML'))).toBe(
       true,
     )
+  })
+})
+
+describe('an extension that a component names', () => {
+  const asking = (id: string, extensions: string) =>
+    `receivers: {otlp: {protocols: {http: {auth: {authenticator: ${id}}}}}}
+exporters: {debug: }
+extensions: {health_check: }
+service:
+  extensions: ${extensions}
+  pipelines: {logs: {receivers: [otlp], exporters: [debug]}}
+`
+  const path = 'receivers.otlp.protocols.http.auth.authenticator'
+  const at = { line: 1, column: 61 }
+
+  test('must be configured; the nearest one is told', async () => {
+    const { problems } = await check(asking('heath_check', '[health_check]'))
+    const message = 'receivers::otlp: references extension "heath_check" which is not configured'
+    const hint = 'did you mean "health_check"? Configured are: health_check'
+    expect(problems).toMatchObject([{ code: 'TR_CONFIG_REFERENCE', path, message, hint, location: at }])
+  })
+
+  test('must be started by the service', async () => {
+    const { problems } = await check(asking('" health_check "', '[]'))
+    const message = 'receivers::otlp: references extension "health_check" which the service does not start'
+    const hint = 'write service: {extensions: [health_check]}'
+    expect(problems).toMatchObject([{ code: 'TR_CONFIG_REFERENCE', path, message, hint, location: at }])
+  })
+
+  test('is fine then', async () => {
+    expect((await check(asking('health_check', '[health_check]'))).problems).toEqual([])
+    const unused = asking('nosuch', '[health_check]').replace('receivers: [otlp]', 'receivers: [statsd]')
+    const { problems } = await check(unused.replace('receivers: {otlp', 'receivers: {statsd: , otlp'))
+    expect(problems).toEqual([])
   })
 })
 

@@ -1,5 +1,6 @@
 import { checkComponents, type Declared, type Findings, report } from './check-components.ts'
-import { checkConnectors, checkCycles, checkResources, usedComponents } from './check-graph.ts'
+import { checkExtensionIds } from './check-extension-ids.ts'
+import { checkConnectors, checkCycles, checkResources, checkRoutes, usedComponents } from './check-graph.ts'
 import { checkPipelines, checkService } from './check-pipelines.ts'
 import type { Problem } from './diagnostics.ts'
 import type { FeatureGate } from './feature-gates.ts'
@@ -43,8 +44,11 @@ export async function validate(
   const pipelines = checkPipelines(findings, declared)
   if (!gates.has('service.AllowNoPipelines')) checkEnough(findings, declared, pipelines, service)
   checkConnectors(findings, declared, pipelines)
+  checkRoutes(findings, declared, pipelines)
   checkCycles(findings, declared, pipelines)
-  checkResources(findings, usedComponents(findings, declared, pipelines, service))
+  const used = usedComponents(findings, declared, pipelines, service)
+  checkResources(findings, used)
+  checkExtensionIds(findings, declared, used, service)
   if (problems.length > 0 || !service) return blamingVariables(problems, warnings)
   return { config: configOf(declared, pipelines, service), problems, warnings }
 }

@@ -89,18 +89,17 @@ export class ProcessorNode implements Consumer {
  */
 export function withBooks(
   account: Account,
-  next: Port,
   fault: OnFault,
-): { next: Consumer; around(inner: Consumer): Consumer } {
+): { out(next: Consumer): Consumer; around(inner: Consumer): Consumer } {
   let madeBefore = 0
   return {
-    next: {
+    out: (next) => ({
       consume(batch) {
         account.passed += batch.count - (account.made - madeBefore)
         madeBefore = account.made
         next.consume(batch)
       },
-    },
+    }),
     around: (inner) => ({
       consume(batch) {
         account.received += batch.count

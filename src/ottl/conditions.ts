@@ -6,6 +6,7 @@ import type { PathContext } from '../telemetry/paths.ts'
 import { Compiler, type Condition, deepest } from './expression.ts'
 import { StatementError } from './ottl-value.ts'
 import { parseCondition } from './parse.ts'
+import type { Node } from './tree.ts'
 
 export type { Condition } from './expression.ts'
 export { ConditionError } from './tokens.ts'
@@ -34,8 +35,18 @@ export function compileOpen(
   format: Format,
   context?: PathContext,
 ): { condition: Condition; level: Level } {
+  return compileNode(parseCondition(source), source, format, context)
+}
+
+/** The same for a condition that was parsed as part of `source`, such as what stands behind `where`. */
+export function compileNode(
+  node: Node,
+  source: string,
+  format: Format,
+  context?: PathContext,
+): { condition: Condition; level: Level } {
   const compiler = new Compiler(source, format, context)
-  const condition = compiler.condition(parseCondition(source))
+  const condition = compiler.condition(node)
   return { condition, level: deepest(compiler.paths) }
 }
 

@@ -245,7 +245,8 @@ function extensionConformance(subject: Subject): void {
 function connectorConformance(subject: Subject): void {
   const spec = subject.spec as ConnectorSpec
   common(subject, () => {
-    const made = spec.create({ config: settingsOf(spec), host: newTestHost(spec).host, next: { consume: () => {} } })
+    const next = { consume: () => {} }
+    const made = spec.create({ config: settingsOf(spec), host: newTestHost(spec).host, next, into: () => next })
     return { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) }
   })
 }

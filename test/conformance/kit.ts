@@ -96,6 +96,7 @@ export function settingsOf(spec: AnySpec): unknown {
     'exporter/prometheusremotewrite': { endpoint: 'http://127.0.0.1:9/write' },
     'exporter/syslog': { endpoint: '127.0.0.1:9', tls: { insecure: true } },
     'connector/forward': { format: 'envelopes' },
+    'connector/routing': { table: [{ condition: 'true', pipelines: ['envelopes/all'] }] },
     'extension/health_check': { endpoint: loopback },
     'extension/pprof': { endpoint: loopback },
     'extension/zpages': { endpoint: loopback },

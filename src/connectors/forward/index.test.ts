@@ -6,7 +6,7 @@ import forward from './index.ts'
 test('hands on what comes, as it came', () => {
   const got: Batch[] = []
   const next = { consume: (batch: Batch) => void got.push(batch) }
-  const connector = forward.create({ config: { format: 'envelopes' }, host: {} as Host, next })
+  const connector = forward.create({ config: { format: 'envelopes' }, host: {} as Host, next, into: () => next })
   const batch = envelopes(['a', 'b'])
   connector.consume(batch)
   expect(got).toEqual([batch])
