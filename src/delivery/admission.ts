@@ -21,8 +21,11 @@ export interface Admission {
    * past its bound, and whoever asks meanwhile waits. A queue that drops always says yes.
    */
   admit(): Verdict
-  /** Ends what `admit` allowed. Legal without it. */
-  settle(): void
+  /**
+   * Ends what `admit` allowed. Legal without it. A promise: what the run brought is not safe before it resolves, so its
+   * sender is not to be answered; it rejects with `Refused` when it could not be made safe, and the sender may repeat it.
+   */
+  settle(): void | Promise<void>
   /** Told of records that its refusal sent back to their sender: for its books. */
   sentBack?(records: number): void
   /** Calls `fn` once when room has been made. */

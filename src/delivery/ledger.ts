@@ -11,7 +11,9 @@ export const fates = [
   'passed', // processor: handed on as they were or edited
   'consumed', // processor: turned into other records, or into state
   'made', // processor: new records it handed on
+  'recovered', // queue on disk: what the process before this one left there
   'sent', // queue: what the exporter says is delivered
+  'kept', // queue on disk: left there at the end, for the next process
   'attempts', // queue: records in calls and writes, repeats included; no part of the law
   'maybe_duplicate', // queue: repeated after an unknown outcome; no part of the law
 ] as const
@@ -28,6 +30,20 @@ const passing = 'destination'
 const none = () => 0
 /** What a closed account holds. */
 const gone = () => 0
+
+/** What can be seen of a queue on disk. */
+export interface DiskState {
+  /** Records that are not delivered yet, those in memory and on the wire included. */
+  readonly records: number
+  /** Bytes of its files. */
+  readonly bytes: number
+  /** Wall time in milliseconds of the oldest record; undefined when there is none. */
+  readonly oldest: number | undefined
+  /** Why nothing can be written right now; undefined while all is well. */
+  readonly trouble: string | undefined
+  /** Records that the backend refused for good and that were put aside. */
+  readonly deadLetters: number
+}
 
 /** How an account is kept. */
 export interface AccountOptions {
@@ -47,16 +63,20 @@ export class Account {
   taken = 0
   refused = 0
   received = 0
+  recovered = 0
   passed = 0
   consumed = 0
   made = 0
   sent = 0
+  kept = 0
   attempts = 0
   maybe_duplicate = 0
   /** Queue: records that receivers were told to repeat because this queue had no room; no part of the law. */
   turned_away = 0
   /** Queue: how full it is, in the unit of its first bound. */
   fill: { size(): number; readonly capacity: number } | undefined
+  /** Queue: the part of it that stands on disk. */
+  disk: DiskState | undefined
   /** Queue: its batches, when it obeys written batch settings. */
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
@@ -98,7 +118,7 @@ export class Account {
     const out = this.droppedTotal
     if (this.kind === 'receiver') return this.offered - this.taken - this.refused - out - this.held()
     if (this.kind === 'processor') return this.received - this.passed - this.consumed - out
-    return this.received - this.sent - out - this.held()
+    return this.received + this.recovered - this.sent - out - this.kept - this.held()
   }
 
   /** Adds what another account has counted, but for what it holds. */

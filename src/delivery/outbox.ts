@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Batch } from '../telemetry/batch.ts'
 import { type Part, settleAll } from './backlog.ts'
 import { backoff } from './backoff.ts'
 import type { Account } from './ledger.ts'
@@ -34,10 +35,14 @@ export interface OutboxOptions {
   log: Log
   /** Told of every record that ends here unsent, and what the sender said about it. */
   onDrop: OnDrop
+  onRefused?: OnRefused | undefined
   random: () => number
 }
 
-export type OnDrop = (reason: DropReason, records: number, detail?: string) => void
+export type OnDrop = (reason: DropReason, records: number, detail?: string, batch?: Batch) => void
+
+/** Told of a batch before it ends, of which a backend refused `records` for good: it does not say which. */
+export type OnRefused = (batch: Batch, records: number, reason: DropReason, detail: string) => void
 
 /** Sends what a queue holds: when, how much at once, how often, and what became of it. */
 export class Outbox {
@@ -50,6 +55,7 @@ export class Outbox {
   private readonly clock: Clock
   private readonly log: Log
   private readonly onDrop: OnDrop
+  private readonly onRefused: OnRefused | undefined
   private readonly random: () => number
   private readonly rhythm: Rhythm
   private running = false
@@ -61,7 +67,7 @@ export class Outbox {
   private readonly flying = new Set<Shipment>()
   private whenIdle: (() => void)[] = []
 
-  constructor({ queue, sender, settings, account, clock, log, onDrop, random }: OutboxOptions) {
+  constructor({ queue, sender, settings, account, clock, log, onDrop, onRefused, random }: OutboxOptions) {
     this.queue = queue
     this.sender = sender
     this.settings = settings
@@ -69,6 +75,7 @@ export class Outbox {
     this.clock = clock
     this.log = log
     this.onDrop = onDrop
+    this.onRefused = onRefused
     this.random = random
     this.free = settings.consumers
     this.rhythm = new Rhythm(settings, queue, clock, (now) => this.pump(now))
@@ -180,7 +187,10 @@ export class Outbox {
     const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
     if (this.troubled) this.recovered()
-    if (rejected > 0) this.onDrop('rejected', rejected, result.detail)
+    if (rejected > 0) {
+      this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
+      this.onDrop('rejected', rejected, result.detail)
+    }
     if (fault > 0) this.onDrop('fault', fault, 'the sender did not say what became of them')
     if (rejected > 0) this.finish(shipment, { dropped: 'rejected' })
     else if (fault > 0) this.finish(shipment, { dropped: 'fault' })
@@ -196,7 +206,8 @@ export class Outbox {
     const pause = Math.min(Math.max(asked, own), longestTimerMs)
     const end = this.endAfter(shipment, error, pause)
     if (end) {
-      if (!(error instanceof Dropped)) this.troubled = true
+      if (error instanceof Dropped) this.onRefused?.(shipment.batch, shipment.batch.count, end, error.message)
+      else this.troubled = true
       this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`)
     } else this.pause(shipment, error, pause)
   }
@@ -231,7 +242,7 @@ export class Outbox {
   }
 
   private drop(shipment: Shipment, reason: DropReason, detail?: string): void {
-    this.onDrop(reason, shipment.batch.count, detail)
+    this.onDrop(reason, shipment.batch.count, detail, shipment.batch)
     this.finish(shipment, { dropped: reason })
   }
 

@@ -35,8 +35,8 @@ export interface QueueOptions {
   metadataKeys?: readonly string[]
   /** Told of records that were not let in because there was no room: their sender may repeat them. */
   onSentBack?: (records: number, why: string) => void
-  /** Told of every record that ends here unsent. */
-  onDrop: (reason: DropReason, records: number) => void
+  /** Told of every record that ends here unsent; `batch` is the one it stands in, when it had got in. */
+  onDrop: (reason: DropReason, records: number, detail?: undefined, batch?: Batch) => void
 }
 
 const queueFull = new Refused('sending queue is full')
@@ -262,7 +262,7 @@ export class Queue implements Admission {
     const { receipts } = entry.batch
     if (rows < entry.count) forkAll(receipts)
     const cost = this.backlog.remove(entry, rows, fromEnd)
-    this.options.onDrop(reason, rows)
+    this.options.onDrop(reason, rows, undefined, entry.batch)
     this.budget.give(cost)
     if (this.backlog.records === 0) this.shelter.reset()
     // Last: whoever hears of it may put in the next batch at once.

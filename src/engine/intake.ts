@@ -70,15 +70,27 @@ export class ReceiverIntake implements Intake {
     for (const entry of this.waiting.splice(0)) this.refuse(entry, new Refused('the agent is shutting down'))
   }
 
-  private run(batch: Batch): void {
-    const { account, next, pushesBack, admissions } = this.options
+  /** A promise: some queue has not made safe yet what it got. */
+  private run(batch: Batch): void | Promise<void> {
+    const { account, next, pushesBack } = this.options
     account.taken += batch.count
     this.taken += batch.count
+    let safe: void | Promise<void>
     try {
       next.consume(batch)
     } finally {
-      if (pushesBack) for (const queue of admissions()) queue.settle()
+      if (pushesBack) safe = this.settle()
     }
+    return safe
+  }
+
+  private settle(): void | Promise<void> {
+    let all: Promise<unknown> | undefined
+    for (const queue of this.options.admissions()) {
+      const safe = queue.settle()
+      if (safe) all = all ? Promise.all([all, safe]) : safe
+    }
+    return all as Promise<void> | undefined
   }
 
   /** The protocol knows no refusal: what comes while memory is short ends here, counted. */
@@ -180,8 +192,9 @@ export class ReceiverIntake implements Intake {
         continue
       }
       this.release(head)
-      this.run(head.batch)
-      head.resolve()
+      const safe = this.run(head.batch)
+      if (safe) safe.then(head.resolve, head.reject)
+      else head.resolve()
     }
   }
 }

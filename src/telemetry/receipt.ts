@@ -24,7 +24,9 @@ export class Receipt {
 
   settle(outcome: Outcome): void {
     if (this.open === 0) throw new Error('a receipt was settled more often than it was forked')
-    if (typeof outcome === 'object') this.lost ??= outcome.dropped
+    // What is there again for the next process stands above what is gone: else a part of it would be forgotten.
+    if (typeof outcome === 'object')
+      this.lost = outcome.dropped === 'shutdown' ? 'shutdown' : (this.lost ?? outcome.dropped)
     else if (outcome === 'delivered') this.durable = false
     if (--this.open > 0) return
     this.done(this.lost ? { dropped: this.lost } : this.durable ? 'durable' : 'delivered')
