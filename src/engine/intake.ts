@@ -75,7 +75,7 @@ export class ReceiverIntake implements Intake {
     const { account, next, pushesBack } = this.options
     account.taken += batch.count
     this.taken += batch.count
-    let safe: void | Promise<void>
+    let safe: Promise<void> | undefined
     try {
       next.consume(batch)
     } finally {
@@ -84,7 +84,7 @@ export class ReceiverIntake implements Intake {
     return safe
   }
 
-  private settle(): void | Promise<void> {
+  private settle(): Promise<void> | undefined {
     let all: Promise<unknown> | undefined
     for (const queue of this.options.admissions()) {
       const safe = queue.settle()
