@@ -23,6 +23,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     envelope_tags: () => import('./processors/envelope-tags/index.ts'),
     filter: () => import('./processors/filter/index.ts'),
     memory_limiter: () => import('./processors/memory-limiter/index.ts'),
+    probabilistic_sampler: () => import('./processors/probabilistic-sampler/index.ts'),
     redaction: () => import('./processors/redaction/index.ts'),
     resource: () => import('./processors/resource/index.ts'),
     transform: () => import('./processors/transform/index.ts'),
