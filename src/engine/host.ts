@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
 import type { Format } from '../telemetry/format.ts'
+import type { Taps } from './taps.ts'
 
 /** What all components of one process share. */
 export interface Shared {
@@ -14,6 +15,8 @@ export interface Shared {
   readonly metrics: Metrics
   readonly ledger: Ledger
   readonly budget: Budget
+  /** Where somebody may look on; absent: nobody ever does. */
+  readonly taps?: Taps
 }
 
 export interface HostOptions {

@@ -5,16 +5,38 @@ import type { Batch } from '../telemetry/batch.ts'
 import type { OnFault } from './faults.ts'
 import { loseRest, settleLost } from './guard.ts'
 
-/** A place in the graph whose identity never changes, while what stands behind it may: the seam a reload needs. */
+/**
+ * A place in the graph whose identity never changes, while what stands behind it may: the seam a reload needs, and the
+ * place where somebody may look on.
+ */
 export class Port implements Consumer {
-  target: Consumer
+  private goal: Consumer
+  private look: ((next: Consumer) => Consumer) | undefined
+  /** The target, or what looks on in front of it. */
+  private way: Consumer
 
   constructor(target: Consumer = nowhere) {
-    this.target = target
+    this.goal = target
+    this.way = target
+  }
+
+  get target(): Consumer {
+    return this.goal
+  }
+
+  set target(target: Consumer) {
+    this.goal = target
+    this.way = this.look ? this.look(target) : target
+  }
+
+  /** Puts something in front of the target, whatever that will be; undefined takes it away. */
+  set probe(look: ((next: Consumer) => Consumer) | undefined) {
+    this.look = look
+    this.target = this.goal
   }
 
   consume(batch: Batch): void {
-    this.target.consume(batch)
+    this.way.consume(batch)
   }
 }
 
