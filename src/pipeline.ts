@@ -5,6 +5,7 @@
 
 import type { Admission } from './delivery/admission.ts'
 import { keepsOriginsApart } from './delivery/fields.ts'
+import type { AccountKind } from './delivery/ledger.ts'
 import { batchingOf, type ExporterBatching } from './engine/batching.ts'
 import { checkEdges, makesOf, takesOf } from './engine/check-edges.ts'
 import { ConverterNode, type Taker } from './engine/converter-node.ts'
@@ -124,7 +125,10 @@ class GraphBuilder {
       const came = ({ format, count }: Batch) => {
         counts[format] = (counts[format] ?? 0) + count
       }
-      this.exporters.set(id, { made, consumer: guardExporter(made, { queues, own, fault: this.faultLog(id), came }) })
+      const consumer = guardExporter(made, { queues, own, fault: this.faultLog(id), came })
+      const port = this.entrance('queue', id, consumer)
+      this.shared.taps?.watchable({ kind: 'exporter', id }, port)
+      this.exporters.set(id, { made, consumer: port })
       this.life.add(exporter, made)
       return
     }
@@ -135,13 +139,14 @@ class GraphBuilder {
     const outlets: Outlet[] = []
     const into = (pipelines?: readonly string[]) => {
       const port = new Port()
+      this.shared.taps?.watchable({ kind: 'connector', id, ...(pipelines && { pipeline: pipelines.join(', ') }) }, port)
       outlets.push({ port, pipelines })
       return books.out(port)
     }
     const use = { config: connector.config, host, next: into(), into }
     const made = created(connector, () => connector.spec.create(use))
     this.life.add(connector, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
-    this.connectors.set(id, { consumer: new Port(books.around(made)), outlets })
+    this.connectors.set(id, { consumer: this.entrance('processor', id, books.around(made)), outlets })
   }
 
   /** The entry of a pipeline: its processors in a row, then everything its exporters need. */
@@ -158,9 +163,13 @@ class GraphBuilder {
     const host = this.host(instance, { account, pipeline: pipeline.id })
     const made = created(instance, () => instance.spec.create({ config: instance.config, host, format }))
     const fault = this.faultLog(id)
-    if (typeof made === 'function') return new ProcessorNode(made, account, next, fault)
-    this.life.add(instance, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
-    return new ProcessorNode(made.process, account, next, fault)
+    const out = new Port(next)
+    this.shared.taps?.watchable({ kind: 'processor', id, pipeline: pipeline.id }, out)
+    const process = typeof made === 'function' ? made : made.process
+    const node = new ProcessorNode(process, account, out, fault)
+    if (typeof made !== 'function')
+      this.life.add(instance, { start: async () => made.start?.(), stop: async (deadline) => made.stop?.(deadline) })
+    return this.entrance('processor', id, node, pipeline.id)
   }
 
   /** What the last processor hands to: every exporter, those that need other formats behind one converter for each way. */
@@ -185,7 +194,14 @@ class GraphBuilder {
     const name = `${from} to ${converter.to.join(', ')}`
     const account = this.shared.ledger.open('processor', name, { pipeline })
     const node = new ConverterNode(converter, account, takers, () => this.shared.clock.now())
-    return guardConverter(node, account, this.faultLog(name))
+    return this.entrance('processor', name, guardConverter(node, account, this.faultLog(name)), pipeline)
+  }
+
+  /** A port in front of what an account tells of, so that its work can be measured. */
+  private entrance(kind: AccountKind, id: string, consumer: Consumer, pipeline?: string): Port {
+    const port = new Port(consumer)
+    this.shared.taps?.enters({ kind, id, pipeline }, port)
+    return port
   }
 
   private sinkFormats(id: string): readonly Format[] {
@@ -227,8 +243,10 @@ class GraphBuilder {
     const intakes: Partial<Record<Format, ReceiverIntake>> = {}
     for (const [format, { consumers, pipelines }] of targets) {
       const admissions = this.admissions(pipelines)
+      const next = new Port(fanOut(consumers))
+      this.shared.taps?.watchable({ kind: 'receiver', id, format }, next)
       intakes[format] = new ReceiverIntake({
-        next: new Port(fanOut(consumers)),
+        next,
         account,
         budget: this.shared.budget,
         admissions,
