@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Address, formatAddress } from './address.ts'
+import { takeInherited } from './inherited-sockets.ts'
 
 /** The right to a listening socket. `release` closes it, unless somebody took it over meanwhile. */
 export interface Lease {
@@ -76,7 +77,9 @@ function open({ host, port }: Address, owner: AcquireOptions): Promise<Entry> {
     )
     const entry: Entry = { server, address: { host, port }, owner }
     server.once('error', (error) => reject(bindError(error, { host, port })))
-    server.listen({ host: host || '::', port, reusePort: owner.reusePort ?? false }, () => {
+    const fd = takeInherited('tcp', { host, port })
+    const where = fd === undefined ? { host: host || '::', port, reusePort: owner.reusePort ?? false } : { fd }
+    server.listen(where, () => {
       server.removeAllListeners('error')
       // EMFILE and the like: the connection is lost, the listener is not.
       server.on('error', ignored)

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
+import { takeInherited } from './inherited-sockets.ts'
 import { bindError } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
 import { claimInode, dropsOf, giveBackInode } from './proc-udp.ts'
@@ -100,7 +101,8 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
         bursts?.begin()
         take(packet, from)
       })
-      next.bind({ address: endpoint.host || '0.0.0.0', port }, () => resolve(opened(next)))
+      const fd = takeInherited('udp', { host: endpoint.host, port })
+      next.bind(fd === undefined ? { address: endpoint.host || '0.0.0.0', port } : { fd }, () => resolve(opened(next)))
     })
     return binding
   }

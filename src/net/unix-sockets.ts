@@ -6,7 +6,7 @@ import { openLibc } from './libc.ts'
 export interface UnixSockets {
   /** A socket bound to `path`, which must be free. Throws a sentence. */
   listen(path: string): number
-  /** A socket connected to whoever reads `path`, never blocking on write; undefined when nobody does. */
+  /** A socket connected to whoever reads `path` (`@name`: an abstract one), never blocking on write; undefined when nobody does. */
   connect(path: string): number | undefined
   /** Ends reads that wait for a datagram: they answer zero bytes. */
   wake(fd: number): void
@@ -60,12 +60,21 @@ export function openUnixSockets(): UnixSockets {
 }
 
 function addressOf(path: string): Buffer {
+  if (path.startsWith('@')) return abstractAddress(path.slice(1))
   const bytes = Buffer.byteLength(path) + 1
   if (bytes > mostPathBytes)
     throw new Error(`${path}: the path of a local socket has ${mostPathBytes - 1} bytes at most`)
   const address = Buffer.alloc(2 + bytes)
   address.writeUInt16LE(AF_UNIX)
   address.write(path, 2)
+  return address
+}
+
+/** A name without a file: its first byte is zero, its end is the end of the address. */
+function abstractAddress(name: string): Buffer {
+  const address = Buffer.alloc(3 + Math.min(Buffer.byteLength(name), mostPathBytes - 1))
+  address.writeUInt16LE(AF_UNIX)
+  address.write(name, 3)
   return address
 }
 

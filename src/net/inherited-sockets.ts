@@ -1,0 +1,86 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import type { Address } from './address.ts'
+
+export type SocketKind = 'tcp' | 'udp'
+
+interface Inherited {
+  readonly kind: SocketKind
+  /** As the kernel has it: `0.0.0.0`, `::`, `127.0.0.1`. */
+  readonly address: Address
+  readonly fd: number
+}
+
+/** The first descriptor that is handed over (sd_listen_fds(3)). */
+const firstFd = 3
+
+let inherited: Inherited[] | undefined
+
+/**
+ * The descriptor of a socket that the service manager bound for us (LISTEN_FDS of systemd), by what a component wants to
+ * listen on; each is given away once. Undefined: bind it yourself.
+ */
+export function takeInherited(kind: SocketKind, wanted: Address): number | undefined {
+  inherited ??= findInherited(process.env, process.pid)
+  const at = inherited.findIndex(
+    ({ kind: is, address }) =>
+      is === kind && address.port === wanted.port && address.port !== 0 && sameHost(address.host, wanted.host),
+  )
+  return at < 0 ? undefined : inherited.splice(at, 1)[0]!.fd
+}
+
+/** Sockets that nobody has asked for yet: `tcp 127.0.0.1:4317`. */
+export function leftInherited(): string[] {
+  inherited ??= findInherited(process.env, process.pid)
+  return inherited.map(({ kind, address }) => `${kind} ${address.host}:${address.port}`)
+}
+
+const anyHost = new Set(['', '0.0.0.0', '::'])
+const sameHost = (has: string, wants: string) => has === wants || (anyHost.has(has) && anyHost.has(wants))
+
+/** What `env` says was handed to process `pid`. `proc` is the folder of the process files, `/proc/self` by default. */
+export function findInherited(env: NodeJS.ProcessEnv, pid: number, proc = '/proc/self'): Inherited[] {
+  if (Number(env.LISTEN_PID) !== pid) return []
+  const count = Math.min(Number(env.LISTEN_FDS) || 0, 256)
+  const byInode = new Map<string, Omit<Inherited, 'fd'>>()
+  for (const kind of ['tcp', 'udp'] as const)
+    for (const version of ['', '6'])
+      for (const [inode, address] of boundSockets(`${proc}/net/${kind}${version}`))
+        byInode.set(inode, { kind, address })
+  return Array.from({ length: count }, (_, i) => firstFd + i).flatMap((fd) => {
+    const known = byInode.get(inodeOf(`${proc}/fd/${fd}`))
+    return known ? [{ ...known, fd }] : []
+  })
+}
+
+function inodeOf(path: string): string {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** Inodes and local addresses of the sockets in `/proc/net/tcp` and its like that no peer is on the other side of. */
+function boundSockets(path: string): [inode: string, address: Address][] {
+  let text: string
+  try {
+    text = readFileSync(path, 'latin1')
+  } catch {
+    return []
+  }
+  return text.split('\n').flatMap((line) => {
+    const [, local, remote, , , , , , , inode] = line.trim().split(/\s+/)
+    const [host, port] = local?.split(':') ?? []
+    if (!host || !port || !inode || !remote?.endsWith(':0000')) return []
+    return [[inode, { host: hostOf(host), port: Number.parseInt(port, 16) }]]
+  })
+}
+
+/** Words of four bytes in the byte order of the machine, as hexadecimal digits. */
+function hostOf(hex: string): string {
+  const bytes = Buffer.from(hex, 'hex')
+  for (let at = 0; at < bytes.length; at += 4) bytes.subarray(at, at + 4).reverse()
+  if (bytes.length === 4) return bytes.join('.')
+  const words = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16))
+  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)
+}
