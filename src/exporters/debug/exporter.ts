@@ -1,12 +1,12 @@
 import type { Account } from '../../delivery/ledger.ts'
 import type { Exporter, Host } from '../../plugin.ts'
+import { cfLine, colourPaint, localStamp, type Paint, plainPaint, tagLine } from '../../printing/cf-line.ts'
+import { jsonLine } from '../../printing/json-line.ts'
+import { readBatch } from '../../printing/read-batch.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { recordName } from '../../telemetry/format.ts'
-import { cfLine, colourPaint, localStamp, type Paint, plainPaint, tagLine } from './cf-line.ts'
-import { jsonLine } from './json-line.ts'
 import { otlpLines } from './otlp-lines.ts'
 import { newOutput, type Output, type TextStream } from './output.ts'
-import { readBatch } from './read-batch.ts'
 import { Sampling } from './sampling.ts'
 
 export interface DebugConfig {

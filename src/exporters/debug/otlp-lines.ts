@@ -1,9 +1,9 @@
+import { safeText } from '../../printing/safe-text.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import type { Signal } from '../otlp-signals.ts'
 import { briefLines, summaryLine } from './otlp-brief.ts'
 import { detailLines } from './otlp-detail.ts'
 import { treeOf } from './otlp-tree.ts'
-import { safeText } from './safe-text.ts'
 
 /** A batch as the Collector prints it: a summary, then its records, `most` of them. */
 export function otlpLines(batch: Batch, verbosity: 'basic' | 'normal' | 'detailed', most: number): string[] {

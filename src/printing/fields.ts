@@ -1,4 +1,4 @@
-import { joinDouble, Reader } from '../../wire/protobuf.ts'
+import { joinDouble, Reader } from '../wire/protobuf.ts'
 
 /** The value of one field: read the side that its type in the protocol has. Not for hot paths. */
 export interface FieldValue {
