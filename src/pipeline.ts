@@ -160,10 +160,10 @@ class GraphBuilder {
     const instance = this.instance('processor', id) as Instance<ProcessorSpec>
     const { format } = pipeline
     const account = this.shared.ledger.open('processor', id, { pipeline: pipeline.id })
-    const host = this.host(instance, { account, pipeline: pipeline.id })
+    const out = new Port(next)
+    const host = this.host(instance, { account, pipeline: pipeline.id, next: out })
     const made = created(instance, () => instance.spec.create({ config: instance.config, host, format }))
     const fault = this.faultLog(id)
-    const out = new Port(next)
     this.shared.taps?.watchable({ kind: 'processor', id, pipeline: pipeline.id }, out)
     const process = typeof made === 'function' ? made : made.process
     const node = new ProcessorNode(process, account, out, fault)
@@ -318,7 +318,10 @@ class GraphBuilder {
     return takesOf(this.instance('exporter', exporter)).includes(format) ? format : undefined
   }
 
-  private host(instance: Instance, more: Pick<HostOptions, 'account' | 'pipeline' | 'opened' | 'batching'> = {}): Host {
+  private host(
+    instance: Instance,
+    more: Pick<HostOptions, 'account' | 'pipeline' | 'next' | 'opened' | 'batching'> = {},
+  ): Host {
     const { id, spec } = instance
     const extension = (wanted: string) => this.life.component('extension', wanted)
     return newHost(this.shared, {

@@ -96,7 +96,10 @@ export interface Exporter extends Component, Consumer {
   takes?: readonly Format[]
 }
 
-/** From batch to batch, at once. Records it keeps back it must count with `host.dropped` or `host.consumed`. */
+/**
+ * From batch to batch, at once. Records it keeps back it must count with `host.dropped` or `host.consumed`, or hold
+ * (`host.holds`) until it hands them on.
+ */
 export type Process = (batch: Batch) => Batch | undefined
 
 export interface Processor extends Partial<Component> {
@@ -117,6 +120,13 @@ export interface Host {
   /** Processors: counts records that were turned into state or into other records, which `made` counts. */
   consumed(records: number): void
   made(records: number): void
+  /** Processors: says how many records it holds, asked whenever somebody looks: part of the ledger's law. */
+  holds(read: () => number): void
+  /**
+   * Processors: hands on records that it held. They count as passed on. Nobody asked the queues behind it for room: one
+   * that is full and may not drop its oldest loses these.
+   */
+  handOn(batch: Batch): void
   /** A counter of the component's own: `tailrace_<type>_<name>_total{id="…"}`. */
   counter(name: string, help: string, labels?: Labels): Counter
   /** The same for a count that is kept elsewhere, asked for when somebody looks. */

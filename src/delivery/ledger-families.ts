@@ -38,10 +38,10 @@ export function ledgerFamilies(ledger: Ledger): Family[] {
   }
   const held: Family = {
     name: 'tailrace_held_records',
-    help: 'Records that wait in receivers, queues and on the wire.',
+    help: 'Records that wait in receivers, processors, queues and on the wire.',
     type: 'gauge',
     series: accounts
-      .filter(({ kind }) => kind !== 'processor')
+      .filter(({ kind, holds }) => kind !== 'processor' || holds)
       .map((account) => ({ labels: labelsOf(account), value: account.held() })),
   }
   return [...byFate, drops, held]

@@ -81,7 +81,10 @@ export class Account {
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
   droppedTotal = 0
-  /** Records that wait in `offer` (receiver) or stand in the queue or on the wire (queue). */
+  /**
+   * Records that wait in `offer` (receiver), for a decision (processor: those that hold), or in the queue and on the wire
+   * (queue).
+   */
   held: () => number = none
   /** The account that is shown instead of this one. */
   readonly within: Account | undefined
@@ -117,7 +120,7 @@ export class Account {
   imbalance(): number {
     const out = this.droppedTotal
     if (this.kind === 'receiver') return this.offered - this.taken - this.refused - out - this.held()
-    if (this.kind === 'processor') return this.received - this.passed - this.consumed - out
+    if (this.kind === 'processor') return this.received - this.passed - this.consumed - out - this.held()
     return this.received + this.recovered - this.sent - out - this.kept - this.held()
   }
 
@@ -135,6 +138,11 @@ export class Account {
    */
   close(): void {
     this.home?.close(this)
+  }
+
+  /** Whether records can stay here at all: of processors few can. */
+  get holds(): boolean {
+    return this.held !== none
   }
 
   /** Whether it was closed. */

@@ -1,7 +1,7 @@
 import type { Budget } from '../delivery/budget.ts'
 import type { Account, Ledger } from '../delivery/ledger.ts'
 import type { Batching } from '../delivery/settings.ts'
-import type { ComponentKind, Host, ServiceStatus } from '../plugin.ts'
+import type { ComponentKind, Consumer, Host, ServiceStatus } from '../plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
@@ -27,7 +27,11 @@ export interface HostOptions {
   /** The books of a receiver or processor; an exporter opens one per queue. */
   account?: Account
   readsOrigins: boolean
+  /** Told when the component looks at `readsOrigins`: then it must be made anew when that changes. */
+  onOriginsRead?: () => void
   extension: (id: string) => unknown
+  /** Where a processor's records go. Default: nowhere, which is a fault. */
+  next?: Consumer
   /** Told of every account that an exporter opens. */
   opened?: (account: Account) => void
   /** What `batch` processors ask of an exporter's queues. Default: nothing. */
@@ -55,7 +59,10 @@ export function newHost(shared: Shared, options: HostOptions): Host {
     metrics: shared.metrics,
     ledger: shared.ledger,
     budget: shared.budget,
-    readsOrigins: options.readsOrigins,
+    get readsOrigins() {
+      options.onOriginsRead?.()
+      return options.readsOrigins
+    },
     dropped(reason, records) {
       // A receiver drops before it offers: the law counts these records as offered too.
       if (kind === 'receiver') books().offered += records
@@ -66,6 +73,14 @@ export function newHost(shared: Shared, options: HostOptions): Host {
     },
     made(records) {
       books().made += records
+    },
+    holds(read) {
+      books().held = read
+    },
+    handOn(batch) {
+      books().passed += batch.count
+      if (!options.next) throw new Error(`${kind} ${id} has nobody to hand records on to`)
+      options.next.consume(batch)
     },
     counter: (name, help, labels) => shared.metrics.counter(`tailrace_${type}_${name}_total`, help, own(labels)),
     total: (name, help, read, labels) =>

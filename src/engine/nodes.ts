@@ -81,7 +81,10 @@ export class ProcessorNode implements Consumer {
       out = this.process(batch)
     } catch (error) {
       const { count } = batch
-      const rest = count - (account.consumed + account.droppedTotal - endedBefore)
+      // One that holds records may have ended some of another batch: what is missing in its books tells.
+      const rest = account.holds
+        ? account.imbalance()
+        : count - (account.consumed + account.droppedTotal - endedBefore)
       account.drop('fault', rest)
       settleLost(batch)
       // What it made is lost too: nobody gets it.
