@@ -59,8 +59,17 @@ export class Metrics {
     return counter
   }
 
-  /** Observes `read` as a gauge; with `type` as a counter that is kept elsewhere. A later reader of the same series replaces it. */
-  observe(name: string, help: string, labels: Labels, read: () => number, type: 'counter' | 'gauge' = 'gauge'): void {
+  /**
+   * Observes `read` as a gauge; with `type` as a counter that is kept elsewhere. A later reader of the same series replaces
+   * it; the answer takes it away, unless it was replaced.
+   */
+  observe(
+    name: string,
+    help: string,
+    labels: Labels,
+    read: () => number,
+    type: 'counter' | 'gauge' = 'gauge',
+  ): () => void {
     const family = this.family(name, help, type)
     const series = {
       labels,
@@ -71,6 +80,15 @@ export class Metrics {
     const at = family.series.findIndex((other) => sameLabels(other.labels, labels))
     if (at < 0) family.series.push(series)
     else family.series[at] = series
+    return () => {
+      const own = family.series.indexOf(series)
+      if (own >= 0) family.series.splice(own, 1)
+    }
+  }
+
+  /** What a series says right now; undefined when there is none. */
+  value(name: string, labels: Labels): number | undefined {
+    return this.byName.get(name)?.series.find((series) => sameLabels(series.labels, labels))?.value
   }
 
   /** Shows a family whose series somebody else keeps, because they come and go. A later one of the same name replaces it. */
