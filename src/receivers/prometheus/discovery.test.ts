@@ -21,7 +21,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 async function scraping(job: Record<string, unknown>): Promise<ReceiverRun> {
-  const config = { scrape_configs: [{ job_name: 'web', scrape_interval: '1s', scrape_timeout: '1h', ...job }] }
+  const config = { scrape_configs: [{ job_name: 'web', scrape_interval: '20s', ...job }] }
   const receiver = runReceiver(prometheus, { config }, { formats: ['metrics'] })
   closers.push(() => receiver.stop())
   await receiver.start()

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import type { Host } from '../../plugin.ts'
 import { glob } from '../../runtime/glob.ts'
-import type { ScrapeConfig } from './config.ts'
 import { newPageFetcher, type PageFetcher } from './fetch-page.ts'
+import type { ScrapeConfig } from './scrape-config.ts'
 import { authorizationOf, jobTls } from './scrape-requests.ts'
 
 /** Addresses with labels, as Prometheus' target files and services list them. */
@@ -66,7 +66,9 @@ export function newDiscovery(job: ScrapeConfig, host: Host, changed: () => void)
         const fetcher = newPageFetcher(
           {
             url: service.url,
-            headers: { Accept: 'application/json', ...authorizationOf(service) },
+            headers: { Accept: 'application/json' },
+            credentials: authorizationOf(service, host),
+            compression: true,
             intervalMs: service.refresh_interval,
             maxBytes: maxAnswer,
             tls: service.url.startsWith('https:') ? jobTls(service.tls_config, host) : undefined,

@@ -38,7 +38,15 @@ type Headers = Record<string, string>
 /** What a fetcher needs to know of a target. */
 export type FetchFrom = Pick<
   ScrapeTarget,
-  'url' | 'headers' | 'intervalMs' | 'maxBytes' | 'tls' | 'serverName' | 'followRedirects'
+  | 'url'
+  | 'headers'
+  | 'credentials'
+  | 'compression'
+  | 'intervalMs'
+  | 'maxBytes'
+  | 'tls'
+  | 'serverName'
+  | 'followRedirects'
 >
 
 /** Pages are charged to `budget` while they arrive. */
@@ -46,7 +54,6 @@ export function newPageFetcher(target: FetchFrom, budget: Budget): PageFetcher {
   // One interval and a bit: the connection of the last scrape serves the next one.
   const idle = { keepAlive: true, maxFreeSockets: 1, timeout: Math.min(target.intervalMs + 1000, 0x7fffffff) }
   const agents = { http: new HttpAgent(idle), https: new HttpsAgent(idle) }
-  const headers = requestHeaders(target.headers)
 
   const get = (url: URL, headers: Headers, signal: AbortSignal, again = true): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
@@ -67,7 +74,7 @@ export function newPageFetcher(target: FetchFrom, budget: Budget): PageFetcher {
   return {
     async fetch(signal) {
       let url = parseUrl(target.url)
-      let sent = headers
+      let sent = requestHeaders({ ...target.headers, ...target.credentials() }, target.compression)
       for (let hops = 0; ; hops++) {
         const response = await get(url, sent, signal)
         const location = response.headers.location
@@ -88,13 +95,13 @@ export function newPageFetcher(target: FetchFrom, budget: Budget): PageFetcher {
   }
 }
 
-function requestHeaders(own: Headers): Headers {
+function requestHeaders(own: Headers, compression: boolean): Headers {
   const headers = without(own, forbidden)
   const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
   return {
     ...(!names.has('user-agent') && { 'User-Agent': 'tailrace' }),
     ...headers,
-    ...(!names.has('accept-encoding') && { 'Accept-Encoding': 'gzip' }),
+    ...(compression && !names.has('accept-encoding') && { 'Accept-Encoding': 'gzip' }),
   }
 }
 

@@ -1,10 +1,11 @@
 import { type Component, defineReceiver, type Host, type Intakes } from '../../plugin.ts'
-import { config, type PrometheusConfig, type ScrapeConfig } from './config.ts'
+import { config, type PrometheusConfig } from './config.ts'
 import { type Discovery, newDiscovery } from './discovery.ts'
 import { newEnvelopeSink } from './envelope-sink.ts'
 import { fileTargets } from './file-targets.ts'
 import { newTargetMaker } from './job-targets.ts'
 import { newMetricsSink } from './metrics-sink.ts'
+import type { ScrapeConfig } from './scrape-config.ts'
 import { newScrapeLoop, type ScrapeLoop } from './scrape-loop.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 import { newScraper, type ScraperUse } from './scraper.ts'
@@ -96,5 +97,5 @@ function newPrometheusReceiver(config: PrometheusConfig, host: Host, intakes: In
 }
 
 /** Targets that differ in this are different ones. */
-const keyOf = ({ url, labels, job, instance, sourceId, instanceId, intervalMs, timeoutMs }: ScrapeTarget) =>
-  JSON.stringify([url, labels, job, instance, sourceId, instanceId, intervalMs, timeoutMs])
+const keyOf = ({ url, labels, job, instance, sourceId, instanceId, intervalMs, timeoutMs, refused }: ScrapeTarget) =>
+  JSON.stringify([url, labels, job, instance, sourceId, instanceId, intervalMs, timeoutMs, refused !== undefined])

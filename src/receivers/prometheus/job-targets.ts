@@ -1,9 +1,10 @@
 import { Fault, parseDuration } from '../../config/units.ts'
 import type { ClientTls } from '../../net/tls.ts'
 import type { Host } from '../../plugin.ts'
-import type { PrometheusConfig, ScrapeConfig } from './config.ts'
+import type { PrometheusConfig } from './config.ts'
 import type { TargetGroup } from './discovery.ts'
 import { compileRelabel, type LabelMap, type Relabel } from './relabel.ts'
+import { acceptOf, type ScrapeConfig } from './scrape-config.ts'
 import { authorizationOf, jobTls } from './scrape-requests.ts'
 import { defaultTimeoutMs, type ScrapeTarget } from './scrape-target.ts'
 
@@ -14,16 +15,18 @@ export function newTargetMaker(job: ScrapeConfig, config: PrometheusConfig, host
   let tls: ClientTls | undefined
   const { global } = config.config
   const intervalMs = job.scrape_interval ?? global.scrape_interval
-  const timeoutMs = job.scrape_timeout ?? global.scrape_timeout
+  const timeoutMs = job.scrape_timeout ?? (global.scrape_timeout && Math.min(global.scrape_timeout, intervalMs))
   const fixed = {
-    headers: { Accept: accept, ...job.headers, ...authorizationOf(job) },
-    maxBytes: job.body_size_limit ?? config.body_size_limit,
-    sampleLimit: job.sample_limit,
+    headers: { Accept: acceptOf(job.scrape_protocols), ...job.headers },
+    credentials: authorizationOf(job, host),
+    compression: job.enable_compression,
+    maxBytes: job.body_size_limit || global.body_size_limit || config.body_size_limit,
+    sampleLimit: job.sample_limit || global.sample_limit,
     maxSeries: job.max_series,
     labelLimits: {
-      count: job.label_limit,
-      nameLength: job.label_name_length_limit,
-      valueLength: job.label_value_length_limit,
+      count: job.label_limit || global.label_limit,
+      nameLength: job.label_name_length_limit || global.label_name_length_limit,
+      valueLength: job.label_value_length_limit || global.label_value_length_limit,
     },
     serverName: job.tls_config.server_name ?? '',
     negotiates: true,
@@ -35,7 +38,7 @@ export function newTargetMaker(job: ScrapeConfig, config: PrometheusConfig, host
   }
   if (job.scheme === 'https') tls = jobTls(job.tls_config, host)
 
-  return (groups: readonly TargetGroup[]): ScrapeTarget[] =>
+  const allOf = (groups: readonly TargetGroup[]): Omit<ScrapeTarget, 'refused'>[] =>
     groups.flatMap(({ targets, labels: written }) =>
       targets.flatMap((address) => {
         const labels = describe(address, written, job, intervalMs, timeoutMs)
@@ -51,7 +54,7 @@ export function newTargetMaker(job: ScrapeConfig, config: PrometheusConfig, host
             intervalMs: interval,
             timeoutMs: millis(labels.get('__scrape_timeout__') ?? '', timeoutMs ?? defaultTimeoutMs(interval)),
             tls: scheme === 'https' ? tls : undefined,
-            labels: rest,
+            labels: { ...rest, ...global.external_labels },
             sourceId: sourceId ?? name ?? '',
             instanceId: instanceId ?? '',
             job: name ?? '',
@@ -60,6 +63,16 @@ export function newTargetMaker(job: ScrapeConfig, config: PrometheusConfig, host
         ]
       }),
     )
+  const targetLimit = job.target_limit || global.target_limit
+  return (groups: readonly TargetGroup[]): ScrapeTarget[] => {
+    const all = allOf(groups)
+    const isTooMany = targetLimit > 0 && all.length > targetLimit
+    // Which of them the limit would spare is nobody's choice: none is scraped, and all say why.
+    const refused = isTooMany
+      ? `target_limit exceeded (number of targets: ${all.length}, limit: ${targetLimit})`
+      : undefined
+    return all.map((target) => ({ ...target, refused }))
+  }
 }
 
 /** What rules see of a target. */
@@ -112,6 +125,3 @@ function pathOf(labels: LabelMap, { params }: ScrapeConfig): string {
   const path = written.startsWith('/') ? written : `/${written}`
   return query.size > 0 ? `${path}?${query}` : path
 }
-
-/** What Prometheus asks for, as far as our parser reads it. */
-const accept = 'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1'

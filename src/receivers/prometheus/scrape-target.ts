@@ -6,6 +6,12 @@ export interface ScrapeTarget {
   /** `http://127.0.0.1:9100/metrics`. */
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** Headers that say who we are, asked for with every request: files may have changed. Throws when they cannot be read. */
+  credentials(): Readonly<Record<string, string>>
+  /** Whether to ask for gzip. */
+  readonly compression: boolean
+  /** Why it is not scraped at all: its scrapes fail with this. */
+  readonly refused: string | undefined
   readonly intervalMs: number
   readonly timeoutMs: number
   /** Most bytes of a page, unpacked. */
@@ -44,6 +50,9 @@ const none = { count: 0, nameLength: 0, valueLength: 0 }
 
 /** What jobs alone can ask for. */
 export const unlimited = {
+  credentials: () => ({}),
+  compression: true,
+  refused: undefined,
   maxSeries: 0,
   labelLimits: none,
   honorTimestamps: false,

@@ -67,6 +67,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     const timeMs = clock.now()
     const start = clock.monotonic()
     try {
+      if (target.refused) throw new Error(target.refused)
       const fetched = await fetcher.fetch(AbortSignal.any([stopping, timeout.signal]))
       await succeed(parsed(fetched, target), timeMs, clock.monotonic() - start)
     } catch (error) {
