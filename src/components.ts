@@ -42,6 +42,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     syslog_drains: () => import('./exporters/syslog-drains/index.ts'),
   },
   connector: {
+    count: () => import('./connectors/count/index.ts'),
     forward: () => import('./connectors/forward/index.ts'),
     routing: () => import('./connectors/routing/index.ts'),
   },
