@@ -1,5 +1,7 @@
+import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Labels } from '../runtime/metrics.ts'
 import type { BatchStats } from './batch-stats.ts'
+import { type Evidence, LossNotes, type LostPart, SamplePace } from './loss-notes.ts'
 import { type DropReason, dropReasons } from './reasons.ts'
 
 /** What an account counts, in records, besides its drops. */
@@ -81,16 +83,15 @@ export class Account {
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
   droppedTotal = 0
-  /**
-   * Records that wait in `offer` (receiver), for a decision (processor: those that hold), or in the queue and on the wire
-   * (queue).
-   */
-  held: () => number = none
   /** The account that is shown instead of this one. */
   readonly within: Account | undefined
   private readonly home: Ledger | undefined
+  private holder = none
+  private predecessor: (() => number) | undefined
+  private both = none
   /** By number of the reason; made with the first loss, since most accounts have none. */
   private drops: number[] | undefined
+  private remembered: LossNotes[] | undefined
 
   constructor(kind: AccountKind, id: string, labels: Labels, place: { home?: Ledger; within?: Account } = {}) {
     this.kind = kind
@@ -100,10 +101,77 @@ export class Account {
     this.within = place.within
   }
 
-  drop(reason: DropReason, records: number): void {
+  /**
+   * Records that wait in `offer` (receiver), for a decision (processor: those that hold), or in the queue and on the wire
+   * (queue).
+   */
+  get held(): () => number {
+    return this.both
+  }
+
+  set held(read: () => number) {
+    const { predecessor } = this
+    this.holder = read
+    this.both = predecessor ? () => predecessor() + read() : read
+  }
+
+  /**
+   * For a reload: whoever sets `held` from now on is the successor of who set it before, and both count until one of them
+   * is gone: `done` when it was the predecessor, `undone` when it was the successor.
+   */
+  succession(): { done(): void; undone(): void } {
+    const { holder, fill, disk } = this
+    this.predecessor = holder === none ? undefined : holder
+    this.held = none
+    const only = (read: () => number) => {
+      if (this.closed) return
+      this.predecessor = undefined
+      this.held = read
+    }
+    return {
+      done: () => only(this.holder),
+      undone: () => {
+        only(holder)
+        Object.assign(this, { fill, disk })
+      },
+    }
+  }
+
+  /** Holds nothing any more, whoever says otherwise. */
+  end(): void {
+    this.predecessor = undefined
+    this.held = gone
+  }
+
+  /**
+   * Counts lost records. `evidence` is what they were in, `part` which of it they were (from a number on, or all that
+   * another batch has not kept): now and then one of them is remembered, so that people can see what was lost.
+   */
+  drop(reason: DropReason, records: number, evidence?: Evidence, part: LostPart = 0, detail?: string): void {
+    if (records <= 0) return
+    this.count(reason, records)
+    this.home?.note(this, reason, records, evidence, part, detail)
+  }
+
+  private count(reason: DropReason, records: number): void {
     this.drops ??= reasonNames.map(() => 0)
     this.drops[reasonNumber[reason]]! += records
     this.droppedTotal += records
+  }
+
+  /** What is remembered of the losses of one reason; of a destination that comes and goes, of all of its kind. */
+  notes(reason: DropReason): LossNotes | undefined {
+    return (this.within ?? this).remembered?.[reasonNumber[reason]]
+  }
+
+  /** The same, begun when there is none. */
+  noted(reason: DropReason, now: number): LossNotes {
+    const shown = this.within ?? this
+    shown.remembered ??= []
+    const number = reasonNumber[reason]
+    const known = shown.remembered[number] ?? new LossNotes(now)
+    shown.remembered[number] = known
+    return known
   }
 
   dropped(reason: DropReason): number {
@@ -128,7 +196,8 @@ export class Account {
   add(other: Account): void {
     for (const fate of fates) this[fate] += other[fate]
     this.turned_away += other.turned_away
-    if (other.droppedTotal > 0) for (const [reason, records] of other.losses()) this.drop(reason, records)
+    if (other.droppedTotal > 0) for (const [reason, records] of other.losses()) this.count(reason, records)
+    this.remembered ??= other.remembered
   }
 
   /**
@@ -154,6 +223,12 @@ export class Account {
 /** All accounts of the process, in the order in which they were opened. */
 export class Ledger {
   private readonly byKey = new Map<string, Account>()
+  private readonly clock: Clock
+  private readonly pace = new SamplePace()
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock
+  }
 
   /** Every account that is open, a new array each time. */
   get accounts(): readonly Account[] {
@@ -184,12 +259,27 @@ export class Ledger {
     return [...shown.values()]
   }
 
+  /** See `Account.drop`. */
+  note(
+    account: Account,
+    reason: DropReason,
+    records: number,
+    evidence: Evidence | undefined,
+    part: LostPart,
+    detail: string | undefined,
+  ): void {
+    const now = this.clock.now()
+    const notes = account.noted(reason, now)
+    if (!notes.note(now, records) || (evidence === undefined && detail === undefined) || !this.pace.allows(now)) return
+    notes.sample(now, records, evidence ?? '', part, { labels: account.within && account.labels, detail })
+  }
+
   /** See `Account.close`. */
   close(account: Account): void {
     const { kind, id, labels } = account
     const key = keyOf(kind, id, labels)
     if (!(passing in labels) || this.byKey.get(key) !== account) return
-    account.held = gone
+    account.end()
     const left = account.imbalance()
     if (left > 0) account.drop('shutdown', left)
     this.open(kind, id, lasting(labels)).add(account)

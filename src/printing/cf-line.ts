@@ -48,6 +48,9 @@ function valueText(value: DeprecatedValue): string {
   return 'text' in value ? value.text : String('integer' in value ? value.integer : value.decimal)
 }
 
+/** What a record says: `OUT text`, `COUNTER name:7`. */
+export const messageWords = (message: DebugMessage | undefined): string => messageText(message, plainPaint)
+
 function messageText(message: DebugMessage | undefined, paint: Paint): string {
   if (!message) return paint.kind('(no message)')
   switch (message.kind) {
