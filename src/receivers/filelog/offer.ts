@@ -38,14 +38,15 @@ export function newOffer({
         resolve()
       }
     })
-  /** Undefined: taken. */
+  /** Undefined: taken, or lost to a bug of somebody else. */
   const tryOnce = async (batch: Batch): Promise<Refused | undefined> => {
     try {
       const waits = intake.offer(batch, withdraw.signal)
       if (waits) await waits
     } catch (error) {
       if (error instanceof Refused) return error
-      log.error(`handing on ${batch.count} records failed: ${(error as Error).stack ?? error}`)
+      log.error(`handing on ${batch.count} records failed: ${(error as Error)?.stack ?? error}`)
+      settleLost(batch)
     }
     return undefined
   }
@@ -71,5 +72,16 @@ export function newOffer({
       withdraw.abort()
       giveUp?.()
     },
+  }
+}
+
+/** Whoever waits for the batch hears that it is lost; the place of reading must not wait for it for good. */
+function settleLost({ receipts }: Batch): void {
+  for (const receipt of receipts) {
+    try {
+      receipt.settle({ dropped: 'fault' })
+    } catch {
+      // What got a part of it has settled already.
+    }
   }
 }
