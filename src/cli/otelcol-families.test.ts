@@ -22,6 +22,8 @@ const plan: Plan = {
     { id: 'batch', spec: batch, config: {}, required: true },
     of('otlp', 'exporter', 'otlp'),
     of('debug', 'exporter', 'debug'),
+    of('hostmetrics', 'receiver', 'hostmetrics'),
+    of('count', 'connector', 'count'),
   ],
   pipelines: [
     {
@@ -31,7 +33,8 @@ const plan: Plan = {
       processors: ['memory_limiter', 'batch'],
       exporters: ['otlp', 'debug'],
     },
-    { id: 'traces', format: 'traces', receivers: ['otlp'], processors: [], exporters: ['otlp', 'debug'] },
+    { id: 'traces', format: 'traces', receivers: ['otlp'], processors: [], exporters: ['otlp', 'debug', 'count'] },
+    { id: 'metrics', format: 'metrics', receivers: ['count', 'hostmetrics'], processors: [], exporters: ['debug'] },
   ],
   extensions: [],
   memoryLimit: 1,
@@ -47,8 +50,17 @@ function newBooks() {
   inOtlp('accepted', 'http', 'logs', 11)
   inOtlp('refused', 'http', 'logs', 2)
   inOtlp('accepted', 'grpc', 'traces', 7)
+  const ofHost = (name: string, scraper: string, n: number) =>
+    metrics.counter(`tailrace_hostmetrics_${name}_total`, '', { id: 'hostmetrics', scraper }).add(n)
+  ofHost('scraped_points', 'cpu', 12)
+  ofHost('failed_scrapes', 'cpu', 1)
+  const count = ledger.open('processor', 'count')
+  count.received = count.consumed = 7
+  count.made = 2
   const limiter = ledger.open('processor', 'memory_limiter', { pipeline: 'logs' })
-  limiter.received = limiter.passed = 114
+  limiter.received = 115
+  limiter.passed = 114
+  limiter.drop('fault', 1)
   metrics
     .counter('tailrace_memory_limiter_refused_records_total', '', {
       id: 'memory_limiter',
@@ -96,9 +108,9 @@ test.each([
   'otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 7',
   'otelcol_receiver_accepted_log_records{receiver="syslog",transport="tcp"} 3',
   'otelcol_receiver_refused_log_records{receiver="syslog",transport="tcp"} 1',
-  'otelcol_processor_incoming_items{processor="memory_limiter",otel_signal="logs"} 114',
+  'otelcol_processor_incoming_items{processor="memory_limiter",otel_signal="logs"} 115',
   'otelcol_processor_outgoing_items{processor="memory_limiter",otel_signal="logs"} 114',
-  'otelcol_processor_memory_limiter_accepted_log_records{processor="memory_limiter"} 114',
+  'otelcol_processor_memory_limiter_accepted_log_records{processor="memory_limiter"} 115',
   'otelcol_processor_memory_limiter_refused_log_records{processor="memory_limiter"} 4',
   'otelcol_exporter_sent_log_records{exporter="otlp"} 80',
   'otelcol_exporter_send_failed_log_records{exporter="otlp"} 4',
@@ -113,6 +125,19 @@ test.each([
   'otelcol_processor_batch_batch_send_size_count{processor="batch",exporter="otlp"} 4',
   'otelcol_processor_batch_batch_send_size_sum{processor="batch",exporter="otlp"} 18040',
   '# TYPE otelcol_process_uptime counter',
+  'otelcol_scraper_scraped_metric_points{receiver="hostmetrics",scraper="cpu"} 12',
+  'otelcol_scraper_errored_metric_points{receiver="hostmetrics",scraper="cpu"} 1',
+  'otelcol_receiver_produced_items{otelcol_component_kind="receiver",otelcol_component_id="otlp",otelcol_signal="logs",outcome="success"} 111',
+  'otelcol_receiver_produced_items{otelcol_component_kind="receiver",otelcol_component_id="otlp",otelcol_signal="logs",outcome="refused"} 2',
+  'otelcol_processor_consumed_items{otelcol_component_kind="processor",otelcol_component_id="memory_limiter",otelcol_pipeline_id="logs",otelcol_signal="logs",outcome="success"} 114',
+  'otelcol_processor_consumed_items{otelcol_component_kind="processor",otelcol_component_id="memory_limiter",otelcol_pipeline_id="logs",otelcol_signal="logs",outcome="failure"} 1',
+  'otelcol_processor_produced_items{otelcol_component_kind="processor",otelcol_component_id="memory_limiter",otelcol_pipeline_id="logs",otelcol_signal="logs",outcome="success"} 114',
+  'otelcol_connector_consumed_items{otelcol_component_kind="connector",otelcol_component_id="count",otelcol_signal="traces",outcome="success"} 7',
+  'otelcol_connector_produced_items{otelcol_component_kind="connector",otelcol_component_id="count",otelcol_signal="traces",otelcol_signal_output="metrics",outcome="success"} 2',
+  'otelcol_exporter_consumed_items{otelcol_component_kind="exporter",otelcol_component_id="otlp",otelcol_signal="logs",outcome="success"} 98',
+  'otelcol_exporter_consumed_items{otelcol_component_kind="exporter",otelcol_component_id="otlp",otelcol_signal="logs",outcome="failure"} 2',
+  'otelcol_exporter_consumed_items{otelcol_component_kind="exporter",otelcol_component_id="otlp",otelcol_signal="logs",outcome="refused"} 6',
+  'otelcol_exporter_consumed_items{otelcol_component_kind="exporter",otelcol_component_id="debug",otelcol_signal="traces",outcome="success"} 10',
 ])('%s', (line) => expect(lines()).toContain(line))
 
 test('no series stands twice on the page', () => {

@@ -1,73 +1,32 @@
 import { batchSizeBounds } from '../delivery/batch-stats.ts'
-import type { Account, Ledger } from '../delivery/ledger.ts'
+import type { Account } from '../delivery/ledger.ts'
 import type { DropReason } from '../delivery/reasons.ts'
 import type { Plan } from '../engine/plan.ts'
-import type { Flows } from '../pipeline.ts'
 import type { ProcessorSpec } from '../plugin.ts'
-import type { Metrics } from '../runtime/metrics.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { Family } from '../wire/prometheus/write.ts'
+import { FamilyPage, type Labels } from './family-page.ts'
+import { addItems } from './otelcol-items.ts'
 import { processFamilies } from './otelcol-process.ts'
-
-/** What the families are read from. */
-export interface OtelcolSources {
-  readonly plan: Plan
-  readonly ledger: Ledger
-  readonly metrics: Metrics
-  flows(): Flows
-  /** `service.telemetry.metrics.level`. */
-  readonly level: 'basic' | 'normal' | 'detailed'
-}
-
-/** How the Collector calls the records of a signal in names of metrics. */
-const records: Readonly<Record<Format, string>> = {
-  logs: 'log_records',
-  metrics: 'metric_points',
-  traces: 'spans',
-  envelopes: 'envelopes',
-  dropsonde: 'v1_envelopes',
-}
-
-/** Losses before a record got into the sending queue; all others happen while it is sent. */
-const notEnqueued = new Set<DropReason>(['queue_full', 'displaced', 'unfair_share', 'memory', 'too_large'])
+import { addScrapers } from './otelcol-scrapers.ts'
+import { formatsOf, lostEarly, lostLate, type OtelcolSources, records, sum } from './otelcol-sources.ts'
 
 /** Losses that another attempt would not have prevented. */
 const permanent = new Set<DropReason>(['rejected', 'malformed', 'not_representable', 'fault'])
 
-type Labels = Readonly<Record<string, string>>
-
-/** Families under construction, in the order of their first sample. */
-class Page {
-  private readonly families = new Map<string, Family & { samples: Family['samples'][number][] }>()
-
-  add(name: string, help: string, type: Family['type'], labels: Labels, value: number, suffix?: string): void {
-    const full = `otelcol_${name}`
-    const family = this.families.get(full) ?? { name: full, help, type, samples: [] }
-    this.families.set(full, family)
-    const pairs = Object.entries(labels).filter(([, text]) => text !== '')
-    const key = JSON.stringify(pairs)
-    const same = family.samples.find((sample) => sample.suffix === suffix && JSON.stringify(sample.labels) === key)
-    // Queues of several destinations are one exporter there.
-    if (same) same.value += value
-    else family.samples.push({ labels: pairs, value, ...(suffix && { suffix }) })
-  }
-
-  all(): Family[] {
-    return [...this.families.values()]
-  }
-}
-
 /** The families of the Collector's own telemetry, so that its dashboards keep working, read from the books as they stand now. */
 export function otelcolFamilies(sources: OtelcolSources): Family[] {
-  const page = new Page()
+  const page = new FamilyPage()
   addReceivers(page, sources)
+  addScrapers(page, sources)
   addProcessors(page, sources)
   addExporters(page, sources)
+  addItems(page, sources)
   if (sources.level !== 'basic') addBatches(page, sources)
   return [...page.all(), ...processFamilies()]
 }
 
-function addReceivers(page: Page, { plan, metrics, ledger, flows }: OtelcolSources): void {
+function addReceivers(page: FamilyPage, { plan, metrics, ledger, flows }: OtelcolSources): void {
   const add = (kind: string, format: Format, labels: Labels, value: number) =>
     page.add(`receiver_${kind}_${records[format]}`, receiverHelp[kind]!, 'counter', labels, value)
   for (const { id, format, taken, refused } of flows().receivers) {
@@ -119,7 +78,7 @@ function transportOf(type: string, config: unknown): string {
   return names.map(([name]) => name).join('/')
 }
 
-function addProcessors(page: Page, { plan, ledger, metrics }: OtelcolSources): void {
+function addProcessors(page: FamilyPage, { plan, ledger, metrics }: OtelcolSources): void {
   const refused = metrics.find('tailrace_memory_limiter_refused_records_total')?.series ?? []
   for (const { id: pipeline, format, processors } of plan.pipelines) {
     for (const id of processors) {
@@ -166,20 +125,20 @@ const specOf = (plan: Plan, id: string) =>
     | ProcessorSpec
     | undefined
 
-function addExporters(page: Page, { plan, ledger, flows, level }: OtelcolSources): void {
+function addExporters(page: FamilyPage, { plan, ledger, flows, level }: OtelcolSources): void {
   for (const account of ledger.summary()) {
     if (account.kind !== 'queue') continue
     const exporter = account.id
     for (const { format, share } of formatsOf(account, plan, flows())) {
       const count = (kind: string, help: string, value: number) =>
         page.add(`exporter_${kind}_${records[format]}`, help, 'counter', { exporter }, Math.round(value * share))
-      const lost = account.losses()
-      const early = sum(lost.filter(([reason]) => notEnqueued.has(reason)))
+      const early = lostEarly(account)
+      const late = lostLate(account)
       count('sent', 'Number of records successfully sent to destination.', account.sent)
       const failed = 'Number of records in failed attempts to send to destination.'
-      if (level !== 'detailed') count('send_failed', failed, sum(lost) - early)
+      if (level !== 'detailed') count('send_failed', failed, sum(late))
       else
-        for (const [reason, n] of lost.filter(([reason]) => !notEnqueued.has(reason))) {
+        for (const [reason, n] of late) {
           const labels = { exporter, error_type: reason, error_permanent: String(permanent.has(reason)) }
           page.add(`exporter_send_failed_${records[format]}`, failed, 'counter', labels, Math.round(n * share))
         }
@@ -193,27 +152,8 @@ function addExporters(page: Page, { plan, ledger, flows, level }: OtelcolSources
   }
 }
 
-const sum = (losses: readonly [DropReason, number][]): number => losses.reduce((total, [, n]) => total + n, 0)
-
-/**
- * The signals whose records an account counts, each with its part of them. A queue of its own for each signal says so in
- * its labels; where one queue takes several, what it counts is split as what came in.
- */
-function formatsOf(account: Account, plan: Plan, { exporters }: Flows): { format: Format; share: number }[] {
-  const fed = plan.pipelines.filter(({ exporters: ids }) => ids.includes(account.id)).map(({ format }) => format)
-  const labelled = account.labels.signal as Format | undefined
-  if (labelled && labelled in records) {
-    // A queue that no pipeline leads to is no exporter of that signal.
-    return fed.includes(labelled) || account.received > 0 ? [{ format: labelled, share: 1 }] : []
-  }
-  const came = exporters.filter(({ id }) => id === account.id)
-  const all = came.reduce((total, { received }) => total + received, 0)
-  if (all > 0) return came.map(({ format, received }) => ({ format, share: received / all }))
-  return [...new Set(fed)].map((format) => ({ format, share: 1 }))
-}
-
 /** Batches of the queues right behind a `batch` processor: there the queues make them. */
-function addBatches(page: Page, { plan, ledger, level }: OtelcolSources): void {
+function addBatches(page: FamilyPage, { plan, ledger, level }: OtelcolSources): void {
   const queues = ledger.summary().filter((account) => account.batches)
   if (level === 'detailed')
     for (const { id, batches } of queues) addSizes(page, 'exporter_queue_batch_send_size', { exporter: id }, batches!)
@@ -232,7 +172,7 @@ function addBatches(page: Page, { plan, ledger, level }: OtelcolSources): void {
 }
 
 function addSizes(
-  page: Page,
+  page: FamilyPage,
   name: string,
   labels: Labels,
   { sizes, records: total }: NonNullable<Account['batches']>,

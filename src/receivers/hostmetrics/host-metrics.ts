@@ -15,6 +15,9 @@ export function newHostMetrics(config: HostMetricsConfig, host: Host, intake: In
   const failures = new Map(
     scrapers.map(({ name }) => [name, host.counter('failed_scrapes', 'Scrapes that failed.', { scraper: name })]),
   )
+  const scraped = new Map(
+    scrapers.map(({ name }) => [name, host.counter('scraped_points', 'Points that were measured.', { scraper: name })]),
+  )
   const series = newLogSeries(log, clock)
   let timer: Timer | undefined
   let running: Promise<void> | undefined
@@ -29,6 +32,7 @@ export function newHostMetrics(config: HostMetricsConfig, host: Host, intake: In
       failures.get(name)!.add(1)
       series.note(name, `the scraper ${name} could not read everything: ${(error as Error).message}`)
     }
+    scraped.get(name)!.add(sheet.count)
   }
   const scrapeAll = async () => {
     // One after the other: what a scrape costs stands in one place, not beside other work.

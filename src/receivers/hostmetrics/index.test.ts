@@ -54,6 +54,7 @@ test('a scraper that can read nothing is told and counted; the others go on', as
   run.clock.advance(1000)
   expect(await run.line('the scraper memory')).toContain('/nowhere/proc/meminfo')
   expect(run.counter('failed_scrapes_total', { scraper: 'cpu' })).toBe(1)
+  expect(run.counter('scraped_points_total', { scraper: 'cpu' })).toBe(0)
   expect(run.batches).toEqual([])
   await run.stop()
 })

@@ -1,0 +1,55 @@
+import type { Account, Ledger } from '../delivery/ledger.ts'
+import type { DropReason } from '../delivery/reasons.ts'
+import type { Plan } from '../engine/plan.ts'
+import type { Flows } from '../pipeline.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { Format } from '../telemetry/format.ts'
+
+/** What the families are read from. */
+export interface OtelcolSources {
+  readonly plan: Plan
+  readonly ledger: Ledger
+  readonly metrics: Metrics
+  flows(): Flows
+  /** `service.telemetry.metrics.level`. */
+  readonly level: 'basic' | 'normal' | 'detailed'
+}
+
+/** How the Collector calls the records of a signal in names of metrics. */
+export const records: Readonly<Record<Format, string>> = {
+  logs: 'log_records',
+  metrics: 'metric_points',
+  traces: 'spans',
+  envelopes: 'envelopes',
+  dropsonde: 'v1_envelopes',
+}
+
+/** Losses before a record got into the sending queue; all others happen while it is sent. */
+const notEnqueued = new Set<DropReason>(['queue_full', 'displaced', 'unfair_share', 'memory', 'too_large'])
+
+/** Records that never got into a sending queue. */
+export const lostEarly = (account: Account): number =>
+  sum(account.losses().filter(([reason]) => notEnqueued.has(reason)))
+
+/** Losses while records were sent. */
+export const lostLate = (account: Account): [DropReason, number][] =>
+  account.losses().filter(([reason]) => !notEnqueued.has(reason))
+
+export const sum = (losses: readonly [DropReason, number][]): number => losses.reduce((total, [, n]) => total + n, 0)
+
+/**
+ * The signals whose records an account counts, each with its part of them. A queue of its own for each signal says so in
+ * its labels; where one queue takes several, what it counts is split as what came in.
+ */
+export function formatsOf(account: Account, plan: Plan, { exporters }: Flows): { format: Format; share: number }[] {
+  const fed = plan.pipelines.filter(({ exporters: ids }) => ids.includes(account.id)).map(({ format }) => format)
+  const labelled = account.labels.signal as Format | undefined
+  if (labelled && labelled in records) {
+    // A queue that no pipeline leads to is no exporter of that signal.
+    return fed.includes(labelled) || account.received > 0 ? [{ format: labelled, share: 1 }] : []
+  }
+  const came = exporters.filter(({ id }) => id === account.id)
+  const all = came.reduce((total, { received }) => total + received, 0)
+  if (all > 0) return came.map(({ format, received }) => ({ format, share: received / all }))
+  return [...new Set(fed)].map((format) => ({ format, share: 1 }))
+}
