@@ -47,6 +47,15 @@ test.each([
     { queue_size: 7, sending_queue: { queue_size: 50 } },
     { maxRecords: undefined },
   ],
+  [
+    'on disk it bounds what stands there',
+    { sending_queue: { queue_size: 50, storage: 'file_storage' } },
+    {
+      maxRequests: 1000,
+      maxBytes: 8 << 20,
+      disk: { storage: 'file_storage', maxRequests: 50, maxRecords: undefined, maxBytes: undefined },
+    },
+  ],
   ['queue_size alone bounds records as well', { queue_size: 7 }, { maxRecords: 7, maxRequests: 1000 }],
   ['block_on_overflow waits', { sending_queue: { block_on_overflow: true } }, { whenFull: 'wait' }],
   [
@@ -87,10 +96,7 @@ test.each([
   [{ sending_queue: { num_consumers: 0 } }, '`num_consumers` must be positive'],
   [{ sending_queue: { queue_size: 0 } }, '`queue_size` must be positive'],
   [{ sending_queue: { batch: { flush_timeout: '0s' } } }, '`flush_timeout` must be positive'],
-  [
-    { sending_queue: { storage: 'file_storage' } },
-    '`storage` is not supported: queues are kept in memory, within their bounds',
-  ],
+  [{ sending_queue: { storage: '' } }, 'must not be empty'],
   [
     { sending_queue: { wait_for_result: true } },
     '`wait_for_result` is not supported: senders are answered when the queue has taken their data',

@@ -60,6 +60,7 @@ export function deliveryFields(defaults: DeliveryDefaults = {}) {
       .describe('For each attempt; 0: none.'),
     retry_on_failure: retryField(defaults),
     sending_queue: queueField(defaults.num_consumers ?? 1),
+    dead_letter: deadLetterField(),
   }
 }
 
@@ -105,10 +106,11 @@ function queueField(consumers: number) {
         '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
       )
       .describe('Only false: senders are answered when the queue has taken their data.'),
-    storage: text()
-      .refine(() => false, '`storage` is not supported: queues are kept in memory, within their bounds')
+    storage: text({ notEmpty: true })
       .optional()
-      .describe('Refused: queues are kept in memory.'),
+      .describe(
+        'Id of the extension that keeps the queue on disk: `file_storage`. What is not delivered then survives the end of the process.',
+      ),
     batch: block({
       flush_timeout: duration({ min: '-1h' })
         .default('200ms')
@@ -129,6 +131,16 @@ function queueField(consumers: number) {
     .superRefine(queueFaults)
     .default({})
     .describe("The Collector's spelling of the queue's settings.")
+}
+
+function deadLetterField() {
+  return block({
+    storage: text({ notEmpty: true }).describe('Id of the extension that keeps them: `file_storage`.'),
+    max_bytes: size({ min: 0 }).default('64MiB').describe('Most that is kept; then the oldest go. 0: none.'),
+    max_age: duration({ min: '0s' }).default(0).describe('How long they are kept; 0: for good.'),
+  }).describe(
+    'Keeps what the backend refuses for good, with what it said, to be looked at and sent again by `tailrace queue`.',
+  )
 }
 
 type Report = { addIssue(issue: { code: 'custom'; path: string[]; message: string }): void }
@@ -181,6 +193,7 @@ export interface DeliveryConfig {
     queue_size?: number | undefined
     sizer: 'requests' | 'items' | 'bytes'
     block_on_overflow?: boolean | undefined
+    storage?: string | undefined
     batch?:
       | {
           flush_timeout: number
@@ -191,6 +204,7 @@ export interface DeliveryConfig {
         }
       | undefined
   }
+  dead_letter?: { storage: string; max_bytes: number; max_age: number } | undefined
 }
 
 /** Whether a component with these settings keeps records of different origins apart in its queues. */

@@ -77,8 +77,8 @@ export class Account {
   turned_away = 0
   /** Queue: how full it is, in the unit of its first bound. */
   fill: { size(): number; readonly capacity: number } | undefined
-  /** Queue: the part of it that stands on disk. */
-  disk: DiskState | undefined
+  /** Queue: what stands on disk; absent for queues in memory. */
+  disk: (() => DiskState) | undefined
   /** Queue: its batches, when it obeys written batch settings. */
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */

@@ -7,13 +7,17 @@ import type { Admission } from './admission.ts'
 import { settleAll } from './backlog.ts'
 import { BatchStats } from './batch-stats.ts'
 import type { Budget } from './budget.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { DurableFront, type DurableOptions } from './durable-front.ts'
 import type { DeliveryConfig } from './fields.ts'
-import type { Account } from './ledger.ts'
+import type { Account, DiskState } from './ledger.ts'
 import { LossLog } from './loss-log.ts'
 import { type OnDrop, Outbox } from './outbox.ts'
 import { Queue, type QueueOptions } from './queue.ts'
+import { storageOf } from './queue-storage.ts'
 import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
+import { isStored } from './stored-receipt.ts'
 
 /** What a queue needs of its component's `Host`. */
 export interface DeliveryHost {
@@ -25,6 +29,8 @@ export interface DeliveryHost {
   account(labels?: Labels): Account
   /** What `batch` processors before this exporter ask. What its own `sending_queue.batch` says stands above it. */
   batching?(format?: Format): Batching | undefined
+  /** A running extension: the storage that a queue names. */
+  extension?<T>(id: string): T | undefined
 }
 
 export interface QueuedOptions {
@@ -32,6 +38,11 @@ export interface QueuedOptions {
   labels?: Labels
   /** The one format that this queue gets, by default the label `signal`: `batch` of other pipelines does not concern it. */
   format?: Format
+  /**
+   * Tells its folder on disk apart from those of the exporter's other queues. It must be the same after a restart, and when
+   * the destination was moved. Default: the label `signal`; for the only queue of an exporter nothing.
+   */
+  part?: string
   /** Shared by several queues; default: the host's, bounded by `max_memory`. */
   budget?: Budget
   /** Largest record the peer takes, in bytes. */
@@ -75,8 +86,9 @@ export function queued(
   const account = host.account(options.labels)
   const { clock, log } = host
   const losses = new LossLog(clock, log)
-  const onDrop: OnDrop = (reason, records, detail) => {
-    account.drop(reason, records)
+  const onDrop: OnDrop = (reason, records, detail, batch, part) => {
+    if (reason === 'shutdown' && front && batch && isStored(batch)) return front.keep(records)
+    account.drop(reason, records, batch, part, detail)
     losses.add(reason, records, detail)
   }
   const onSentBack = (records: number, why: string) => {
@@ -84,57 +96,110 @@ export function queued(
     losses.refused(records, why)
   }
   const queue = newQueue(settings, host, options, { onDrop, onSentBack })
-  account.held = () => queue.held
-  account.fill = queue.fillOf()
   if (settings.batching) account.batches ??= new BatchStats()
+  const letters = newDeadLetters(config, host, options)
   const outbox = new Outbox({
     queue,
     sender,
-    settings: withRoomToDisplace(settings),
+    settings: settings.disk ? settings : withRoomToDisplace(settings),
     account,
     clock,
     log,
     onDrop,
+    onRefused: letters && ((...refused) => letters.put(...refused)),
     random: options.random ?? Math.random,
   })
+  const pump = (now: number) => outbox.pump(now)
+  const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
+  account.held = front ? () => front.held : () => queue.held
+  account.fill = front ? front.fillOf(settings.disk?.maxBytes ?? Number.POSITIVE_INFINITY) : queue.fillOf()
+  if (front || letters) account.disk = () => diskState(front, letters)
   // Asked for twice for every batch.
-  const admissions = [queue]
+  const admissions = [front ?? queue]
   let stopped: Promise<void> | undefined
   let closed = false
   const stop = async (deadline: AbortSignal) => {
+    front?.stopFeeding()
     await outbox.drain(deadline)
     closed = true
     // What came between the last send and now.
     queue.drain('shutdown')
+    await front?.close()
     queue.close()
     losses.close()
+    await letters?.close()
     await closing(sender, deadline, log)
   }
+  const inMemory = (batch: Batch, now: number) => {
+    const entry = queue.push(batch, now)
+    if (!entry) return
+    outbox.pump(now)
+    queue.stay(entry)
+  }
+  const onDisk = front && ((batch: Batch, now: number) => front.consume(batch, now))
+  const take = onDisk ?? inMemory
   return {
     account,
     queue,
     clock,
     consume(batch, now = clock.monotonic()) {
       account.received += batch.count
-      if (closed || batch.count === 0) {
-        turnAway(batch, account)
-        return
-      }
-      const entry = queue.push(batch, now)
-      if (!entry) return
-      outbox.pump(now)
-      queue.stay(entry)
+      if (closed || batch.count === 0) turnAway(batch, account)
+      else take(batch, now)
     },
     admissions: () => admissions,
     async start() {
+      await front?.open()
+      await letters?.open()
       await sender.connect?.()
-      if (!stopped) outbox.run()
+      if (stopped) return
+      outbox.run()
+      front?.run()
     },
     stop: (deadline) => (stopped ??= stop(deadline)),
-    ready: () => !outbox.troubled,
-    idle: () => outbox.idle(),
+    ready: () => !outbox.troubled && front?.trouble === undefined,
+    idle: () => front?.idle() ?? outbox.idle(),
     obey: (batching) => outbox.obey(batching),
   }
+}
+
+type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'account' | 'onDrop' | 'onSentBack'>
+
+/** The queue on disk, where `sending_queue.storage` names one. */
+function newFront(
+  settings: DeliverySettings,
+  host: DeliveryHost,
+  options: QueuedOptions,
+  parts: FrontParts,
+): DurableFront | undefined {
+  const { disk, whenFull } = settings
+  if (!disk) return undefined
+  const { maxRequests, maxRecords, maxBytes } = disk
+  return new DurableFront({
+    ...parts,
+    storage: () => storageOf(host, disk.storage),
+    use: { exporter: host.id, part: partOf(options), maxBytes },
+    whenFull,
+    maxRequests,
+    maxRecords,
+    keepOrigins: host.readsOrigins,
+    clock: host.clock,
+    log: host.log,
+  })
+}
+
+function newDeadLetters(config: DeliveryConfig, host: DeliveryHost, options: QueuedOptions): DeadLetters | undefined {
+  const { dead_letter } = config
+  if (!dead_letter) return undefined
+  const storage = (id: string) => storageOf(host, id)
+  return new DeadLetters({ config: dead_letter, storage, exporter: host.id, part: partOf(options), log: host.log })
+}
+
+const partOf = ({ part, labels }: QueuedOptions): string => part ?? labels?.signal ?? ''
+
+function diskState(front: DurableFront | undefined, letters: DeadLetters | undefined): DiskState {
+  const nothing = { records: 0, bytes: 0, oldest: undefined, trouble: undefined }
+  return { ...(front?.state() ?? nothing), deadLetters: letters?.records ?? 0 }
 }
 
 /** Exporters that keep signals apart label their queues so. */
@@ -144,7 +209,7 @@ function signalOf(labels: Labels = {}): Format | undefined {
 
 /** What comes after the end is lost; nothing at all is delivered at once. */
 function turnAway(batch: Batch, account: Account): void {
-  account.drop('shutdown', batch.count)
+  account.drop('shutdown', batch.count, batch)
   settleAll(batch.receipts, batch.count > 0 ? { dropped: 'shutdown' } : 'delivered')
 }
 
@@ -159,7 +224,9 @@ function newQueue(
   options: QueuedOptions,
   told: Pick<QueueOptions, 'onDrop' | 'onSentBack'>,
 ): Queue {
-  const { maxRecords, maxRequests, maxPayload, maxBytes, maxMemory, whenFull } = settings
+  const { maxRecords, maxRequests, maxPayload, maxBytes, maxMemory } = settings
+  // What is on disk waits there for room in memory.
+  const whenFull = settings.disk ? 'wait' : settings.whenFull
   const memory = options.budget ?? (maxMemory ? host.budget.child(host.id, maxMemory) : host.budget)
   return new Queue({
     whenFull,

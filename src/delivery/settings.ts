@@ -37,6 +37,15 @@ function stricter(a: Batching, b: Batching): Batching {
   }
 }
 
+/** A queue on disk: what bounds it besides its storage. */
+export interface DiskSettings {
+  /** Id of the extension. */
+  readonly storage: string
+  readonly maxRecords: number | undefined
+  readonly maxRequests: number | undefined
+  readonly maxBytes: number | undefined
+}
+
 /** The settings of one queue and its sending, in one spelling. Absent bounds do not bind. */
 export interface DeliverySettings {
   readonly whenFull: WhenFull
@@ -50,6 +59,8 @@ export interface DeliverySettings {
   readonly maxBatchRecords: number
   readonly maxBatchBytes: number
   readonly batching: Batching | undefined
+  /** Undefined: the queue is in memory alone. */
+  readonly disk: DiskSettings | undefined
   /** Per attempt; 0: none. */
   readonly timeoutMs: number
   /** Undefined: one attempt. */
@@ -61,9 +72,12 @@ const bound = (value: number | undefined) => (value ? value : undefined)
 /** Turns what the file says, in our spelling or the Collector's, into settings. What `sending_queue` says wins. */
 export function deliverySettings(config: DeliveryConfig): DeliverySettings {
   const { sending_queue: queue } = config
+  const disk = diskOf(queue)
+  const bytes = bound(config.queue_bytes)
   return {
     ...bounds(config),
-    maxBytes: bound(config.queue_bytes),
+    disk,
+    maxBytes: disk ? Math.min(bytes ?? windowBytes, windowBytes) : bytes,
     maxMemory: bound(config.max_memory),
     consumers: queue.num_consumers,
     lingerMs: queue.enabled ? config.linger : 0,
@@ -75,24 +89,35 @@ export function deliverySettings(config: DeliveryConfig): DeliverySettings {
   }
 }
 
+/** Of a queue on disk no more than this stands in memory: eight of our largest requests. */
+const windowBytes = 8 << 20
+
+/** What `sending_queue.queue_size` counts, in its unit; nothing when it is left out. */
+function queueSize({ queue_size: size, sizer }: DeliveryConfig['sending_queue']) {
+  const of = (unit: typeof sizer) => (sizer === unit ? size : undefined)
+  return { maxRecords: of('items'), maxRequests: of('requests'), maxPayload: of('bytes') }
+}
+
+function diskOf(queue: DeliveryConfig['sending_queue']): DiskSettings | undefined {
+  if (!queue.enabled || queue.storage === undefined) return undefined
+  const { maxPayload: maxBytes, ...counts } = queueSize(queue)
+  return { storage: queue.storage, ...counts, maxBytes }
+}
+
 function bounds(config: DeliveryConfig) {
   const { sending_queue: queue } = config
   // Without a queue the sender of the records waits for the calls that are under way.
   if (!queue.enabled) {
     return { whenFull: 'wait' as const, maxRecords: undefined, maxRequests: queue.num_consumers, maxPayload: undefined }
   }
-  const { queue_size: size, sizer, block_on_overflow: block } = queue
+  const { queue_size: size, block_on_overflow: block } = queue
   const whenFull: WhenFull = block === undefined ? config.when_full : block ? 'wait' : 'refuse'
-  if (size === undefined) {
+  // On disk it bounds what stands there.
+  if (size === undefined || queue.storage !== undefined) {
     const maxRequests = bound(config.queue_requests)
     return { whenFull, maxRecords: bound(config.queue_size), maxRequests, maxPayload: undefined }
   }
-  return {
-    whenFull,
-    maxRecords: sizer === 'items' ? size : undefined,
-    maxRequests: sizer === 'requests' ? size : undefined,
-    maxPayload: sizer === 'bytes' ? size : undefined,
-  }
+  return { whenFull, ...queueSize(queue) }
 }
 
 function batching({ batch, sizer }: DeliveryConfig['sending_queue']): Batching | undefined {

@@ -1,0 +1,77 @@
+import type { Log } from '../runtime/log.ts'
+import type { Spool } from '../storage/contract.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import type { DeliveryConfig } from './fields.ts'
+import type { QueueStorage, StorageUse } from './queue-storage.ts'
+import type { DropReason } from './reasons.ts'
+
+export interface DeadLetterOptions {
+  config: NonNullable<DeliveryConfig['dead_letter']>
+  storage: (id: string) => QueueStorage
+  exporter: string
+  part: string
+  log: Log
+}
+
+/** Reasons that are a backend's last word; others are troubles on the way. */
+const lastWords: ReadonlySet<DropReason> = new Set(['rejected', 'too_large'])
+const mostDetail = 500
+
+/**
+ * What a backend refused for good, on disk, with what it said. A backend that refuses a part does not say which: all of
+ * the batch is kept then. Kept or not, its records are counted as dropped: the agent itself never sends them again.
+ */
+export class DeadLetters {
+  /** Records put aside by this process. */
+  records = 0
+  /** Records that should have been, and that the disk did not take. */
+  failed = 0
+  private readonly options: DeadLetterOptions
+  private spool: Spool | undefined
+  private troubled = false
+
+  constructor(options: DeadLetterOptions) {
+    this.options = options
+  }
+
+  async open(): Promise<void> {
+    const { config, storage, exporter, part } = this.options
+    const use: StorageUse = {
+      exporter,
+      part,
+      deadLetters: true,
+      maxBytes: config.max_bytes,
+      maxAgeMs: config.max_age,
+      onLost: () => {},
+    }
+    this.spool = await storage(config.storage).open(use)
+  }
+
+  /** Keeps a batch of which `records` were refused. */
+  put(batch: Batch, records: number, reason: DropReason, detail: string): void {
+    if (!lastWords.has(reason) || !this.spool) return
+    try {
+      this.append(batch, reason, detail, this.spool)
+      this.records += records
+      this.troubled = false
+    } catch (error) {
+      this.failed += records
+      if (this.troubled) return
+      this.troubled = true
+      this.options.log.error('what the backend refused cannot be put aside and is lost', { error: String(error) })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.spool?.close()
+    this.spool = undefined
+  }
+
+  private append(batch: Batch, reason: DropReason, detail: string, spool: Spool): void {
+    const bytes = batch.bytes()
+    while (!spool.fits(bytes.length) && spool.dropOldest() !== undefined);
+    const { exporter } = this.options
+    const refusal = { reason, exporter, ...(detail !== '' && { detail: detail.slice(0, mostDetail) }) }
+    spool.append(bytes, batch.count, batch.format, { refusal, ...(batch.origin && { origin: batch.origin }) })
+  }
+}

@@ -1,0 +1,181 @@
+import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import type { Spool, SpoolRecord } from '../storage/contract.ts'
+import { Batch } from '../telemetry/batch.ts'
+import type { Receipt } from '../telemetry/receipt.ts'
+import type { Queue } from './queue.ts'
+
+export interface DiskFeedOptions {
+  queue: Queue
+  pump: (now: number) => void
+  clock: Clock
+  log: Log
+  /** The receipt of the batch with this sequence. */
+  receipt: (sequence: number) => Receipt
+  /** Told of records that the disk says it does not have. */
+  unreadable: (records: number) => void
+}
+
+/** Read at a time: 3 ms of a slow disk. */
+const readBytes = 1 << 20
+const retryMs = 1000
+
+/** Between the disk and the queue in memory: what was just written goes straight on, what waits on disk when there is room. */
+export class DiskFeed {
+  /** Records that stand on disk alone. */
+  unread = 0
+  private readonly options: DiskFeedOptions
+  private spool: Spool | undefined
+  private running = false
+  private busy = false
+  private again = false
+  private reading = false
+  private troubled = false
+  private timer: Timer | undefined
+  private fetched: readonly SpoolRecord[] = []
+  private next = 0
+
+  constructor(options: DiskFeedOptions) {
+    this.options = options
+  }
+
+  opened(spool: Spool, records: number): void {
+    this.spool = spool
+    this.unread += records
+  }
+
+  run(): void {
+    this.running = true
+    this.pour()
+  }
+
+  /** A batch was written: it goes on when nothing older waits and memory has room, else its turn comes. */
+  offer(batch: Batch, sequence: number, now: number): void {
+    const { queue, receipt } = this.options
+    if (this.unread === 0 && this.running && queue.admit() === undefined) {
+      if (this.spool!.took(sequence)) {
+        this.push(batch.withReceipts([receipt(sequence)]), now, true)
+        return
+      }
+      queue.settle()
+    }
+    this.unread += batch.count
+    if (this.next === this.fetched.length) this.pour()
+  }
+
+  /** A batch that is not on disk goes on alone, when that keeps the order and there is room. */
+  pass(batch: Batch, now: number): boolean {
+    if (this.unread > 0 || this.options.queue.admit() !== undefined) return false
+    this.push(batch, now, true)
+    return true
+  }
+
+  /** Nothing more comes from the disk. */
+  stop(): void {
+    this.running = false
+    this.timer?.cancel()
+  }
+
+  /** Answers how many records stay on disk that are not in memory. */
+  close(): number {
+    this.stop()
+    const { unread } = this
+    this.unread = 0
+    this.fetched = []
+    this.next = 0
+    return unread
+  }
+
+  /** Hands on what was read, reads more, as long as there is room. */
+  private readonly pour = (): void => {
+    if (this.busy) {
+      this.again = true
+      return
+    }
+    this.busy = true
+    do {
+      this.again = false
+      if (this.running) this.pourOnce()
+    } while (this.again)
+    this.busy = false
+  }
+
+  private pourOnce(): void {
+    const { queue, pump, clock, receipt } = this.options
+    const now = clock.monotonic()
+    const from = this.next
+    while (this.next < this.fetched.length && this.hasRoom()) {
+      const record = this.fetched[this.next++]!
+      this.unread -= record.count
+      this.push(batchOf(record, receipt(record.sequence)), now, false)
+      queue.settle()
+    }
+    if (this.next > from) pump(now)
+    if (this.next === this.fetched.length && this.unread > 0 && !this.reading && !this.timer && this.running)
+      this.fetch()
+  }
+
+  /** Whether the queue takes one more; else it says when. A yes lasts until it is settled. */
+  private hasRoom(): boolean {
+    const { queue } = this.options
+    if (queue.admit() === undefined) return true
+    queue.onRoom(this.pour)
+    return false
+  }
+
+  private push(batch: Batch, now: number, alone: boolean): void {
+    const { queue, pump } = this.options
+    const entry = queue.push(batch, now)
+    if (!alone) {
+      if (entry) queue.stay(entry)
+      return
+    }
+    queue.settle()
+    if (!entry) return
+    pump(now)
+    queue.stay(entry)
+  }
+
+  private fetch(): void {
+    if (!this.hasRoom()) return
+    this.options.queue.settle()
+    this.reading = true
+    this.spool!.read(readBytes).then(
+      (records) => this.got(records),
+      (error) => this.failed(error),
+    )
+  }
+
+  private got(records: readonly SpoolRecord[]): void {
+    this.reading = false
+    if (this.troubled) this.options.log.info('the queue on disk can be read again')
+    this.troubled = false
+    if (!this.running) return
+    this.fetched = records
+    this.next = 0
+    if (records.length === 0 && this.unread > 0 && this.spool!.unread === 0) {
+      const { unread } = this
+      this.unread = 0
+      this.options.unreadable(unread)
+    }
+    this.pour()
+  }
+
+  private failed(error: unknown): void {
+    this.reading = false
+    if (!this.running) return
+    if (!this.troubled) {
+      const text = error instanceof Error ? error.message : String(error)
+      this.options.log.error('the queue on disk cannot be read; trying again every second', { error: text })
+    }
+    this.troubled = true
+    this.timer = this.options.clock.after(retryMs, () => {
+      this.timer = undefined
+      this.pour()
+    })
+  }
+}
+
+function batchOf({ format, payload, count, note }: SpoolRecord, receipt: Receipt): Batch {
+  return Batch.of(format, payload, { count, origin: note?.origin, receipts: [receipt] })
+}

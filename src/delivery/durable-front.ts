@@ -1,0 +1,342 @@
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { type Spool, SpoolFull, type SpoolLoss, type SpoolNote } from '../storage/contract.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import { type Admission, Refused, type Verdict } from './admission.ts'
+import { settleAll } from './backlog.ts'
+import { DiskFeed } from './disk-feed.ts'
+import { DiskGap } from './disk-gap.ts'
+import type { Account, DiskState } from './ledger.ts'
+import type { OnDrop } from './outbox.ts'
+import { Parked } from './parked.ts'
+import type { Queue, WhenFull } from './queue.ts'
+import type { QueueStorage, StorageUse } from './queue-storage.ts'
+import { StoredReceipt } from './stored-receipt.ts'
+
+export interface DurableOptions {
+  /** What is held in memory of what stands on disk: it waits when it is full. */
+  queue: Queue
+  /** Sends what can be sent. */
+  pump: (now: number) => void
+  /** Asked when the queue is opened: extensions run by then. */
+  storage: () => QueueStorage
+  use: Omit<StorageUse, 'onLost'>
+  account: Account
+  whenFull: WhenFull
+  /** Bounds over everything that is not delivered yet, in memory or not. Absent: those of the storage alone. */
+  maxRequests?: number | undefined
+  maxRecords?: number | undefined
+  /** Whether the origins of batches are kept with them. */
+  keepOrigins: boolean
+  clock: Clock
+  log: Log
+  onDrop: OnDrop
+  onSentBack: (records: number, why: string) => void
+}
+
+const queueFull = new Refused('sending queue is full')
+const stopping = new Refused('shutting down')
+const notOpen = new Refused('the queue on disk is not open yet', 1000)
+const retryAfterMs = 1000
+
+/**
+ * A queue on disk in front of the one in memory. What comes is written first: then it counts as taken, and goes on at once
+ * while memory has room and nothing older waits on disk. What has left the memory queue, whatever became of it, is
+ * finished on disk; what is given up at the end of the process is there for the next one.
+ */
+export class DurableFront implements Admission {
+  private readonly options: DurableOptions
+  private readonly drops: boolean
+  private readonly feed: DiskFeed
+  private readonly gap: DiskGap
+  private readonly parked = new Parked()
+  private spool: Spool | undefined
+  private syncs = false
+  /** The last batch of this run that its sender must not be answered for before it is synced. */
+  private unsynced = -1
+  private admitted = false
+  private askedMeanwhile = false
+  private closed = false
+  private keptNow = 0
+  private waiting: (() => void)[] = []
+  private whenIdle: (() => void)[] = []
+
+  constructor(options: DurableOptions) {
+    const { queue, pump, clock, log, whenFull } = options
+    this.options = options
+    this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
+    this.gap = new DiskGap(clock, log, () => this.again())
+    const receipt = (sequence: number) => new StoredReceipt(() => this.finished(sequence))
+    const unreadable = (records: number) => options.onDrop('corrupt', records, 'nothing more can be read of them')
+    this.feed = new DiskFeed({ queue, pump, clock, log, receipt, unreadable })
+  }
+
+  /** Records that are not delivered: on disk alone, in memory, on the wire, or waiting to be written. */
+  get held(): number {
+    return this.feed.unread + this.parked.records + this.options.queue.held
+  }
+
+  /** Why the disk does not take anything right now. */
+  get trouble(): string | undefined {
+    return this.gap.trouble
+  }
+
+  /** What status and metrics show of the disk. */
+  state(): Omit<DiskState, 'deadLetters'> {
+    const status = this.spool?.status()
+    const { bytes = 0, oldest } = status ?? {}
+    return { records: this.held, bytes, oldest, trouble: this.trouble ?? status?.trouble }
+  }
+
+  /** Full by which bound: `sending_queue.queue_size`, else the bytes of the storage. */
+  fillOf(capacity: number): { size: () => number; capacity: number } {
+    const { maxRequests, maxRecords } = this.options
+    if (maxRequests !== undefined) return { size: () => this.spool?.batches ?? 0, capacity: maxRequests }
+    if (maxRecords !== undefined) return { size: () => this.held, capacity: maxRecords }
+    return { size: () => this.spool?.bytes ?? 0, capacity }
+  }
+
+  /** Opens the folder; what the process before left there is counted as recovered. */
+  async open(): Promise<void> {
+    const { storage: find, use, account, log } = this.options
+    const storage = find()
+    const onLost = (loss: SpoolLoss, records: number, detail: string) => this.lost(loss, records, detail)
+    const spool = await storage.open({ ...use, onLost })
+    if (this.closed) return spool.close()
+    this.syncs = storage.maxLossMs === 0
+    this.spool = spool
+    const { records } = spool.recovered
+    account.recovered += records
+    this.feed.opened(spool, records)
+    const { folder } = spool.status()
+    if (records > 0) log.info('found undelivered records in the queue on disk', { records, folder })
+    else log.debug('queue on disk', { folder })
+  }
+
+  /** Sending may begin. */
+  run(): void {
+    this.feed.run()
+  }
+
+  consume(batch: Batch, now: number): void {
+    const { spool } = this
+    // The rest of a run that began when the disk still took things waits behind its beginning.
+    const isBehind = this.parked.records > 0 && this.admitted
+    const sequence = spool && !isBehind ? this.write(batch, spool) : -1
+    if (sequence < 0) this.unwritten(batch, now)
+    else this.accept(batch, sequence, now)
+  }
+
+  admit(): Verdict {
+    if (this.drops) return undefined
+    if (this.admitted) {
+      this.askedMeanwhile = true
+      return 'wait'
+    }
+    const obstacle = this.obstacle()
+    if (!obstacle) this.admitted = true
+    else if (!this.closed && this.options.whenFull === 'wait') return 'wait'
+    return obstacle
+  }
+
+  settle(): void | Promise<void> {
+    this.admitted = false
+    const late = this.untilSafe()
+    if (this.askedMeanwhile) {
+      this.askedMeanwhile = false
+      this.roomMade()
+    }
+    return late
+  }
+
+  sentBack(records: number): void {
+    const why = this.obstacle() ?? queueFull
+    this.options.onSentBack(records, why.message)
+  }
+
+  onRoom(fn: () => void): void {
+    if (!this.waiting.includes(fn)) this.waiting.push(fn)
+  }
+
+  /** Resolves when nothing is left. */
+  idle(): Promise<void> {
+    return this.held === 0 ? Promise.resolve() : new Promise((resolve) => this.whenIdle.push(resolve))
+  }
+
+  /** Nothing more is taken from the disk: the end begins. */
+  stopFeeding(): void {
+    this.feed.stop()
+  }
+
+  /** Counts what is given up now and is there for the next process. */
+  keep(records: number): void {
+    this.options.account.kept += records
+    this.keptNow += records
+  }
+
+  /** The end, when the queue in memory is empty. What is on disk stays there. */
+  async close(): Promise<void> {
+    this.closed = true
+    this.gap.close()
+    if (this.spool) this.writeParked(this.spool)
+    this.parked.giveUp((batch) => {
+      this.options.onDrop('shutdown', batch.count, undefined, batch)
+      settleAll(batch.receipts, { dropped: 'shutdown' })
+    }, stopping)
+    this.keep(this.feed.close())
+    // Batches that were sent in part are there as a whole.
+    const again = (this.spool?.records ?? 0) - this.keptNow
+    if (again > 0) this.options.account.maybe_duplicate += again
+    this.roomMade()
+    await this.spool?.close()
+  }
+
+  /** Writes a batch; its sequence, or -1. */
+  private write(batch: Batch, spool: Spool): number {
+    if (this.gap.isPausing) return -1
+    const { keepOrigins, whenFull } = this.options
+    const bytes = batch.bytes()
+    const note: SpoolNote | undefined = keepOrigins && batch.origin ? { origin: batch.origin } : undefined
+    const displaces = whenFull === 'drop_oldest'
+    if (!this.fits(bytes.length, spool) && !(displaces && this.displace(bytes.length, spool))) {
+      if (this.drops || !this.admitted) return -1
+    }
+    try {
+      return this.appended(bytes, batch, note, spool)
+    } catch (error) {
+      if (!(error instanceof SpoolFull && displaces && spool.dropOldest() !== undefined))
+        return this.failed(error, spool)
+    }
+    try {
+      return this.appended(bytes, batch, note, spool)
+    } catch (error) {
+      return this.failed(error, spool)
+    }
+  }
+
+  private appended(bytes: Buffer, { count, format }: Batch, note: SpoolNote | undefined, spool: Spool): number {
+    const sequence = spool.append(bytes, count, format, note)
+    this.gap.worked()
+    return sequence
+  }
+
+  private failed(error: unknown, spool: Spool): number {
+    // The bound of the queue is no fault of the disk.
+    if (!(error instanceof SpoolFull) || error.code !== 'bound') this.gap.failed(error, spool.status().folder)
+    return -1
+  }
+
+  /** A batch stands on disk. */
+  private accept(batch: Batch, sequence: number, now: number): void {
+    const spool = this.spool!
+    if (this.syncs) this.unsynced = sequence
+    if (batch.receipts.length > 0) this.answer(batch, sequence, spool)
+    this.feed.offer(batch, sequence, now)
+  }
+
+  private answer({ receipts }: Batch, sequence: number, spool: Spool): void {
+    const safe = () => settleAll(receipts, 'durable')
+    if (!this.syncs) safe()
+    // It goes on all the same; whoever reads it again sends it twice.
+    else spool.whenSynced(sequence).then(safe, () => settleAll(receipts, { dropped: 'storage' }))
+  }
+
+  /** What the disk did not take waits with its sender where that can be, goes on in memory alone where it is in order, or is lost. */
+  private unwritten(batch: Batch, now: number): void {
+    if (this.admitted) this.parked.add(batch)
+    else if (this.feed.pass(batch, now)) this.gap.addUnsaved(batch.count)
+    else this.lose(batch)
+  }
+
+  private lose(batch: Batch): void {
+    const reason = this.gap.trouble === undefined ? 'queue_full' : 'storage'
+    this.options.onDrop(reason, batch.count, this.gap.trouble)
+    this.gap.addLost(batch.count)
+    settleAll(batch.receipts, { dropped: reason })
+  }
+
+  /** Removes the oldest segments until so many bytes fit. */
+  private displace(bytes: number, spool: Spool): boolean {
+    while (!this.fits(bytes, spool)) {
+      const isOverCount = spool.fits(bytes)
+      const gone = spool.dropOldest()
+      // What stands in memory counts on: to take its place on disk away would free nothing.
+      if (gone === undefined || (isOverCount && gone === 0)) return false
+    }
+    return true
+  }
+
+  private fits(bytes: number, spool: Spool): boolean {
+    const { maxRequests, maxRecords } = this.options
+    if (maxRequests !== undefined && spool.batches >= maxRequests) return false
+    if (maxRecords !== undefined && this.held >= maxRecords) return false
+    return spool.fits(bytes)
+  }
+
+  private obstacle(): Refused | undefined {
+    if (this.closed) return stopping
+    if (!this.spool) return notOpen
+    const { trouble, isPausing } = this.gap
+    if (trouble !== undefined && (isPausing || this.parked.records > 0)) return new Refused(trouble, retryAfterMs)
+    return this.parked.records > 0 || !this.fits(1, this.spool) ? queueFull : undefined
+  }
+
+  /** When the sender of this run may be answered; undefined: now. */
+  private untilSafe(): Promise<void> | undefined {
+    if (this.parked.records > 0) return this.parked.answer()
+    return this.unsynced < 0 ? undefined : this.synced()
+  }
+
+  /** When what was written last is synced. Nobody need listen. */
+  private synced(): Promise<void> {
+    const sequence = this.unsynced
+    this.unsynced = -1
+    const late = this.spool!.whenSynced(sequence).catch((error) => {
+      throw new Refused((error as Error).message, retryAfterMs)
+    })
+    late.catch(() => {})
+    return late
+  }
+
+  private lost(loss: SpoolLoss, records: number, detail: string): void {
+    this.feed.unread -= records
+    this.options.onDrop(loss, records, detail)
+    this.roomMade()
+  }
+
+  private finished(sequence: number): void {
+    this.spool!.finish(sequence)
+    if (this.parked.records > 0 && !this.gap.isPausing) this.again()
+    else if (this.waiting.length > 0) this.roomMade()
+    if (this.whenIdle.length > 0 && this.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
+  }
+
+  /** The disk is asked again, with what waits for it. */
+  private again(): void {
+    if (this.closed || !this.spool) return
+    this.writeParked(this.spool)
+    this.roomMade()
+  }
+
+  private writeParked(spool: Spool): void {
+    if (this.parked.records === 0) return
+    const now = this.options.clock.monotonic()
+    for (let batch = this.parked.first; batch; batch = this.parked.first) {
+      const sequence = this.write(batch, spool)
+      if (sequence < 0) {
+        // An empty queue that is too small for it will never take it.
+        if (this.gap.trouble !== undefined || spool.batches > 0) return
+        this.options.onDrop('too_large', batch.count)
+        settleAll(batch.receipts, { dropped: 'too_large' })
+      }
+      this.parked.shift()
+      if (sequence >= 0) this.accept(batch, sequence, now)
+    }
+    this.parked.done(this.unsynced < 0 ? undefined : this.synced())
+  }
+
+  private roomMade(): void {
+    if (this.waiting.length === 0 || (!this.closed && this.obstacle())) return
+    for (const fn of this.waiting.splice(0)) fn()
+  }
+}
