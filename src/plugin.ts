@@ -8,6 +8,7 @@ import type * as z from 'zod'
 import type { Admission } from './delivery/admission.ts'
 import type { Budget, MemoryLimits } from './delivery/budget.ts'
 import type { Account, AccountOptions, Ledger } from './delivery/ledger.ts'
+import type { Evidence, LostPart } from './delivery/loss-notes.ts'
 import type { DropReason } from './delivery/reasons.ts'
 import type { Batching } from './delivery/settings.ts'
 import type { Clock } from './runtime/clock.ts'
@@ -43,6 +44,7 @@ export type { Admission, Verdict } from './delivery/admission.ts'
 export { Refused } from './delivery/admission.ts'
 export { deliveryFields } from './delivery/fields.ts'
 export { deliveryBudget, type Queued, queued } from './delivery/queued.ts'
+export type { Evidence, LostPart } from './delivery/loss-notes.ts'
 export type { DropReason } from './delivery/reasons.ts'
 export { Dropped, Retryable, type Sender, type SendResult, sent } from './delivery/sender.ts'
 export { formatAddress, resolveAddresses } from './net/address.ts'
@@ -115,8 +117,12 @@ export interface Host {
   readonly pipeline: string | undefined
   readonly log: Log
   readonly clock: Clock
-  /** Counts records that end here, with the reason: part of the ledger's law. */
-  dropped(reason: DropReason, records: number): void
+  /**
+   * Counts records that end here, with the reason: part of the ledger's law. `evidence` is what they were in (a batch,
+   * bytes, words), `part` which of the batch they were: from a number on (0), or all that another batch has not kept.
+   * Now and then a record of it is shown to people, secrets masked (`tailrace why`).
+   */
+  dropped(reason: DropReason, records: number, evidence?: Evidence, part?: LostPart): void
   /** Processors: counts records that were turned into state or into other records, which `made` counts. */
   consumed(records: number): void
   made(records: number): void

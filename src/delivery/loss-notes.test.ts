@@ -51,7 +51,7 @@ test('bytes that are no record are shown as far as they are text', () => {
 
 test('a batch that cannot be read costs the sample alone', () => {
   const { queue } = newBooks()
-  queue.drop('fault', 3, { count: 3 } as Batch)
+  queue.drop('fault', 3, Object.create(Batch.prototype, { count: { value: 3 } }))
   expect(queue.dropped('fault')).toBe(3)
   expect(queue.notes('fault')!.samples[0]).toMatchObject({ records: 3, source: '', extract: '' })
 })

@@ -1,12 +1,14 @@
+import { safeText } from '../printing/safe-text.ts'
 import { maskSecrets } from '../runtime/mask-secrets.ts'
 import type { Labels } from '../runtime/metrics.ts'
-import type { Batch } from '../telemetry/batch.ts'
+import { Batch } from '../telemetry/batch.ts'
 import { exampleOf, lostRecord } from './loss-example.ts'
 
 /**
- * What is known of lost records: the batch they were in, the bytes that came, or a few words. Read at once, never kept.
+ * What is known of lost records: the batch they were in, the bytes that came, or a few words, perhaps with the source id.
+ * Read at once, never kept.
  */
-export type Evidence = Batch | Uint8Array | string
+export type Evidence = Batch | Uint8Array | string | { readonly source: string; readonly text: string }
 
 /** Which records of the batch were lost: those from a number on, or those that are not in another batch made of it. */
 export type LostPart = number | Batch
@@ -137,8 +139,8 @@ export class LossNotes {
 function readExample(evidence: Evidence, part: LostPart, records: number, random: number) {
   try {
     if (typeof evidence === 'string') return { source: '', text: evidence }
-    if (evidence instanceof Uint8Array)
-      return { source: '', text: Buffer.from(evidence.subarray(0, maskedLength)).toString() }
+    if (evidence instanceof Uint8Array) return { source: '', text: textOf(evidence) }
+    if (!(evidence instanceof Batch)) return evidence
     const found = lostRecord(evidence, part, records, random)
     return found === undefined ? nothing : exampleOf(evidence, found)
   } catch {
@@ -146,6 +148,15 @@ function readExample(evidence: Evidence, part: LostPart, records: number, random
     return nothing
   }
 }
+
+/** Bytes of any protocol, as far as they are text. */
+const textOf = (bytes: Uint8Array): string =>
+  safeText(
+    Buffer.from(bytes.subarray(0, maskedLength))
+      .toString()
+      .trim()
+      .replace(/[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]+/g, ' '),
+  )
 
 const nothing = { source: '', text: '' }
 

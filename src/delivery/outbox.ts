@@ -4,6 +4,7 @@ import type { Batch } from '../telemetry/batch.ts'
 import { type Part, settleAll } from './backlog.ts'
 import { backoff } from './backoff.ts'
 import type { Account } from './ledger.ts'
+import type { LostPart } from './loss-notes.ts'
 import { ownCopy } from './own-memory.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
@@ -39,7 +40,14 @@ export interface OutboxOptions {
   random: () => number
 }
 
-export type OnDrop = (reason: DropReason, records: number, detail?: string, batch?: Batch) => void
+/** With what the records were in: see `Account.drop`. */
+export type OnDrop = (
+  reason: DropReason,
+  records: number,
+  detail?: string,
+  batch?: Batch,
+  part?: LostPart,
+) => void
 
 /** Told of a batch before it ends, of which a backend refused `records` for good: it does not say which. */
 export type OnRefused = (batch: Batch, records: number, reason: DropReason, detail: string) => void
@@ -189,7 +197,9 @@ export class Outbox {
     if (this.troubled) this.recovered()
     if (rejected > 0) {
       this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
-      this.onDrop('rejected', rejected, result.detail)
+      // Which of several it was the peer does not say.
+      const all = rejected === shipment.batch.count ? shipment.batch : undefined
+      this.onDrop('rejected', rejected, result.detail, all)
     }
     if (fault > 0) this.onDrop('fault', fault, 'the sender did not say what became of them')
     if (rejected > 0) this.finish(shipment, { dropped: 'rejected' })

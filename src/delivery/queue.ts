@@ -6,6 +6,7 @@ import { Backlog, type Entry, forkAll, type Part, settleAll, type TakeLimits } f
 import { type Budget, entryCost } from './budget.ts'
 import { FairGate } from './fair-gate.ts'
 import type { Shares } from './fairness.ts'
+import type { LostPart } from './loss-notes.ts'
 import type { DropReason } from './reasons.ts'
 import { oversized, rowsToFree, withoutOversized } from './rows.ts'
 import { Shelter } from './shelter.ts'
@@ -36,7 +37,7 @@ export interface QueueOptions {
   /** Told of records that were not let in because there was no room: their sender may repeat them. */
   onSentBack?: (records: number, why: string) => void
   /** Told of every record that ends here unsent; `batch` is the one it stands in, when it had got in. */
-  onDrop: (reason: DropReason, records: number, detail?: undefined, batch?: Batch) => void
+  onDrop: (reason: DropReason, records: number, detail: undefined, batch: Batch, part: LostPart) => void
 }
 
 const queueFull = new Refused('sending queue is full')
@@ -261,8 +262,9 @@ export class Queue implements Admission {
   private drop(entry: Entry, rows: number, fromEnd: boolean, reason: DropReason): number {
     const { receipts } = entry.batch
     if (rows < entry.count) forkAll(receipts)
+    const { first, count } = entry
     const cost = this.backlog.remove(entry, rows, fromEnd)
-    this.options.onDrop(reason, rows, undefined, entry.batch)
+    this.options.onDrop(reason, rows, undefined, entry.batch, fromEnd ? first + count - rows : first)
     this.budget.give(cost)
     if (this.backlog.records === 0) this.shelter.reset()
     // Last: whoever hears of it may put in the next batch at once.
@@ -274,7 +276,7 @@ export class Queue implements Admission {
   private turnAway(batch: Batch, kept: Batch, reason: DropReason): Batch {
     if (kept === batch) return batch
     if (kept.count > 0) forkAll(batch.receipts)
-    this.options.onDrop(reason, batch.count - kept.count)
+    this.options.onDrop(reason, batch.count - kept.count, undefined, batch, kept)
     settleAll(batch.receipts, { dropped: reason })
     return kept
   }

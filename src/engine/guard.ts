@@ -29,11 +29,11 @@ export function guardExporter(
       try {
         inner.consume(batch)
       } catch (error) {
-        let lost = lostIn(books.queues.accounts)
+        let lost = lostIn(books.queues.accounts, batch, error)
         if (receivedBy(books.queues.accounts) === before) {
           const own = books.own()
           own.received += batch.count
-          own.drop('fault', batch.count)
+          own.drop('fault', batch.count, batch, 0, String(error))
           lost += batch.count
         }
         if (lost > 0) settleLost(batch)
@@ -50,11 +50,11 @@ function receivedBy(queues: readonly Account[]): number {
 }
 
 /** Books as lost what these queues have received and do not hold; answers how much that was. */
-function lostIn(queues: readonly Account[]): number {
+function lostIn(queues: readonly Account[], batch: Batch, error: unknown): number {
   let lost = 0
   for (const queue of queues) {
     const missing = Math.max(0, queue.imbalance())
-    if (missing > 0) queue.drop('fault', missing)
+    if (missing > 0) queue.drop('fault', missing, batch, 0, String(error))
     lost += missing
   }
   return lost
@@ -79,7 +79,7 @@ export function guardConverter(inner: Consumer, account: Account, fault: OnFault
 /** Books the `rest` of a batch as lost to a fault. Receipts of which a part went on are settled by who got that. */
 export function loseRest(batch: Batch, account: Account, rest: number, error: unknown, fault: OnFault): void {
   const lost = Math.max(0, rest)
-  account.drop('fault', lost)
+  account.drop('fault', lost, batch, batch.count - Math.min(lost, batch.count), String(error))
   if (lost > 0 && lost === batch.count) settleLost(batch)
   fault(error, lost)
 }

@@ -63,10 +63,10 @@ export function newHost(shared: Shared, options: HostOptions): Host {
       options.onOriginsRead?.()
       return options.readsOrigins
     },
-    dropped(reason, records) {
+    dropped(reason, records, evidence, part) {
       // A receiver drops before it offers: the law counts these records as offered too.
       if (kind === 'receiver') books().offered += records
-      books().drop(reason, records)
+      books().drop(reason, records, evidence, part)
     },
     consumed(records) {
       books().consumed += records

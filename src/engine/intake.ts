@@ -96,7 +96,7 @@ export class ReceiverIntake implements Intake {
   /** The protocol knows no refusal: what comes while memory is short ends here, counted. */
   private lose(batch: Batch): void {
     const { account, onShort } = this.options
-    account.drop('memory', batch.count)
+    account.drop('memory', batch.count, batch)
     onShort?.(batch.count)
     settleAll(batch.receipts, { dropped: 'memory' })
   }

@@ -85,7 +85,7 @@ export class ProcessorNode implements Consumer {
       const rest = account.holds
         ? account.imbalance()
         : count - (account.consumed + account.droppedTotal - endedBefore)
-      account.drop('fault', rest)
+      account.drop('fault', rest, batch, 0, String(error))
       settleLost(batch)
       // What it made is lost too: nobody gets it.
       account.made = madeBefore

@@ -55,7 +55,7 @@ class Printer {
     const { account, output } = this
     account.received += batch.count
     if (output.state === 'broken') {
-      account.drop('connection', batch.count)
+      account.drop('connection', batch.count, batch)
       for (const receipt of batch.receipts) receipt.settle({ dropped: 'connection' })
       return
     }

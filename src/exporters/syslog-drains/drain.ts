@@ -49,6 +49,8 @@ export class Drain {
   delivery: Delivery | undefined = undefined
   /** Monotonic time of the last message; set by the router once a batch. */
   usedAt = 0
+  /** What is told of a lost message. */
+  private example: { source: string; text: string } | undefined = undefined
   private series: DrainSeries | undefined = undefined
   private removed = false
   private readonly world: DrainWorld
@@ -132,7 +134,8 @@ export class Drain {
   }
 
   private lost(reason: DropReason, messages: number): void {
-    this.world.account.drop(reason, messages)
+    this.example ??= { source: this.spec.app, text: `for ${this.spec.url.clean}` }
+    this.world.account.drop(reason, messages, this.example)
     if (this.series) this.series.lost += messages
     this.world.notices.lost(this.spec, reason, messages)
   }

@@ -54,7 +54,7 @@ export default defineProcessor({
     const events = host.counter('dropped_span_events', 'Events taken out of spans, which are no records of their own.')
     const process = (batch: Batch) => {
       const kept = drop(batch)
-      if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count)
+      if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count, batch, kept)
       if (kept.count === 0) return undefined
       const left = dropEvents(kept)
       if (left.events > 0) events.add(left.events)

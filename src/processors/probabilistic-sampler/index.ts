@@ -74,7 +74,7 @@ export default defineProcessor({
       cursor.over(batch)
       carrier.begin()
       const kept = batch.where(isSampled)
-      if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count)
+      if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count, batch, kept)
       if (kept.count === 0) return undefined
       if (!carrier.changed) return kept
       site.begin(kept)

@@ -33,7 +33,7 @@ export function newDatagrams(intake: Intake, host: Host): Datagrams {
       turn.arm()
       const verdict = gate.add(packet, undefined, withSourceId)
       if (gate.malformed === malformedBefore) return
-      host.dropped('malformed', 1)
+      host.dropped('malformed', 1, packet)
       const held = gap.pass()
       if (held >= 0) log.line(`Error unmarshalling: eventUnmarshaller: ${reasonText(verdict)}${heldBack(held)}`)
     },

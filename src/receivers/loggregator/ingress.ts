@@ -55,6 +55,6 @@ function withoutLogs(batch: Batch, host: Host): Batch {
   if (!(batch.seen & seenKind(Kind.log))) return batch
   const { rows } = batch.index()
   const kept = batch.where((row) => (rows[row + Row.info]! & kindMask) !== Kind.log)
-  host.dropped('rule', batch.count - kept.count)
+  host.dropped('rule', batch.count - kept.count, batch, kept)
   return kept
 }

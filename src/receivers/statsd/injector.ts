@@ -70,7 +70,7 @@ export function newInjectorDatagrams(config: StatsdConfig, host: Host, intake: I
       evicted.add(injector.evictedSeries - evictedBefore)
       if (malformed === 0) return
       malformedLines.add(malformed)
-      host.dropped('malformed', malformed)
+      host.dropped('malformed', malformed, packet)
     },
     start: () => {},
     stop: () => turn.flush(),

@@ -70,19 +70,19 @@ export function newMessages(config: SyslogConfig, host: Host, intakes: Intakes, 
     now.hi = nanos[1]
     context.nowSeconds = ms / 1000
   }
-  const invalid = (text: string, source: Source) => {
+  const invalid = (text: string, source: Source, bytes?: Buffer) => {
     invalidIngress.add(1)
-    host.dropped('malformed', 1)
+    host.dropped('malformed', 1, bytes ?? text)
     series.note('invalid', `invalid message from ${source.origin?.address ?? 'a sender'}: ${text}`)
   }
   const strictly = (bytes: Buffer, start: number, end: number, isAscii: boolean, source: Source): boolean => {
     const fault = parse5424(bytes, start, end, message)
     if (fault !== 0) {
-      invalid(faultTexts[fault]!, source)
+      invalid(faultTexts[fault]!, source, bytes.subarray(start, end))
       return false
     }
     if (envelopes && !envelopes.add(bytes, message, now, source.peer, source.origin)) {
-      invalid(envelopes.fault, source)
+      invalid(envelopes.fault, source, bytes.subarray(start, end))
       return true
     }
     if (logs) {
@@ -109,7 +109,7 @@ export function newMessages(config: SyslogConfig, host: Host, intakes: Intakes, 
     context.noHost = source.isLocal
     const isParsed = parseLoose(b, from, to, message, config.protocol, context)
     if (!isParsed && config.on_error === 'drop') {
-      invalid(`it is not ${config.protocol}`, source)
+      invalid(`it is not ${config.protocol}`, source, bytes.subarray(start, end))
       return true
     }
     envelopes?.add(b, message, now, source.peer, source.origin)
