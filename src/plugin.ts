@@ -238,7 +238,8 @@ export interface ExporterSpec<S extends Schema = Schema> extends Spec<S> {
 
 /** What an exporter promises; printed in its README and by `tailrace components`, checked by the conformance suite. */
 export interface DeliveryPromise {
-  semantics: 'at most once' | 'at least once' | 'none'
+  /** `best effort`: what is on its way when a connection breaks may be lost unseen, or come twice, and then it is counted. */
+  semantics: 'at most once' | 'at least once' | 'best effort' | 'none'
   order: 'kept' | 'kept within a stream' | 'not kept'
   /** What a kill -9 loses. */
   on_kill: string

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createHttps } from 'node:https'
 import { onTestFinished } from 'vitest'
 import { type BreakingPeer, type Fault, newCable, type PeerStream } from './breaking-peer.ts'
 
@@ -6,7 +7,7 @@ import { type BreakingPeer, type Fault, newCable, type PeerStream } from './brea
  * The same as `startBreakingPeer` for POSTs over HTTP/1.1: a request is a stream of one message. `end stream` is answered
  * with 503, as `refuse streams` is; after `goaway` and `reset stream` the connection ends without an answer.
  */
-export async function startBreakingHttpPeer(): Promise<BreakingPeer> {
+export async function startBreakingHttpPeer(certificate?: { cert: string; key: string }): Promise<BreakingPeer> {
   const cable = await newCable((socket) => front.emit('connection', socket))
   const streams: PeerStream[] = []
   let planned: { fault: Fault; messages: number } | undefined
@@ -24,7 +25,7 @@ export async function startBreakingHttpPeer(): Promise<BreakingPeer> {
     own.messages.pop()
     refuse(response)
   }
-  const front = createServer((request: IncomingMessage, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -36,7 +37,10 @@ export async function startBreakingHttpPeer(): Promise<BreakingPeer> {
       streams.push(own)
       onMessage(response, own)
     })
-  })
+  }
+  const front = certificate ? createHttps(certificate, handle) : createServer(handle)
+  // A handshake that breaks.
+  front.on('tlsClientError', () => {})
   onTestFinished(async () => {
     front.closeAllConnections()
     await cable.stop()

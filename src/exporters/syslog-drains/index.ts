@@ -9,7 +9,7 @@ export default defineExporter({
   summary: 'Sends what applications log to the drains bound to them, and everything to aggregate drains, as syslog.',
   takes: ['envelopes'],
   delivery: {
-    semantics: 'at most once',
+    semantics: 'best effort',
     order: 'kept',
     on_kill: 'what waits (10,000 messages a drain by default) and what is on the wire',
   },
