@@ -1,15 +1,15 @@
+import { type ProcessFacts, processFacts } from '../admin/process-facts.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Shared } from '../engine/host.ts'
 import type { Labels } from '../runtime/metrics.ts'
 
 /** What runs right now, as text for a person: the answer to SIGUSR1. */
 export function statusReport({ ledger, metrics, budget }: Shared): string {
-  const { rss, heapUsed, external } = process.memoryUsage()
-  const { user, system } = process.cpuUsage()
+  const { pid, uptime_seconds, cpu_seconds, memory, connections } = processFacts(budget.used)
   const lines = [
-    `tailrace, process ${process.pid}, up ${Math.round(process.uptime())} s, CPU ${((user + system) / 1e6).toFixed(2)} s`,
-    `memory: ${mebibytes(rss)} resident, ${mebibytes(heapUsed)} heap, ${mebibytes(external)} buffers, ${mebibytes(budget.used)} in queues`,
-    `event loop: busy ${percent(eventLoopShare())} since the last report; open: ${openResources()}`,
+    `tailrace, process ${pid}, up ${uptime_seconds} s, CPU ${cpu_seconds.toFixed(2)} s`,
+    `memory: ${mebibytes(memory.rss)} resident, ${mebibytes(memory.heap)} heap, ${mebibytes(memory.buffers)} buffers, ${mebibytes(memory.queued)} in queues`,
+    `event loop: busy ${percent(eventLoopShare())} since the last report; open: ${open(connections)}`,
     '',
     'records, by what became of them:',
     ...ledgerLines(ledger.summary()),
@@ -32,23 +32,13 @@ function eventLoopShare(): number {
   return utilization
 }
 
-/** Names that Node gives to what keeps it running, and ours. */
-const resourceNames: Readonly<Record<string, string>> = {
-  TCPServerWrap: 'TCP listeners',
-  TCPSocketWrap: 'TCP connections',
-  UDPWrap: 'UDP sockets',
-  PipeWrap: 'pipes',
-}
-
 /** `2 TCP listeners, 5 TCP connections`. */
-function openResources(): string {
-  const active = process.getActiveResourcesInfo()
-  const counts = Object.entries(resourceNames).map(([name, ours]) => ({
-    ours,
-    n: active.filter((a) => a === name).length,
-  }))
-  const open = counts.filter(({ n }) => n > 0).map(({ ours, n }) => `${n} ${ours}`)
-  return open.length > 0 ? open.join(', ') : 'nothing'
+function open(connections: ProcessFacts['connections']): string {
+  const counts = Object.entries(connections).filter(([, n]) => n > 0)
+  const texts = counts.map(
+    ([name, n]) => `${n} ${name.replaceAll('_', ' ').replace(/^(tcp|udp)/, (p) => p.toUpperCase())}`,
+  )
+  return texts.length > 0 ? texts.join(', ') : 'nothing'
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

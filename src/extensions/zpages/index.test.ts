@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import type { Report } from '../../admin/report.ts'
 import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
@@ -7,7 +8,6 @@ import { ManualClock } from '../../runtime/clock.ts'
 import { newLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
 import zpages from './index.ts'
-import type { Report } from './report.ts'
 
 const status: ServiceStatus = {
   ready: true,

@@ -1,9 +1,9 @@
+import { newRates } from '../../admin/rates.ts'
+import { newReport } from '../../admin/report.ts'
 import { formatAddress } from '../../net/address.ts'
 import { newHttpServer } from '../../net/http-server.ts'
 import { bool, defineExtension, endpoint, object } from '../../plugin.ts'
 import { pages } from './pages.ts'
-import { newRates } from './rates.ts'
-import { newReport } from './report.ts'
 
 /** What runs right now, as small pages for people and as JSON for programs. */
 export default defineExtension({

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { Flow, Report } from '../../admin/report.ts'
 import type { Route } from '../../net/http-server.ts'
-import type { Flow, Report } from './report.ts'
 
 type Cell = string | number
 interface Table {
