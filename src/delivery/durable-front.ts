@@ -11,6 +11,7 @@ import type { OnDrop } from './outbox.ts'
 import { Parked } from './parked.ts'
 import type { Queue, WhenFull } from './queue.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
+import type { DropReason } from './reasons.ts'
 import { StoredReceipt } from './stored-receipt.ts'
 
 export interface DurableOptions {
@@ -52,6 +53,7 @@ export class DurableFront implements Admission {
   private readonly parked = new Parked()
   private spool: Spool | undefined
   private syncs = false
+  private maxBytes = Number.POSITIVE_INFINITY
   /** The last batch of this run that its sender must not be answered for before it is synced. */
   private unsynced = -1
   private admitted = false
@@ -104,6 +106,7 @@ export class DurableFront implements Admission {
     const spool = await storage.open({ ...use, onLost })
     if (this.closed) return spool.close()
     this.syncs = storage.maxLossMs === 0
+    this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, storage.maxBytes || Number.POSITIVE_INFINITY)
     this.spool = spool
     const { records } = spool.recovered
     account.recovered += records
@@ -120,6 +123,10 @@ export class DurableFront implements Admission {
 
   consume(batch: Batch, now: number): void {
     const { spool } = this
+    if (batch.size > this.maxBytes) {
+      this.lose(batch, 'too_large')
+      return
+    }
     // The rest of a run that began when the disk still took things waits behind its beginning.
     const isBehind = this.parked.records > 0 && this.admitted
     const sequence = spool && !isBehind ? this.write(batch, spool) : -1
@@ -205,12 +212,12 @@ export class DurableFront implements Admission {
       return this.appended(bytes, batch, note, spool)
     } catch (error) {
       if (!(error instanceof SpoolFull && displaces && spool.dropOldest() !== undefined))
-        return this.failed(error, spool)
+        return this.failed(error, bytes.length, spool)
     }
     try {
       return this.appended(bytes, batch, note, spool)
     } catch (error) {
-      return this.failed(error, spool)
+      return this.failed(error, bytes.length, spool)
     }
   }
 
@@ -220,9 +227,9 @@ export class DurableFront implements Admission {
     return sequence
   }
 
-  private failed(error: unknown, spool: Spool): number {
+  private failed(error: unknown, bytes: number, spool: Spool): number {
     // The bound of the queue is no fault of the disk.
-    if (!(error instanceof SpoolFull) || error.code !== 'bound') this.gap.failed(error, spool.status().folder)
+    if (!(error instanceof SpoolFull) || spool.fits(bytes)) this.gap.failed(error, spool.status().folder)
     return -1
   }
 
@@ -245,11 +252,10 @@ export class DurableFront implements Admission {
   private unwritten(batch: Batch, now: number): void {
     if (this.admitted) this.parked.add(batch)
     else if (this.feed.pass(batch, now)) this.gap.addUnsaved(batch.count)
-    else this.lose(batch)
+    else this.lose(batch, this.gap.trouble === undefined ? 'queue_full' : 'storage')
   }
 
-  private lose(batch: Batch): void {
-    const reason = this.gap.trouble === undefined ? 'queue_full' : 'storage'
+  private lose(batch: Batch, reason: DropReason): void {
     this.options.onDrop(reason, batch.count, this.gap.trouble)
     this.gap.addLost(batch.count)
     settleAll(batch.receipts, { dropped: reason })
@@ -324,10 +330,9 @@ export class DurableFront implements Admission {
     for (let batch = this.parked.first; batch; batch = this.parked.first) {
       const sequence = this.write(batch, spool)
       if (sequence < 0) {
-        // An empty queue that is too small for it will never take it.
+        // Nothing is left that could make room for it.
         if (this.gap.trouble !== undefined || spool.batches > 0) return
-        this.options.onDrop('too_large', batch.count)
-        settleAll(batch.receipts, { dropped: 'too_large' })
+        this.lose(batch, 'too_large')
       }
       this.parked.shift()
       if (sequence >= 0) this.accept(batch, sequence, now)

@@ -4,6 +4,8 @@ import type { Spool, SpoolLoss } from '../storage/contract.ts'
 export interface QueueStorage {
   /** What a power cut may cost, in milliseconds; 0: nothing, senders are answered when their data is synced. */
   readonly maxLossMs: number
+  /** Bound of each queue; 0: none. */
+  readonly maxBytes: number
   /** Opens one queue; rejects with a sentence that says what to do. */
   open(use: StorageUse): Promise<Spool>
 }
