@@ -1,0 +1,230 @@
+import { expect, test } from 'vitest'
+import { readPartialSuccess } from '../../../src/exporters/otlp-answers.ts'
+import { writeRetryInfo } from '../../../src/net/status.ts'
+import { startOtlp } from '../../../src/receivers/otlp/otlp-run.fixture.ts'
+import { decodeOtlpJson } from '../../../src/wire/otlp/json-decode.ts'
+import { encodeOtlpJson } from '../../../src/wire/otlp/json-encode.ts'
+
+// The Collector's table, part 5: bytes, checked against encoders of others.
+
+type Signal = 'logs' | 'metrics' | 'traces'
+
+const hexOf = (signal: Signal, json: unknown) => {
+  const result = decodeOtlpJson(signal, Buffer.from(JSON.stringify(json)))
+  return 'error' in result ? result.error : result.toString('hex')
+}
+const jsonOf = (signal: Signal, hex: string) => JSON.parse(encodeOtlpJson(signal, Buffer.from(hex, 'hex')).toString())
+
+/** The bytes of a request whose only value is the body of one log record. */
+const within = (value: string) => {
+  const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0')
+  return ['2a', '12', '12', '0a'].reduce((inner, tag) => tag + length(inner) + inner, value)
+}
+
+test.each([
+  ['a text', '0a0161', { stringValue: 'a' }],
+  ['an empty text, which is not nothing', '0a00', { stringValue: '' }],
+  ['nothing', '', {}],
+  ['true', '1001', { boolValue: true }],
+  ['false', '1000', { boolValue: false }],
+  ['0', '1800', { intValue: '0' }],
+  ['-1', '18ffffffffffffffffff01', { intValue: '-1' }],
+  ['1.5', '21000000000000f83f', { doubleValue: 1.5 }],
+  ['bytes', '3a02ff00', { bytesValue: '/wA=' }],
+  ['a list', '2a050a030a0161', { arrayValue: { values: [{ stringValue: 'a' }] } }],
+  ['a map', '320a0a080a016b12030a0161', { kvlistValue: { values: [{ key: 'k', value: { stringValue: 'a' } }] } }],
+])('a value: %s', (_, hex, body) => {
+  const request = { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body }] }] }] }
+  expect(hexOf('logs', request)).toBe(within(hex))
+  expect(jsonOf('logs', within(hex)).resourceLogs[0].scopeLogs[0].logRecords[0].body).toEqual(body)
+})
+
+const l1 =
+  '0a6d0a150a130a0c736572766963652e6e616d6512030a016112540a060a0173120131124a09010000000000000010091a04494e464f2a040a02686932070a016b1202182a45010000004a100102030405060708090a0b0c0d0e0f1052080102030405060708590200000000000000'
+const l1OfJavaScript =
+  '0a710a170a130a0c736572766963652e6e616d6512030a0161100012560a060a0173120131124c09010000000000000010091a04494e464f2a040a02686932070a016b1202182a380045010000004a100102030405060708090a0b0c0d0e0f1052080102030405060708590200000000000000'
+const record = {
+  timeUnixNano: '1',
+  severityNumber: 9,
+  severityText: 'INFO',
+  body: { stringValue: 'hi' },
+  attributes: [{ key: 'k', value: { intValue: '42' } }],
+  flags: 1,
+  traceId: '0102030405060708090a0b0c0d0e0f10',
+  spanId: '0102030405060708',
+  observedTimeUnixNano: '2',
+}
+const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'a' } }] }
+const logs = (...logRecords: object[]) => ({
+  resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 's', version: '1' }, logRecords }] }],
+})
+
+test('a log record: to JSON and back', () => {
+  expect(jsonOf('logs', l1)).toEqual(logs(record))
+  expect(hexOf('logs', logs(record))).toBe(l1)
+})
+
+test('a log record as the JavaScript SDK writes it, in bytes and in JSON, means the same', () => {
+  expect(jsonOf('logs', l1OfJavaScript)).toEqual(logs(record))
+  expect(hexOf('logs', logs({ ...record, attributes: [{ key: 'k', value: { intValue: 42 } }] }))).toBe(l1)
+})
+
+const around = { resource: {}, scope: {} }
+const metric = (only: object) => ({
+  resourceMetrics: [{ resource: around.resource, scopeMetrics: [{ scope: around.scope, metrics: [only] }] }],
+})
+
+test.each<[string, Signal, string, object]>([
+  [
+    'the least log record of a Collector, with empty parts written out',
+    'logs',
+    '0a1b0a0012170a0012130901000000000000002a040a0268694a005200',
+    {
+      resourceLogs: [
+        { resource: {}, scopeLogs: [{ scope: {}, logRecords: [{ timeUnixNano: '1', body: { stringValue: 'hi' } }] }] },
+      ],
+    },
+  ],
+  [
+    'a gauge',
+    'metrics',
+    '0a2c122a12280a036370751a01312a1e0a1c19010000000000000021000000000000f83f3a080a016b12030a0161',
+    metric({
+      name: 'cpu',
+      unit: '1',
+      gauge: {
+        dataPoints: [{ timeUnixNano: '1', asDouble: 1.5, attributes: [{ key: 'k', value: { stringValue: 'a' } }] }],
+      },
+    }),
+  ],
+  [
+    'a sum',
+    'metrics',
+    '0a2c122a12280a037265713a210a1b11010000000000000019020000000000000031050000000000000010021801',
+    metric({
+      name: 'req',
+      sum: {
+        dataPoints: [{ startTimeUnixNano: '1', timeUnixNano: '2', asInt: '5' }],
+        aggregationTemporality: 2,
+        isMonotonic: true,
+      },
+    }),
+  ],
+  [
+    'a histogram',
+    'metrics',
+    '0a4d124b12490a01684a440a401101000000000000001902000000000000002103000000000000002900000000000018403210010000000000000002000000000000003a0800000000000000401002',
+    metric({
+      name: 'h',
+      histogram: {
+        dataPoints: [
+          {
+            startTimeUnixNano: '1',
+            timeUnixNano: '2',
+            count: '3',
+            sum: 6,
+            bucketCounts: ['1', '2'],
+            explicitBounds: [2],
+          },
+        ],
+        aggregationTemporality: 2,
+      },
+    }),
+  ],
+  [
+    'a span',
+    'traces',
+    '0a3f123d123b0a100102030405060708090a0b0c0d0e0f10120801020304050607082a05474554202f30023901000000000000004102000000000000007a021802',
+    {
+      resourceSpans: [
+        {
+          resource: {},
+          scopeSpans: [
+            {
+              scope: {},
+              spans: [
+                {
+                  traceId: '0102030405060708090a0b0c0d0e0f10',
+                  spanId: '0102030405060708',
+                  name: 'GET /',
+                  kind: 2,
+                  startTimeUnixNano: '1',
+                  endTimeUnixNano: '2',
+                  status: { code: 2 },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+])('%s', (_, signal, hex, json) => {
+  expect(jsonOf(signal, hex)).toEqual(json)
+})
+
+test('scale and offset of an exponential histogram are zigzag', () => {
+  const point = { scale: -1, positive: { offset: 3, bucketCounts: ['1'] } }
+  const request = metric({ name: 'e', exponentialHistogram: { dataPoints: [point] } })
+  const hex = hexOf('metrics', request)
+  expect(hex).toContain('3001')
+  expect(hex).toContain('0806')
+  expect(
+    jsonOf('metrics', hex).resourceMetrics[0].scopeMetrics[0].metrics[0].exponentialHistogram.dataPoints[0],
+  ).toEqual({ ...point, negative: undefined })
+})
+
+test('partial success', () => {
+  expect(readPartialSuccess(Buffer.from('0a0708031203626164', 'hex'))).toMatchObject({ rejected: 3, message: 'bad' })
+})
+
+test('a Status, without and with RetryInfo', () => {
+  expect(writeRetryInfo(14, 'busy', 5000).toString('hex')).toBe(
+    '080e1204627573791a300a28747970652e676f6f676c65617069732e636f6d2f676f6f676c652e7270632e5265747279496e666f12040a020805',
+  )
+})
+
+test.each([
+  [
+    'a trace id of 15 bytes',
+    'traces',
+    `0a151213${'12110a0f'}${'01'.repeat(15)}`,
+    /invalid length for TraceId: 15 bytes/,
+  ],
+  ['a field with the wrong wire type', 'logs', '0a06120412020801', /wrong wireType = 0 for field TimeUnixNano/],
+] as const)('%s is refused', async (_, signal, hex, sentence) => {
+  const run = await startOtlp({ http: {} })
+  const headers = { 'content-type': 'application/x-protobuf' }
+  const answer = await run.send({ path: `/v1/${signal}`, headers, body: Buffer.from(hex, 'hex') })
+  expect([answer.status, answer.body.toString()]).toEqual([400, expect.stringMatching(sentence)])
+  expect(run.batches).toEqual([])
+})
+
+/** A log record of time 1, and what stands behind it in the record, in its scope and in its resource. */
+const nested = (inRecord: string, scopeTag = '12') => {
+  const length = (hex: string) => (hex.length / 2).toString(16).padStart(2, '0')
+  const leaf = `090100000000000000${inRecord}`
+  const scope = `12${length(leaf)}${leaf}`
+  const group = `${scopeTag}${length(scope)}${scope}`
+  return `0a${length(group)}${group}`
+}
+
+test.each([
+  ['a varint', '980601'],
+  ['8 bytes', `9906${'00'.repeat(8)}`],
+  ['a message', '9a0600'],
+  ['a group', '9b069c06'],
+  ['4 bytes', `9d06${'00'.repeat(4)}`],
+])('field 99 is ignored, whatever it is: %s', async (_, field) => {
+  const run = await startOtlp({ http: {} })
+  const headers = { 'content-type': 'application/x-protobuf' }
+  const answer = await run.send({ headers, body: Buffer.from(nested(field), 'hex') })
+  expect([answer.status, run.batches.map(({ count }) => count)]).toEqual([200, [1]])
+})
+
+test('records under field 1000, where they stood before 2022, are taken', async () => {
+  const run = await startOtlp({ http: {} })
+  const headers = { 'content-type': 'application/x-protobuf' }
+  const answer = await run.send({ headers, body: Buffer.from(nested('', 'c23e'), 'hex') })
+  expect([answer.status, run.batches.map(({ count }) => count)]).toEqual([200, [1]])
+})
