@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { Refused } from '../../../src/delivery/admission.ts'
 import { readPartialSuccess } from '../../../src/exporters/otlp-answers.ts'
-import { writeRetryInfo } from '../../../src/net/status.ts'
+import { emptyFrame } from '../../../src/net/frames.ts'
 import { startOtlp } from '../../../src/receivers/otlp/otlp-run.fixture.ts'
 import { decodeOtlpJson } from '../../../src/wire/otlp/json-decode.ts'
 import { encodeOtlpJson } from '../../../src/wire/otlp/json-encode.ts'
@@ -178,11 +179,18 @@ test('partial success', () => {
   expect(readPartialSuccess(Buffer.from('0a0708031203626164', 'hex'))).toMatchObject({ rejected: 3, message: 'bad' })
 })
 
-test('a Status, without and with RetryInfo', () => {
-  expect(writeRetryInfo(14, 'busy', 5000).toString('hex')).toBe(
+test('a Status, without and with RetryInfo', async () => {
+  const run = await startOtlp({ http: {} })
+  const request = { headers: { 'content-type': 'application/x-protobuf' }, body: Buffer.from(l1, 'hex') }
+  run.verdict = new Refused('busy')
+  expect((await run.send(request)).body.toString('hex')).toBe('080e120462757379')
+  run.verdict = new Refused('busy', 5000)
+  expect((await run.send(request)).body.toString('hex')).toBe(
     '080e1204627573791a300a28747970652e676f6f676c65617069732e636f6d2f676f6f676c652e7270632e5265747279496e666f12040a020805',
   )
 })
+
+test('an empty message of gRPC', () => expect(emptyFrame.toString('hex')).toBe('0000000000'))
 
 test.each([
   [
