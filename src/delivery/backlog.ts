@@ -70,6 +70,17 @@ export class Backlog {
 
   push(entry: Entry): void {
     this.ring.push(entry)
+    this.count(entry)
+  }
+
+  /** In front of all others. */
+  unshift(entry: Entry): void {
+    this.ring.unshift(entry)
+    this.compacted = 0
+    this.count(entry)
+  }
+
+  private count(entry: Entry): void {
     this.records += entry.count
     this.bytes += entry.bytes
     this.cost += entry.cost

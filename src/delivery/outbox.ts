@@ -11,6 +11,7 @@ import type { DropReason } from './reasons.ts'
 import { Rhythm } from './rhythm.ts'
 import { Dropped, fatesOf, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
+import type { Legacy } from './succession.ts'
 
 /** One batch on its way, through all of its attempts. */
 interface Shipment extends Part {
@@ -41,13 +42,7 @@ export interface OutboxOptions {
 }
 
 /** With what the records were in: see `Account.drop`. */
-export type OnDrop = (
-  reason: DropReason,
-  records: number,
-  detail?: string,
-  batch?: Batch,
-  part?: LostPart,
-) => void
+export type OnDrop = (reason: DropReason, records: number, detail?: string, batch?: Batch, part?: LostPart) => void
 
 /** Told of a batch before it ends, of which a backend refused `records` for good: it does not say which. */
 export type OnRefused = (batch: Batch, records: number, reason: DropReason, detail: string) => void
@@ -67,6 +62,9 @@ export class Outbox {
   private readonly random: () => number
   private readonly rhythm: Rhythm
   private running = false
+  /** Sends nothing yet: what comes before it is on the wire still. */
+  private waiting = false
+  private heir: ((legacy: Legacy, first: boolean) => void) | undefined
   private draining = false
   private pumping = false
   private free: number
@@ -104,7 +102,7 @@ export class Outbox {
     if (this.pumping) return
     this.pumping = true
     try {
-      while (this.running && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
+      while (this.running && !this.waiting && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
         const { batches } = this.account
         const full = batches !== undefined && this.rhythm.enough()
         const part = this.queue.take(this.rhythm.limits)
@@ -118,6 +116,39 @@ export class Outbox {
       this.pumping = false
     }
     if (this.whenIdle.length > 0 && this.queue.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
+  }
+
+  /** Sends nothing before `ready` resolves, unless it keeps no order anyway. */
+  waitFor(ready: Promise<void>): void {
+    if (this.settings.consumers > 1) return
+    this.waiting = true
+    void ready.then(() => {
+      this.waiting = false
+      this.pump(this.clock.monotonic())
+    })
+  }
+
+  /**
+   * Gives everything to an heir: what is queued and what waits for its next attempt now, what is on the wire when it comes
+   * back undelivered. Resolves when nothing is on the wire.
+   */
+  async bequeath(inherit: (legacy: Legacy, first: boolean) => void): Promise<void> {
+    this.heir = inherit
+    this.rhythm.stop()
+    const queued = this.queue.release()
+    // In the order in which they stood: each goes before the one that came after it.
+    for (const shipment of [...this.flying]) if (shipment.paused) this.giveBack(shipment, false)
+    for (const legacy of queued) inherit(legacy, false)
+    await this.idle()
+  }
+
+  /** Hands a batch that was not delivered to the heir. */
+  private giveBack(shipment: Shipment, first: boolean): void {
+    const { batch, since, uncertain } = shipment
+    if (uncertain) this.account.maybe_duplicate += batch.count
+    this.end(shipment)
+    this.heir!({ batch, at: since }, first)
+    this.pump(this.clock.monotonic())
   }
 
   /** Resolves when nothing is queued or on its way. */
@@ -147,7 +178,10 @@ export class Outbox {
     this.queue.drain('shutdown')
     for (const shipment of [...this.flying]) {
       shipment.abort?.abort(new Error('the process is stopping'))
-      this.drop(shipment, 'shutdown')
+      if (this.heir) {
+        shipment.uncertain ||= !shipment.paused
+        this.giveBack(shipment, true)
+      } else this.drop(shipment, 'shutdown')
     }
     this.pump(this.clock.monotonic())
   }
@@ -215,7 +249,10 @@ export class Outbox {
     const own = retry ? backoff(retry, shipment.attempt - 1, this.random) : 0
     const pause = Math.min(Math.max(asked, own), longestTimerMs)
     const end = this.endAfter(shipment, error, pause)
-    if (end) {
+    if (this.heir && (!end || end === 'shutdown')) {
+      shipment.uncertain ||= maybeDelivered(error)
+      this.giveBack(shipment, true)
+    } else if (end) {
       if (error instanceof Dropped) this.onRefused?.(shipment.batch, shipment.batch.count, end, error.message)
       else this.troubled = true
       this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`)
@@ -258,14 +295,18 @@ export class Outbox {
 
   /** The end of a shipment: its books are done. */
   private finish(shipment: Shipment, outcome: Parameters<typeof settleAll>[1]): void {
+    this.end(shipment)
+    const { receipts } = shipment.batch
+    if (receipts.length > 0) settleAll(receipts, outcome)
+    if (!this.pumping) this.pump(this.clock.monotonic())
+  }
+
+  private end(shipment: Shipment): void {
     shipment.timer?.cancel()
     shipment.over = true
     this.flying.delete(shipment)
     this.free++
-    const { receipts } = shipment.batch
     this.queue.done(shipment)
-    if (receipts.length > 0) settleAll(receipts, outcome)
-    if (!this.pumping) this.pump(this.clock.monotonic())
   }
 
   /** The first of a series is told, in the Collector's words. */

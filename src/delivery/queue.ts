@@ -10,6 +10,7 @@ import type { LostPart } from './loss-notes.ts'
 import type { DropReason } from './reasons.ts'
 import { oversized, rowsToFree, withoutOversized } from './rows.ts'
 import { Shelter } from './shelter.ts'
+import type { Legacy } from './succession.ts'
 
 /** What a full queue does. */
 export type WhenFull = 'drop_oldest' | 'drop_newest' | 'refuse' | 'wait'
@@ -38,6 +39,15 @@ export interface QueueOptions {
   onSentBack?: (records: number, why: string) => void
   /** Told of every record that ends here unsent; `batch` is the one it stands in, when it had got in. */
   onDrop: (reason: DropReason, records: number, detail: undefined, batch: Batch, part: LostPart) => void
+}
+
+/** One entry as it is. */
+const whole: TakeLimits = {
+  records: 0,
+  bytes: Number.POSITIVE_INFINITY,
+  enoughRecords: 0,
+  enoughBytes: 0,
+  fill: false,
 }
 
 const queueFull = new Refused('sending queue is full')
@@ -185,6 +195,35 @@ export class Queue implements Admission {
     this.wireBytes -= part.bytes
     this.budget.give(part.cost)
     this.roomMade()
+  }
+
+  /** Takes records over from the queue that was here before this one; `first`: before all others. */
+  inherit({ batch: given, at }: Legacy, first: boolean): void {
+    const batch = this.withoutOversized(given)
+    if (batch.count === 0) return
+    const { size: bytes, count } = batch
+    const cost = entryCost(bytes, count)
+    const entry: Entry = { batch, first: 0, count, bytes, cost, at, own: false, shares: undefined }
+    if (first) this.backlog.unshift(entry)
+    else this.backlog.push(entry)
+    this.budget.take(cost)
+    if (this.options.whenFull === 'drop_oldest') this.trimOldest(entry)
+    else if (this.drops) this.trimNewest(entry)
+    if (entry.count > 0) this.stay(entry)
+  }
+
+  /** Lets go of all that is queued, oldest first: it goes on elsewhere. */
+  release(): Legacy[] {
+    const released: Legacy[] = []
+    for (let head = this.backlog.head(); head; head = this.backlog.head()) {
+      const { at, count } = head
+      const { batch, cost } = this.backlog.take({ ...whole, records: count })!
+      this.budget.give(cost)
+      released.push({ batch, at })
+    }
+    this.shelter.reset()
+    this.roomMade()
+    return released
   }
 
   /** Drops all that is queued. */

@@ -18,6 +18,7 @@ import { storageOf } from './queue-storage.ts'
 import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
 import { isStored } from './stored-receipt.ts'
+import { enter, type Heir } from './succession.ts'
 
 /** What a queue needs of its component's `Host`. */
 export interface DeliveryHost {
@@ -129,6 +130,7 @@ export function queued(
     losses.close()
     await letters?.close()
     await closing(sender, deadline, log)
+    leave()
   }
   const inMemory = (batch: Batch, now: number) => {
     const entry = queue.push(batch, now)
@@ -138,13 +140,27 @@ export function queued(
   }
   const onDisk = front && ((batch: Batch, now: number) => front.consume(batch, now))
   const take = onDisk ?? inMemory
+  const onLate = (batch: Batch) => turnAway(batch, account)
+  const heir: Heir = {
+    account,
+    inherit(legacy, first) {
+      if (closed) return onLate(legacy.batch)
+      if (onDisk) return onDisk(legacy.batch, clock.monotonic())
+      queue.inherit(legacy, first)
+      pump(clock.monotonic())
+    },
+    waitFor: (ready) => outbox.waitFor(ready),
+  }
+  // What is on disk stays there: who opens it next finds it.
+  const bequeath = front ? undefined : (to: Heir) => outbox.bequeath((...legacy) => to.inherit(...legacy))
+  const leave = enter(account, { bequeath, heir })
   return {
     account,
     queue,
     clock,
     consume(batch, now = clock.monotonic()) {
       account.received += batch.count
-      if (closed || batch.count === 0) turnAway(batch, account)
+      if (closed || batch.count === 0) onLate(batch)
       else take(batch, now)
     },
     admissions: () => admissions,

@@ -24,6 +24,13 @@ export class Ring<T> {
     this.slots[(this.at + this.length++) & (this.slots.length - 1)] = item
   }
 
+  unshift(item: T): void {
+    if (this.length === this.slots.length) this.grow()
+    this.at = (this.at - 1) & (this.slots.length - 1)
+    this.slots[this.at] = item
+    this.length++
+  }
+
   shift(): T | undefined {
     const item = this.slots[this.at]
     if (this.length === 0) return undefined
