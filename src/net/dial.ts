@@ -13,6 +13,8 @@ export interface DialOptions {
   serverName?: string | undefined
   /** Protocols to offer; with a list, the peer must choose one of them. */
   alpn?: readonly string[] | undefined
+  /** Protocols to offer of which the peer need not choose one. */
+  offers?: readonly string[] | undefined
   /** Speak TLS over this connection, which a proxy has made to the address, instead of opening one. */
   over?: Socket | undefined
   timeoutMs: number
@@ -75,12 +77,13 @@ function openTcp({ address }: DialOptions, finish: (error: Error | undefined) =>
 function openTls(options: DialOptions, tls: ClientTls, finish: (error: Error | undefined) => void): TLSSocket {
   const { address } = options
   const name = options.serverName ?? address.host
+  const offered = options.alpn ?? options.offers
   const socket: TLSSocket = connectTls(
     {
       ...tls.options(),
       ...(options.over ? { socket: options.over } : { host: address.host, port: address.port }),
       ...(isIP(name) ? {} : { servername: name }),
-      ...(options.alpn && { ALPNProtocols: [...options.alpn] }),
+      ...(offered && { ALPNProtocols: [...offered] }),
       checkServerIdentity: (_host, certificate) => serverIdentityError(name, certificate),
       // Judged below, where the certificate is still at hand for the sentence. Nothing is written before.
       rejectUnauthorized: false,

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   /** The name that the peer's certificate must carry; default: the host. */
   serverName?: string | undefined
   proxy?: HttpProxy | undefined
+  /** Protocols to offer to the target by TLS; it may choose none. */
+  alpn?: readonly string[] | undefined
   /** For everything: name, connection, proxy, TLS. */
   timeoutMs: number
   clock: Clock
@@ -40,7 +42,7 @@ export function connectHttp(options: ConnectOptions, done: Done): void {
 }
 
 function open(
-  { timeoutMs, clock }: ConnectOptions,
+  { target, timeoutMs, clock, alpn }: ConnectOptions,
   to: URL,
   tls: ClientTls | undefined,
   serverName: string | undefined,
@@ -48,7 +50,8 @@ function open(
   done: Done,
 ): void {
   const address = { host: hostOf(to), port: portOf(to) }
-  dial({ address, tls, serverName, over, timeoutMs, clock }, (socket) => done(undefined, socket), done)
+  const offers = to === target ? alpn : undefined
+  dial({ address, tls, serverName, offers, over, timeoutMs, clock }, (socket) => done(undefined, socket), done)
 }
 
 /** Asks the proxy at the other end of `socket` for a connection to the target. */

@@ -35,7 +35,9 @@ export const otlpHttpConfig = object({
   disable_keep_alives: bool().default(false).describe('Every request opens a connection of its own.'),
   read_buffer_size: size().optional().describe('Accepted for the sake of Collector files.'),
   write_buffer_size: size().optional().describe('Accepted for the sake of Collector files.'),
-  force_attempt_http2: bool().optional().describe('Accepted for the sake of Collector files: HTTP/1.1 is spoken.'),
+  force_attempt_http2: bool()
+    .default(true)
+    .describe('Offer HTTP/2 to TLS servers, which choose; plain ones are spoken to by HTTP/1.1.'),
   http2_read_idle_timeout: duration().optional().describe('Accepted for the sake of Collector files.'),
   http2_ping_timeout: duration().optional().describe('Accepted for the sake of Collector files.'),
   max_request_size: size({ min: 64 << 10 })

@@ -84,6 +84,7 @@ function clientFor(origin: URL, config: OtlpHttpConfig, host: Host): HttpClient 
     maxConnections: max_conns_per_host || undefined,
     maxIdle: config.disable_keep_alives ? 0 : max_idle_conns_per_host || max_idle_conns,
     idleMs: config.idle_conn_timeout,
+    http2: config.force_attempt_http2,
     clock: host.clock,
   })
 }
