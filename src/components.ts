@@ -26,6 +26,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     probabilistic_sampler: () => import('./processors/probabilistic-sampler/index.ts'),
     redaction: () => import('./processors/redaction/index.ts'),
     resource: () => import('./processors/resource/index.ts'),
+    tail_sampling: () => import('./processors/tail-sampling/index.ts'),
     transform: () => import('./processors/transform/index.ts'),
   },
   exporter: {

@@ -46,7 +46,7 @@ const processors: Hints = {
   deltatorate: 'rates are better computed where metrics are read: rate() of PromQL',
   geoip: 'add places where logs are read: tailrace has no table of addresses',
   groupbyattrs: 'the processor transform sets resource attributes; records of equal resources need not be regrouped',
-  groupbytrace: 'nothing here keeps the spans of a trace together; leave it out',
+  groupbytrace: 'tail_sampling keeps the spans of a trace together: with the policy always_sample it drops none',
   interval: 'scrape or export less often: collection_interval of the receiver',
   k8sattributes: 'set pod names through the downward API in OTEL_RESOURCE_ATTRIBUTES, or with the processor resource',
   logdedup: 'drop what repeats with the processor filter',

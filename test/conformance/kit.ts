@@ -85,6 +85,7 @@ export function settingsOf(spec: AnySpec): unknown {
       metric_statements: ['set(metric.unit, "s")', 'set(datapoint.attributes["added"], metric.name)'],
       trace_statements: ['set(span.status.code, 1)', 'set(spanevent.name, "x")'],
     },
+    'processor/tail_sampling': { policies: [{ name: 'all', type: 'always_sample' }] },
     'processor/probabilistic_sampler': { sampling_percentage: 50, fail_closed: false },
     'processor/memory_limiter': { check_interval: '1s', limit_mib: 512 },
     'exporter/debug': { verbosity: 'basic' },

@@ -10,15 +10,15 @@ interface Spec {
 }
 
 /** Creates a processor and hands out what it did, and its books. */
-export function processorOf(spec: unknown, config: unknown, format: Format) {
+export function processorOf(spec: unknown, config: unknown, format: Format, memory?: number) {
   const { type, config: schema, create } = spec as Spec
   const { data, error } = schema.safeParse(config)
   if (error) throw new Error(messages(error.issues))
-  const { host, account, metric } = processorHost(type)
+  const { host, ...books } = processorHost(type, memory)
   const made = create({ config: data, host, format } as never) as Processor | Processor['process']
   const process = typeof made === 'function' ? made : made.process
   const run = (bytes: Buffer, options = {}) => process(Batch.of(format, bytes, options))
-  return { run, account, metric, made }
+  return { run, made, ...books }
 }
 
 /** What a person reads who wrote a wrong configuration: `actions.0.key: ...`. */
