@@ -16,6 +16,14 @@ export interface IntakeOptions {
   pushesBack: boolean
   /** Told of records that were not let in because memory is short. */
   onShort?: (records: number) => void
+  /** Where records of this format are counted. Default: nobody reads it. */
+  flow?: Flow
+}
+
+/** Records of one format, as the account of a receiver counts those of all. */
+export interface Flow {
+  taken: number
+  refused: number
 }
 
 interface Waiting {
@@ -35,9 +43,7 @@ const memoryShort = new Refused('data refused due to high memory usage', 1000)
  * yes and the batch runs through every branch in that turn, or nobody gets it and no state was touched.
  */
 export class ReceiverIntake implements Intake {
-  /** Records of this format, as the account of the receiver counts those of all. */
-  taken = 0
-  refused = 0
+  private readonly flow: Flow
   private readonly options: IntakeOptions
   private readonly waiting: Waiting[] = []
   private waitingRecords = 0
@@ -45,6 +51,7 @@ export class ReceiverIntake implements Intake {
 
   constructor(options: IntakeOptions) {
     this.options = options
+    this.flow = options.flow ?? { taken: 0, refused: 0 }
   }
 
   /** Records that wait for room. */
@@ -65,6 +72,13 @@ export class ReceiverIntake implements Intake {
     throw verdict
   }
 
+  /** What its batches can reach has changed: who waits asks anew. */
+  rerouted(): void {
+    if (!this.listening) return
+    this.listening = false
+    this.pump()
+  }
+
   /** Refuses whatever still waits: the process stops. */
   close(): void {
     for (const entry of this.waiting.splice(0)) this.refuse(entry, new Refused('the agent is shutting down'))
@@ -74,7 +88,7 @@ export class ReceiverIntake implements Intake {
   private run(batch: Batch): void | Promise<void> {
     const { account, next, pushesBack } = this.options
     account.taken += batch.count
-    this.taken += batch.count
+    this.flow.taken += batch.count
     let safe: Promise<void> | undefined
     try {
       next.consume(batch)
@@ -140,7 +154,7 @@ export class ReceiverIntake implements Intake {
   }
 
   private countRefused(records: number): void {
-    this.refused += records
+    this.flow.refused += records
     this.options.account.refused += records
   }
 
@@ -169,11 +183,7 @@ export class ReceiverIntake implements Intake {
   }
 
   // One function for good: queues that are asked again and again keep it once.
-  private readonly again = (): void => {
-    if (!this.listening) return
-    this.listening = false
-    this.pump()
-  }
+  private readonly again = (): void => this.rerouted()
 
   /** First come, first served: the head goes on as soon as every queue takes it. */
   private pump(): void {

@@ -1,0 +1,114 @@
+import type { Account } from '../delivery/ledger.ts'
+import { succeed } from '../delivery/succession.ts'
+import { beginHandover } from '../runtime/handover.ts'
+import { type Difference, difference } from './difference.ts'
+import { makePart, type Part, type Workshop } from './parts.ts'
+import type { Plan } from './plan.ts'
+import { Stage } from './stage.ts'
+import { type Wanted, wantedParts } from './wanted.ts'
+
+/** A plan on its way to be what runs: the parts it keeps, those made for it, and those it does without. */
+export interface Generation {
+  readonly plan: Plan
+  readonly difference: Difference<Part>
+  /** All parts of the plan, by key, in the order in which they are made. */
+  readonly parts: ReadonlyMap<string, Part>
+  readonly fresh: readonly Part[]
+  readonly leaving: readonly Part[]
+  /** What must wait until who holds what it needs is gone, by part. */
+  readonly late: ReadonlyMap<Part, readonly Part[]>
+  /** What the new parts show becomes visible, what was promised to them is theirs. Ports must have been pointed to them. */
+  takeOver(): void
+  /** Those who leave are gone. */
+  settled(): void
+  /** Nothing that is held is promised any more. */
+  withdraw(): void
+  /** Nothing has happened: the parts that were made must have been stopped. */
+  abandon(): void
+}
+
+/** Creates what is new in a plan. Throws when something cannot be created, and then leaves nothing behind. */
+export function newGeneration(
+  plan: Plan,
+  standing: readonly Part[],
+  shop: Omit<Workshop, 'stage' | 'opened'>,
+): Generation {
+  const found = difference(standing, wantedParts(plan))
+  const leaving = [...found.changed.map(({ part }) => part), ...found.removed]
+  const stage = new Stage()
+  const successions = new Map<Account, ReturnType<Account['succession']>>()
+  let isOver = false
+  const opened = (account: Account) => {
+    if (isOver || successions.has(account)) return
+    if (leaving.some(({ accounts }) => accounts.includes(account))) successions.set(account, account.succession())
+  }
+  const fresh: Part[] = []
+  const parts = new Map<string, Part>()
+  const kept = new Map(found.kept.map(({ part, wanted }) => [wanted.key, part]))
+  // Those that are made with it ask for each other; later what runs is asked.
+  const extension = (id: string) => (isOver ? shop.extension(id) : parts.get(`extension ${id}`)?.component)
+  const abandon = () => {
+    isOver = true
+    for (const part of fresh) part.conceal()
+    for (const each of successions.values()) each.undone()
+  }
+  try {
+    for (const wanted of wantedParts(plan)) {
+      const part = kept.get(wanted.key) ?? makePart(wanted, { ...shop, stage, opened, extension })
+      parts.set(wanted.key, part)
+      if (!kept.has(wanted.key)) fresh.push(part)
+    }
+  } catch (error) {
+    for (const part of fresh) void part.component?.stop(AbortSignal.abort())?.catch(() => {})
+    abandon()
+    throw error
+  }
+  const handover = beginHandover(new Set(leaving.map(({ wanted }) => wanted.key)))
+  return {
+    plan,
+    difference: found,
+    parts,
+    fresh,
+    leaving,
+    late: lateOnes(fresh, leaving),
+    takeOver() {
+      stage.open()
+      handover.complete()
+      for (const { part, wanted } of found.kept) part.wanted = wanted
+      for (const { part, wanted } of found.changed) succeed(part.accounts, parts.get(wanted.key)!.accounts)
+    },
+    settled() {
+      isOver = true
+      for (const part of leaving) part.conceal()
+      for (const each of successions.values()) each.done()
+    },
+    withdraw: () => handover.abandon(),
+    abandon,
+  }
+}
+
+/** Parts that need something of those who leave which cannot be handed over: a file, a queue on disk, an address that overlaps. */
+function lateOnes(fresh: readonly Part[], leaving: readonly Part[]): ReadonlyMap<Part, readonly Part[]> {
+  const late = new Map<Part, readonly Part[]>()
+  for (const part of fresh) {
+    const holders = leaving.filter((other) => clashes(needsOf(part.wanted), needsOf(other.wanted)))
+    if (holders.length > 0) late.set(part, holders)
+  }
+  return late
+}
+
+function needsOf({ key, instance: { spec, config } }: Wanted): readonly string[] {
+  const { sending_queue: queue } = (config ?? {}) as { sending_queue?: { storage?: unknown } }
+  const stored = queue?.storage === undefined ? [] : [`queue ${key}`]
+  return [...(spec.resources?.(config as never) ?? []), ...stored]
+}
+
+const clashes = (needs: readonly string[], held: readonly string[]) =>
+  needs.some((need) => held.some((other) => cannotBeHandedOver(need, other)))
+
+/** Of sockets the very same address goes over; another one with the same port is in the way. */
+function cannotBeHandedOver(need: string, held: string): boolean {
+  const [, scheme, port] = /^(tcp|udp) .*:(\d+)$/.exec(need) ?? []
+  if (scheme === undefined) return need === held
+  return need !== held && held.startsWith(`${scheme} `) && held.endsWith(`:${port}`) && port !== '0'
+}

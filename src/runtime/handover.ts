@@ -1,0 +1,61 @@
+/**
+ * How sockets go from what stops to what takes its place, unclosed: while a handover is open, an address that is held on
+ * behalf of one who leaves is promised to whoever asks for it, and goes over when the handover is completed.
+ */
+
+export interface Handover {
+  /** All at once, in this turn: what was promised goes over. */
+  complete(): void
+  /** What was promised stays where it is. */
+  abandon(): void
+}
+
+interface Open {
+  readonly leaving: ReadonlySet<string>
+  readonly promises: Set<() => void>
+}
+
+let open: Open | undefined
+let owner: string | undefined
+
+/** Begins a handover; `leaving` are the owners (see `onBehalfOf`) that will stop. One at a time. */
+export function beginHandover(leaving: ReadonlySet<string>): Handover {
+  const own: Open = { leaving, promises: new Set() }
+  open = own
+  const close = (): readonly (() => void)[] => {
+    if (open === own) open = undefined
+    const all = [...own.promises]
+    own.promises.clear()
+    return all
+  }
+  return {
+    complete: () => {
+      for (const fn of close()) fn()
+    },
+    abandon: () => void close(),
+  }
+}
+
+/** Runs `start`: what it binds is held on behalf of `name`. One at a time. */
+export async function onBehalfOf<T>(name: string, start: () => Promise<T>): Promise<T> {
+  owner = name
+  try {
+    return await start()
+  } finally {
+    if (owner === name) owner = undefined
+  }
+}
+
+/** Who binds right now, as far as anybody has said so. */
+export const currentOwner = (): string | undefined => owner
+
+/**
+ * Promises what `holder` holds: `over` is called when it may be taken. Undefined when nobody leaves who held it; else the
+ * answer takes the promise back.
+ */
+export function promised(holder: string | undefined, over: () => void): (() => void) | undefined {
+  const own = open
+  if (!own || holder === undefined || !own.leaving.has(holder)) return undefined
+  own.promises.add(over)
+  return () => void own.promises.delete(over)
+}
