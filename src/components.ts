@@ -51,6 +51,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     basicauth: () => import('./extensions/basicauth/index.ts'),
     bearertokenauth: () => import('./extensions/bearertokenauth/index.ts'),
     demo: () => import('./extensions/demo/index.ts'),
+    file_storage: () => import('./extensions/file-storage/index.ts'),
     health_check: () => import('./extensions/health-check/index.ts'),
     metrics_endpoint: () => import('./extensions/metrics-endpoint/index.ts'),
     pprof: () => import('./extensions/pprof/index.ts'),

@@ -42,6 +42,7 @@ export class DiskFeed {
   opened(spool: Spool, records: number): void {
     this.spool = spool
     this.unread += records
+    this.pour()
   }
 
   run(): void {

@@ -86,8 +86,8 @@ export class DurableFront implements Admission {
   /** What status and metrics show of the disk. */
   state(): Omit<DiskState, 'deadLetters'> {
     const status = this.spool?.status()
-    const { bytes = 0, oldest } = status ?? {}
-    return { records: this.held, bytes, oldest, trouble: this.trouble ?? status?.trouble }
+    const { held: records, trouble = status?.trouble } = this
+    return { records, bytes: status?.bytes ?? 0, oldest: status?.oldest, trouble }
   }
 
   /** Full by which bound: `sending_queue.queue_size`, else the bytes of the storage. */
@@ -98,15 +98,25 @@ export class DurableFront implements Admission {
     return { size: () => this.spool?.bytes ?? 0, capacity }
   }
 
-  /** Opens the folder; what the process before left there is counted as recovered. */
+  /**
+   * Opens the folder; what the process before left there is counted as recovered. A predecessor in this process that still
+   * has it is not waited for: until it is gone senders are asked to come again.
+   */
   async open(): Promise<void> {
-    const { storage: find, use, account, log } = this.options
+    const { storage: find, log } = this.options
     const storage = find()
-    const onLost = (loss: SpoolLoss, records: number, detail: string) => this.lost(loss, records, detail)
-    const spool = await storage.open({ ...use, onLost })
+    const use: StorageUse = { ...this.options.use, onLost: (...lost) => this.lost(...lost) }
+    const isTaken = storage.isTaken?.(use) ?? false
+    const opening = storage.open(use).then((spool) => this.opened(spool, storage))
+    if (!isTaken) return opening
+    opening.catch((error) => log.error('the queue on disk did not open', { error: String(error) }))
+  }
+
+  private opened(spool: Spool, { maxLossMs, maxBytes }: QueueStorage): Promise<void> | undefined {
     if (this.closed) return spool.close()
-    this.syncs = storage.maxLossMs === 0
-    this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, storage.maxBytes || Number.POSITIVE_INFINITY)
+    const { use, account, log } = this.options
+    this.syncs = maxLossMs === 0
+    this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, maxBytes || Number.POSITIVE_INFINITY)
     this.spool = spool
     const { records } = spool.recovered
     account.recovered += records
@@ -114,6 +124,7 @@ export class DurableFront implements Admission {
     const { folder } = spool.status()
     if (records > 0) log.info('found undelivered records in the queue on disk', { records, folder })
     else log.debug('queue on disk', { folder })
+    this.roomMade()
   }
 
   /** Sending may begin. */

@@ -1,4 +1,4 @@
-import { block, bool, duration, int, list, number, object, oneOf, size, text } from '../config/fields.ts'
+import { block, bool, duration, extensionId, int, list, number, object, oneOf, size } from '../config/fields.ts'
 import type { WhenFull } from './queue.ts'
 
 /** What differs from one exporter to the next. Durations and sizes as people write them. */
@@ -106,7 +106,7 @@ function queueField(consumers: number) {
         '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
       )
       .describe('Only false: senders are answered when the queue has taken their data.'),
-    storage: text({ notEmpty: true })
+    storage: extensionId()
       .optional()
       .describe(
         'Id of the extension that keeps the queue on disk: `file_storage`. What is not delivered then survives the end of the process.',
@@ -135,7 +135,7 @@ function queueField(consumers: number) {
 
 function deadLetterField() {
   return block({
-    storage: text({ notEmpty: true }).describe('Id of the extension that keeps them: `file_storage`.'),
+    storage: extensionId().describe('Id of the extension that keeps them: `file_storage`.'),
     max_bytes: size({ min: 0 }).default('64MiB').describe('Most that is kept; then the oldest go. 0: none.'),
     max_age: duration({ min: '0s' }).default(0).describe('How long they are kept; 0: for good.'),
   }).describe(

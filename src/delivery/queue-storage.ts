@@ -6,7 +6,9 @@ export interface QueueStorage {
   readonly maxLossMs: number
   /** Bound of each queue; 0: none. */
   readonly maxBytes: number
-  /** Opens one queue; rejects with a sentence that says what to do. */
+  /** Whether another queue of this process still has the place: a reload begins anew before it ends the old. */
+  isTaken?(use: StorageUse): boolean
+  /** Opens one queue, when whoever has it in this process has closed it; rejects with a sentence that says what to do. */
   open(use: StorageUse): Promise<Spool>
 }
 

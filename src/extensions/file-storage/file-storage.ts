@@ -1,0 +1,99 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
+import type { Component, Host } from '../../plugin.ts'
+import { sleep } from '../../runtime/clock.ts'
+import type { Spool } from '../../storage/contract.ts'
+import { deadLetterName, queueFolderName } from '../../storage/folder-name.ts'
+import { openSpool } from '../../storage/spool.ts'
+import type { FileStorageConfig } from './config.ts'
+
+/** What a power cut may cost when nobody says otherwise. */
+const defaultLossMs = 500
+const lockRetryMs = 50
+
+/** Folders that this process has open, until their queues are closed: a reload opens them anew before the old ones are gone. */
+const taken = new Map<string, Promise<void>>()
+
+/** Queues in folders of one directory. */
+export function newFileStorage(config: FileStorageConfig, host: Host): Component & QueueStorage {
+  const { directory, fsync, max_loss, max_age: maxAgeMs } = config
+  const storageBytes = config.max_size || config.max_bytes
+  const maxLossMs = max_loss ?? (fsync ? 0 : defaultLossMs)
+  const folderOf = ({ exporter, part, deadLetters }: StorageUse) => {
+    const name = queueFolderName('exporter', exporter, part)
+    return join(directory, deadLetters ? deadLetterName(name) : name)
+  }
+  const optionsOf = (use: StorageUse) => ({
+    folder: folderOf(use),
+    clock: host.clock,
+    log: host.log.named(use.exporter),
+    maxBytes: use.maxBytes || storageBytes,
+    maxAgeMs: use.maxAgeMs || (use.deadLetters ? 0 : maxAgeMs),
+    maxLossMs,
+    onLost: use.onLost,
+  })
+  /** A process that is about to end may have the folder for a moment yet. */
+  const patiently = async (use: StorageUse): Promise<Spool> => {
+    const end = host.clock.monotonic() + config.timeout
+    for (;;) {
+      try {
+        return await openSpool(optionsOf(use))
+      } catch (error) {
+        const isInUse = error instanceof Error && error.message.includes(' is in use by ')
+        if (!isInUse || host.clock.monotonic() >= end) throw error
+        await sleep(host.clock, lockRetryMs)
+      }
+    }
+  }
+  return {
+    maxLossMs,
+    maxBytes: storageBytes,
+    async start() {
+      if (config.create_directory)
+        await mkdir(directory, { recursive: true, mode: Number.parseInt(config.directory_permissions, 8) })
+      await checkDirectory(directory)
+    },
+    stop: () => Promise.resolve(),
+    isTaken: (use) => taken.has(folderOf(use)),
+    async open(use) {
+      const folder = folderOf(use)
+      for (let before = taken.get(folder); before; before = taken.get(folder)) await before
+      const { promise, resolve } = Promise.withResolvers<void>()
+      taken.set(folder, promise)
+      const gone = () => {
+        taken.delete(folder)
+        resolve()
+      }
+      try {
+        return closing(await patiently(use), gone)
+      } catch (error) {
+        gone()
+        throw error
+      }
+    },
+  }
+}
+
+/** The same queue, with a word when it is closed. */
+function closing(spool: Spool, gone: () => void): Spool {
+  const close = spool.close.bind(spool)
+  spool.close = async () => {
+    await close()
+    gone()
+  }
+  return spool
+}
+
+/** Throws in the Collector's words, which people search for. */
+async function checkDirectory(directory: string): Promise<void> {
+  let isDirectory: boolean
+  try {
+    isDirectory = (await stat(directory)).isDirectory()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') throw new Error(`problem accessing configured directory: ${directory}, err: ${message}`)
+    throw new Error(`directory must exist: ${directory}; make it, or set \`create_directory: true\``)
+  }
+  if (!isDirectory) throw new Error(`${directory} is not a directory`)
+}
