@@ -87,7 +87,7 @@ export class DurableFront implements Admission {
   state(): Omit<DiskState, 'deadLetters'> {
     const status = this.spool?.status()
     const { held: records, trouble = status?.trouble } = this
-    return { records, bytes: status?.bytes ?? 0, oldest: status?.oldest, trouble }
+    return { records, bytes: status?.bytes ?? 0, trouble }
   }
 
   /** Full by which bound: `sending_queue.queue_size`, else the bytes of the storage. */

@@ -39,8 +39,6 @@ export interface DiskState {
   readonly records: number
   /** Bytes of its files. */
   readonly bytes: number
-  /** Wall time in milliseconds of the oldest record; undefined when there is none. */
-  readonly oldest: number | undefined
   /** Why nothing can be written right now; undefined while all is well. */
   readonly trouble: string | undefined
   /** Records that the backend refused for good and that were put aside. */

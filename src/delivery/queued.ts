@@ -214,7 +214,7 @@ function newDeadLetters(config: DeliveryConfig, host: DeliveryHost, options: Que
 const partOf = ({ part, labels }: QueuedOptions): string => part ?? labels?.signal ?? ''
 
 function diskState(front: DurableFront | undefined, letters: DeadLetters | undefined): DiskState {
-  const nothing = { records: 0, bytes: 0, oldest: undefined, trouble: undefined }
+  const nothing = { records: 0, bytes: 0, trouble: undefined }
   return { ...(front?.state() ?? nothing), deadLetters: letters?.records ?? 0 }
 }
 
