@@ -1,7 +1,7 @@
+import type { AppLines } from '../../drains/app-lines.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock, Timer } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { AppStream } from './app-stream.ts'
 import { lossWords } from './loss-words.ts'
 import type { DrainSpec } from './merge.ts'
 import type { DrainError } from './transport.ts'
@@ -29,12 +29,12 @@ interface Trouble {
  * most one line a minute, a drain and a kind. Aggregate drains belong to the operator alone.
  */
 export class Notices {
-  private readonly stream: AppStream | undefined
+  private readonly stream: AppLines | undefined
   private readonly log: Log
   private readonly clock: Clock
   private readonly troubles = new Map<DrainSpec, Trouble>()
 
-  constructor(stream: AppStream | undefined, log: Log, clock: Clock) {
+  constructor(stream: AppLines | undefined, log: Log, clock: Clock) {
     this.stream = stream
     this.log = log
     this.clock = clock

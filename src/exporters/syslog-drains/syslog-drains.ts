@@ -1,9 +1,10 @@
 import { settleAll } from '../../delivery/backlog.ts'
+import { type AppLines, newAppLines } from '../../drains/app-lines.ts'
 import { parseDenyRanges } from '../../drains/deny-ranges.ts'
 import { newResolver } from '../../net/resolver.ts'
-import { type Exporter, formatAddress, type Host, sleep } from '../../plugin.ts'
+import { clientTlsFrom } from '../../net/tls-settings.ts'
+import { type Exporter, formatAddress, type Host, newGrpcClient, sleep } from '../../plugin.ts'
 import { newFrameForm } from '../../wire/syslog/from-envelope/frame-form.ts'
-import { newAppStream } from './app-stream.ts'
 import { newBindingsWatch } from './bindings-watch.ts'
 import { ChunkPool } from './chunk-pool.ts'
 import type { SyslogDrainsConfig } from './config.ts'
@@ -25,8 +26,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const door = host.ledger.open('processor', host.id, { step: 'routing' })
   const pool = new ChunkPool(host.budget, host.id, config.max_memory)
   const rounds = new Rounds(clock, config.max_round_interval)
-  const { endpoint } = config.notices
-  const stream = endpoint && newAppStream({ address: endpoint.text, tls: config.notices.tls, host })
+  const stream = noticeLines(config, host)
   const notices = new Notices(stream, log, clock)
   const world = newWorld(config, host, { account, pool, rounds, notices })
   const registry = new Registry(world)
@@ -71,6 +71,24 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
     },
     stop: (deadline) => (stopping ??= stop(deadline)),
   }
+}
+
+/** Lines for the owners of drains; what waits beyond this many is lost. */
+const maxNotices = 1000
+
+function noticeLines({ notices: { endpoint, tls } }: SyslogDrainsConfig, host: Host): AppLines | undefined {
+  if (!endpoint) return undefined
+  const { clock } = host
+  const lost = host.counter('lines_lost', 'Lines for app streams that could not be handed on.')
+  const client = newGrpcClient({
+    address: endpoint.text,
+    tls: clientTlsFrom(tls, host),
+    serverName: tls?.server_name_override,
+    backoff: { maxMs: 5000 },
+    log: host.log.named('app lines'),
+    clock,
+  })
+  return newAppLines({ client, clock, maxWaiting: maxNotices, onLost: ({ length }) => lost.add(length) })
 }
 
 function newWorld(

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { type AppLines, newAppLines } from '../../drains/app-lines.ts'
 import { encodeBindings } from '../../drains/bindings.ts'
 import { newCredentialsCheck } from '../../drains/check-credentials.ts'
 import { parseDenyRanges } from '../../drains/deny-ranges.ts'
@@ -12,7 +13,6 @@ import { newResolver } from '../../net/resolver.ts'
 import { clientTlsFrom, serverTlsFrom } from '../../net/tls-settings.ts'
 import { type Component, type Host, newLogSeries } from '../../plugin.ts'
 import { type AggregateDrains, readAggregateDrains } from './aggregate-drains.ts'
-import { type AppLines, newAppLines } from './app-lines.ts'
 import { type BindingPoller, newBindingPoller } from './binding-poller.ts'
 import { bindingRoutes, servedList } from './binding-routes.ts'
 import { type Complaints, newComplaints } from './complaints.ts'
@@ -22,6 +22,8 @@ import { newValidator } from './validate-bindings.ts'
 
 /** A header must have arrived within this time, as in the original. */
 const READ_TIMEOUT_MS = 2000
+/** Lines for applications that wait at most: a round may complain of every drain there is. */
+const maxLines = 20_000
 
 /** Everything of the extension, wired. Throws when files cannot be used, in the wording of the original. */
 export function newBindingCache(config: BindingCacheConfig, host: Host): Component {
@@ -33,7 +35,9 @@ export function newBindingCache(config: BindingCacheConfig, host: Host): Compone
     clock,
     log,
     everyMs: config.repeat_warnings,
-    send: (lines) => appLines?.send(lines),
+    send: (lines) => {
+      for (const { appId, message } of lines) appLines?.write(appId, message)
+    },
   })
   const appLines = agentLines(config, host, complaints.failed)
   const aggregate = aggregateDrains(config, host)
@@ -119,13 +123,23 @@ function agentLines({ agent }: BindingCacheConfig, host: Host, failed: Complaint
   })
   const sent = host.counter('app_lines', 'Lines handed to the agent for application streams.', { fate: 'sent' })
   const dropped = host.counter('app_lines', 'Lines handed to the agent for application streams.', { fate: 'dropped' })
-  return newAppLines({
+  const trouble = newLogSeries(log, host.clock)
+  const lines = newAppLines({
     client,
     clock: host.clock,
-    trouble: newLogSeries(log, host.clock),
-    failed,
-    counted: { sent: (lines) => sent.add(lines), dropped: (lines) => dropped.add(lines) },
+    maxWaiting: maxLines,
+    onSent: (count) => sent.add(count),
+    onLost: (lost) => {
+      dropped.add(lost.length)
+      failed(lost.map(({ app, text }) => ({ appId: app, message: text })))
+    },
+    onTrouble: ({ message }) => trouble.note('stream', `lines for applications cannot be sent: ${message}`),
   })
+  const close = async () => {
+    await lines.close()
+    trouble.close()
+  }
+  return { ...lines, close }
 }
 
 function aggregateDrains({ aggregate_drains_file: file }: BindingCacheConfig, host: Host): AggregateDrains {
