@@ -35,7 +35,8 @@ test('unknown components go with what named them, and pipelines that lead nowher
   expect(result.text).toBe(`# Edge of a region. Agents send OTLP here; Kafka is the buffer.
 
 extensions:
-  # tailrace migrate: removed extension file_storage: queues are kept in memory; filelog remembers its positions in a file of its own
+  file_storage:
+    directory: /var/lib/otelcol
   health_check:
 
 receivers:
@@ -54,14 +55,13 @@ exporters:
     sending_queue:
       enabled: true
       queue_size: 5000
-      # tailrace migrate: removed sending_queue.storage: \`storage\` is not supported: queues are kept in memory, within their bounds
+      storage: file_storage
     retry_on_failure:
       enabled: true
       max_elapsed_time: 10m
 
 service:
-  # tailrace migrate: removed the reference to extension file_storage
-  extensions: [health_check]
+  extensions: [file_storage, health_check]
   pipelines:
     traces:
       # tailrace migrate: removed the reference to receiver zipkin
