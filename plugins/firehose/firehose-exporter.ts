@@ -75,7 +75,8 @@ export function newFirehoseExporter(config: FirehoseConfig, host: Host, around: 
     // A message has a few bytes around its one record.
     const maxRecordBytes = maxMessageBytes - 16
     const { random } = around
-    return { pool, queue: queued(config, host, sender, { labels: { protocol: name }, budget, maxRecordBytes, random }) }
+    const labels = { protocol: name }
+    return { pool, queue: queued(config, host, sender, { labels, part: name, budget, maxRecordBytes, random }) }
   }
 
   const each = [lanes.v2, lanes.v1]

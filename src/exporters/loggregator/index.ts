@@ -98,6 +98,9 @@ function newDestination(address: string, config: ConfigOf<typeof fields>, host: 
   })
   const sender = newIngressSender({ client, method: config.method, log, trouble: newLogSeries(log, clock), clock })
   const labels = { protocol: 'loggregator', destination: address }
+  // The one that is written may move; several have folders of their own for queues on disk.
+  const part = config.endpoint?.text === address ? '' : address
   // A message has a few bytes around its one record.
-  return queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes: config.max_message_size - 16 })
+  const maxRecordBytes = config.max_message_size - 16
+  return queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes, part })
 }

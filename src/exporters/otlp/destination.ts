@@ -17,6 +17,8 @@ export interface DestinationOptions {
   protocol: 'otelcol' | 'otlp'
   tls: ClientTls | undefined
   budget: Budget
+  /** Files name it: another one may take its place, so it has folders of its own for queues on disk. */
+  isFound: boolean
 }
 
 /** The queues of one destination, one for each enabled signal, over one connection. */
@@ -52,7 +54,9 @@ export function newDestination(options: DestinationOptions, config: OtlpConfig, 
     const labels = { protocol, destination: address, signal }
     // Room for the resource and scope around a record.
     const maxRecordBytes = maxRequestBytes - 1024
-    destination[signal] = queued(config, { ...host, log }, sender, { labels, budget, maxRecordBytes, format: signal })
+    const part = options.isFound ? `${signal}_${address}` : signal
+    const about = { labels, budget, maxRecordBytes, format: signal, part }
+    destination[signal] = queued(config, { ...host, log }, sender, about)
   }
   return destination
 }

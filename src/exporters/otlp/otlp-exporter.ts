@@ -50,15 +50,18 @@ function openDestinations(config: OtlpConfig, host: Host, queues: Record<Signal,
   const tls = found.length > 0 ? clientTlsFrom(config.tls, host, 'any') : undefined
   const budget = deliveryBudget(config, host)
   const made = new Map<string, Destination>()
-  for (const { address, protocol } of found) {
-    const destination = made.get(address) ?? newDestination({ address, protocol, tls, budget }, config, host)
+  for (const { address, protocol, isFound } of found) {
+    const destination = made.get(address) ?? newDestination({ address, protocol, isFound, tls, budget }, config, host)
     made.set(address, destination)
     for (const signal of signals) if (destination[signal]) queues[signal].push(destination[signal])
   }
 }
 
-function addresses(config: OtlpConfig, host: Host): Pick<DestinationOptions, 'address' | 'protocol'>[] {
-  const written = config.endpoint ? [{ address: addressOf(config.endpoint), protocol: 'otlp' as const }] : []
+function addresses(config: OtlpConfig, host: Host): Pick<DestinationOptions, 'address' | 'protocol' | 'isFound'>[] {
+  const written = config.endpoint
+    ? [{ address: addressOf(config.endpoint), protocol: 'otlp' as const, isFound: false }]
+    : []
   const files = readIngressPorts(config.ingress_port_glob ?? '', 'otelcol', host.log)
-  return [...written, ...files.map(({ destination }) => ({ address: destination, protocol: 'otelcol' as const }))]
+  const found = files.map(({ destination }) => ({ address: destination, protocol: 'otelcol' as const, isFound: true }))
+  return [...written, ...found]
 }

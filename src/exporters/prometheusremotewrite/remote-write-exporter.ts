@@ -54,7 +54,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     sending_queue: { ...sending_queue, enabled: sending_queue.enabled && queue.enabled, num_consumers: 1 },
   }
   const labels = { protocol: 'remote_write', destination: url.host }
-  const out = queued(settings, host, sender, { labels, format: 'metrics' })
+  const out = queued(settings, host, sender, { labels, format: 'metrics', part: 'metrics' })
   return {
     start: () => out.start(),
     stop: (deadline) => out.stop(deadline),
