@@ -6,7 +6,7 @@ import { RecordIndex } from '../../telemetry/record-index.ts'
 import type { Collector } from '../../telemetry/turn.ts'
 import { varintSize, writeVarint } from '../../wire/protobuf.ts'
 import type { SyslogMessage } from '../../wire/syslog/parse/message.ts'
-import { EnvelopeForm, type EnvelopeOptions } from '../../wire/syslog/to-envelope.ts'
+import { EnvelopeForm, type EnvelopeOptions } from '../../wire/syslog/to-envelope/envelope-form.ts'
 
 /** Gathers messages as envelopes, written straight into slab space with their index. */
 export class EnvelopeSink implements Collector {
