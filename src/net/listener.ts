@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { currentOwner, type Promised, promised } from '../runtime/handover.ts'
 import { type Address, formatAddress } from './address.ts'
 import { takeInherited } from './inherited-sockets.ts'
 
@@ -21,6 +22,10 @@ interface Entry {
   server: Server
   address: Address
   owner: AcquireOptions
+  /** On whose behalf it is held: see runtime/handover.ts. */
+  by: string | undefined
+  /** To whoever gets it when the handover that is open is completed. */
+  promise: Promised | undefined
 }
 
 /** As in Go: a peer whose machine died does not stay connected for ever. */
@@ -38,6 +43,8 @@ export async function acquire(address: Address, options: AcquireOptions): Promis
     held.owner = options
     return lease(held, options)
   }
+  const coming = held && !held.promise?.isOpen && promiseOf(held, options)
+  if (coming) return coming
   if (held || opening.has(key))
     throw new Error(`${key} is in use; another component of this agent listens there already`)
   if (address.port !== 0) opening.add(key)
@@ -50,11 +57,21 @@ export async function acquire(address: Address, options: AcquireOptions): Promis
   }
 }
 
-function lease(entry: Entry, owner: AcquireOptions): Lease {
+/** The socket of one who leaves: connections go to the new owner when the handover is completed. */
+function promiseOf(entry: Entry, options: AcquireOptions): Lease | undefined {
+  const by = currentOwner()
+  const promise = promised(entry.by, () => void Object.assign(entry, { owner: options, by }))
+  if (!promise) return undefined
+  entry.promise = promise
+  return lease(entry, options, promise)
+}
+
+function lease(entry: Entry, owner: AcquireOptions, promise?: Promised): Lease {
   const key = formatAddress(entry.address)
   return {
     address: entry.address,
     release: () => {
+      promise?.takeBack()
       if (entry.owner !== owner || entries.get(key) !== entry) return Promise.resolve()
       entries.delete(key)
       return new Promise((resolve) => {
@@ -75,7 +92,7 @@ function open({ host, port }: Address, owner: AcquireOptions): Promise<Entry> {
         entry.owner.onConnection(socket)
       },
     )
-    const entry: Entry = { server, address: { host, port }, owner }
+    const entry: Entry = { server, address: { host, port }, owner, by: currentOwner(), promise: undefined }
     server.once('error', (error) => reject(bindError(error, { host, port })))
     const fd = takeInherited('tcp', { host, port })
     const where = fd === undefined ? { host: host || '::', port, reusePort: owner.reusePort ?? false } : { fd }

@@ -7,6 +7,8 @@ export interface Bursts {
   begin(): void
   /** Reads what is there; call it before the socket is closed. */
   end(): void
+  /** The same for a socket that somebody else reads on, one datagram at a time at first. */
+  letGo(): void
 }
 
 /** How long datagrams gather. 2 ms: a buffer of the usual 208 KiB holds what arrives meanwhile at 150,000/s. */
@@ -48,17 +50,23 @@ export function newBursts(socket: Socket, bufferBytes: number, take: TakePacket)
     // Silence, or an error: Node waits for what comes next, and says what is wrong.
     else handle.recvStart()
   }
+  const end = () => {
+    readBurst()
+    ended = true
+    clearTimeout(timer)
+    clearImmediate(soon)
+  }
   return {
     begin() {
       if (ended || timer || soon) return
       handle.recvStop()
       timer = setTimeout(poll, restMs)
     },
-    end() {
-      readBurst()
-      ended = true
-      clearTimeout(timer)
-      clearImmediate(soon)
+    end,
+    letGo() {
+      const isResting = timer !== undefined || soon !== undefined
+      end()
+      if (isResting) handle.recvStart()
     },
   }
 }

@@ -1,7 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { currentOwner, type Promised, promised } from '../runtime/handover.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Address } from './address.ts'
+import { type Address, formatAddress } from './address.ts'
 import { takeInherited } from './inherited-sockets.ts'
 import { bindError } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
@@ -51,6 +52,22 @@ export interface UdpListener {
 
 const REBIND_MS = 1000
 
+/** A bound socket that a reload can hand on, and what is known of it. */
+interface Bound {
+  readonly socket: Socket
+  readonly inode: string | undefined
+}
+
+interface Holding {
+  readonly by: string | undefined
+  promise: Promised | undefined
+  /** Ends this listener's part in it and gives it away; undefined when it is broken. */
+  giveAway(): Bound | undefined
+}
+
+/** Sockets of this process by address. */
+const holdings = new Map<string, Holding>()
+
 /** Reads datagrams (IPv4). An error after the start closes and binds anew, every second until it works. */
 export function newUdpListener(options: UdpListenerOptions): UdpListener {
   const { endpoint, onPacket, log } = options
@@ -68,6 +85,9 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
   let drops = 0
   let dropsBefore = 0
   let retry: { cancel(): void } | undefined
+  let key: string | undefined
+  let holding: Holding | undefined
+  let promise: Promised | undefined
 
   const take = (packet: Buffer, from?: Sender) => {
     stats.packets++
@@ -79,16 +99,58 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
       series.note('packet', `reading a datagram failed: ${(error as Error).stack}`)
     }
   }
-  const opened = (next: Socket): Address => {
+  const opened = (next: Socket, by: string | undefined, known?: Bound): Address => {
     next.removeAllListeners('error')
     next.on('error', (error) => failed(next, error))
+    next.on('message', (packet, from) => {
+      bursts?.begin()
+      take(packet, from)
+    })
     granted = enlarge(next, wanted)
     socket = next
     bursts = options.bursts === false ? undefined : newBursts(next, granted, take)
     address = { host: endpoint.host, port: next.address().port }
-    inode = claimInode(address.port)
-    dropsBefore = drops
+    inode = known ? known.inode : claimInode(address.port)
+    // What the kernel dropped before is the predecessor's.
+    dropsBefore = drops - (known?.inode === undefined ? 0 : dropsOf(known.inode))
+    key = formatAddress(address)
+    holding = { by, promise: undefined, giveAway }
+    holdings.set(key, holding)
     return address
+  }
+  const forget = () => {
+    if (key !== undefined && holdings.get(key) === holding) holdings.delete(key)
+    holding = undefined
+  }
+  const giveAway = (): Bound | undefined => {
+    const given = socket && { socket, inode }
+    kernelDrops()
+    bursts?.letGo()
+    given?.socket.removeAllListeners()
+    forget()
+    socket = undefined
+    binding = undefined
+    inode = undefined
+    return given
+  }
+  /** The socket of one who leaves: it comes when the handover is completed. */
+  const promiseOf = (port: number): Address | undefined => {
+    const held = holdings.get(formatAddress({ host: endpoint.host, port }))
+    if (!held || held.promise?.isOpen) return undefined
+    const by = currentOwner()
+    address = { host: endpoint.host, port }
+    promise = promised(held.by, () => {
+      const bound = held.giveAway()
+      if (bound) opened(bound.socket, by, bound)
+      else rebind()
+    })
+    if (!promise) return undefined
+    held.promise = promise
+    return address
+  }
+  const kernelDrops = () => {
+    if (socket && inode !== undefined) drops = Math.max(drops, dropsBefore + dropsOf(inode))
+    return drops
   }
   const bind = (port: number) => {
     binding = new Promise<Address>((resolve, reject) => {
@@ -97,12 +159,11 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
         next.close()
         reject(bindError(error, { host: endpoint.host, port }))
       })
-      next.on('message', (packet, from) => {
-        bursts?.begin()
-        take(packet, from)
-      })
+      const by = currentOwner()
       const fd = takeInherited('udp', { host: endpoint.host, port })
-      next.bind(fd === undefined ? { address: endpoint.host || '0.0.0.0', port } : { fd }, () => resolve(opened(next)))
+      next.bind(fd === undefined ? { address: endpoint.host || '0.0.0.0', port } : { fd }, () =>
+        resolve(opened(next, by)),
+      )
     })
     return binding
   }
@@ -119,6 +180,7 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
     socket = undefined
     binding = undefined
     bursts?.end()
+    forget()
     giveBackInode(inode)
     inode = undefined
     if (last) await new Promise<void>((resolve) => last.close(resolve))
@@ -139,13 +201,12 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
     get receiveBufferBytes() {
       return granted
     },
-    kernelDrops() {
-      if (socket && inode !== undefined) drops = Math.max(drops, dropsBefore + dropsOf(inode))
-      return drops
-    },
+    kernelDrops,
     async start() {
       if (!stopped) return binding ?? address!
       stopped = false
+      const coming = promiseOf(endpoint.port)
+      if (coming) return coming
       try {
         await bind(endpoint.port)
       } catch (error) {
@@ -160,9 +221,10 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
       stopped = true
       retry?.cancel()
       series.close()
+      promise?.takeBack()
       // A socket that is being bound can be closed when it is.
       await binding?.catch(() => undefined)
-      this.kernelDrops()
+      kernelDrops()
       await release()
     },
   }

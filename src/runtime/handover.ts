@@ -49,13 +49,21 @@ export async function onBehalfOf<T>(name: string, start: () => Promise<T>): Prom
 /** Who binds right now, as far as anybody has said so. */
 export const currentOwner = (): string | undefined => owner
 
-/**
- * Promises what `holder` holds: `over` is called when it may be taken. Undefined when nobody leaves who held it; else the
- * answer takes the promise back.
- */
-export function promised(holder: string | undefined, over: () => void): (() => void) | undefined {
+export interface Promised {
+  /** False when it was kept, taken back, or the handover was abandoned. */
+  readonly isOpen: boolean
+  takeBack(): void
+}
+
+/** Promises what `holder` holds: `over` is called when it may be taken. Undefined when that one does not leave. */
+export function promised(holder: string | undefined, over: () => void): Promised | undefined {
   const own = open
   if (!own || holder === undefined || !own.leaving.has(holder)) return undefined
   own.promises.add(over)
-  return () => void own.promises.delete(over)
+  return {
+    get isOpen() {
+      return own.promises.has(over)
+    },
+    takeBack: () => void own.promises.delete(over),
+  }
 }
