@@ -1,0 +1,231 @@
+import type { SpoolRecord } from './contract.ts'
+import type { Disk } from './disk.ts'
+import { headerBytes } from './disk-record.ts'
+import { codeOf, failure } from './failures.ts'
+import { parseNote } from './note.ts'
+import type { Outstanding } from './outstanding.ts'
+import type { Damage, Quarantine } from './quarantine.ts'
+import { type Found, type FoundBatch, scan } from './scan.ts'
+import { frameBytes } from './segment-frame.ts'
+import type { Segment, Segments } from './segments.ts'
+import type { Writer } from './writer.ts'
+
+export interface CursorOptions {
+  disk: Disk
+  segments: Segments
+  writer: Writer
+  outstanding: Outstanding
+  quarantine: Quarantine
+  /** Everything below was finished in an earlier life. */
+  sequence: number
+  /** Records in the queue's life before it. */
+  records: number
+  onCorrupt(records: number, detail: string): void
+}
+
+/** So often in a row the disk is asked for the same place; then the rest of that segment is given up. */
+const mostFailures = 5
+
+/** Where the queue is read: always between two batches. */
+export class Cursor {
+  /** The next batch that nobody was given. */
+  sequence: number
+  /** Records in the queue's life before it. */
+  records: number
+  reading = false
+  private segment: Segment | undefined
+  private offset = frameBytes
+  private failures = 0
+  private readonly floor: number
+  private readonly options: CursorOptions
+
+  constructor(options: CursorOptions) {
+    this.options = options
+    this.sequence = this.floor = options.sequence
+    this.records = options.records
+  }
+
+  /** Batches that nobody was given. */
+  get unread(): number {
+    return this.options.writer.next - this.sequence
+  }
+
+  /** Whether nothing is left in the segment where it stands. */
+  get atEnd(): boolean {
+    return !this.segment || (this.segment.looked && this.offset >= this.segment.end)
+  }
+
+  /** Whether there is nothing between it and the newest segment. */
+  get caughtUp(): boolean {
+    return this.segment === this.options.writer.active || this.atEnd
+  }
+
+  /** Whether it stands in this segment, before its end. */
+  needs(segment: Segment): boolean {
+    return this.segment === segment && !this.atEnd
+  }
+
+  /** Goes on behind everything that was written. */
+  toEnd(): void {
+    const { writer, segments } = this.options
+    this.segment = writer.active ?? segments.list.at(-1)
+    this.offset = this.segment?.end ?? frameBytes
+    this.sequence = writer.next
+    this.records = writer.records
+  }
+
+  /** Goes on at the front of a segment; undefined: at the end of all. `start`: records before it. */
+  jump(segment: Segment | undefined, start: number): void {
+    if (!segment) {
+      this.toEnd()
+      return
+    }
+    this.segment = segment
+    this.offset = frameBytes
+    this.sequence = segment.first
+    this.records = start
+    this.failures = 0
+  }
+
+  /** The next batches; none when there are none. Rejects with `SpoolFailed`, and stays where it is. */
+  async read(most: number): Promise<SpoolRecord[]> {
+    while (this.unread > 0) {
+      this.segment ??= this.options.segments.list[0]
+      if (!this.segment) {
+        this.toEnd()
+        break
+      }
+      const records = await this.readFrom(this.segment, most)
+      if (records.length > 0) return records
+    }
+    return []
+  }
+
+  private async readFrom(segment: Segment, most: number): Promise<SpoolRecord[]> {
+    const { segments, disk } = this.options
+    if (this.atEnd) {
+      this.leave(segment)
+      return []
+    }
+    let fd: number
+    try {
+      fd = segments.use(segment)
+    } catch (error) {
+      return this.failed(segment, error)
+    }
+    const from = this.offset
+    try {
+      segments.look(segment)
+      const range = { fd, salt: segment.salt, offset: from, end: segment.end }
+      const found = await scan(disk, range, most)
+      const kept = await this.keepGap(segment, fd, found[0])
+      // Meanwhile the segment may have been displaced, and the cursor with it.
+      if (this.segment !== segment || this.offset !== from) return []
+      this.failures = 0
+      this.offset = range.offset
+      return this.take(segment, found, kept)
+    } catch (error) {
+      if (this.segment !== segment || this.offset !== from) return []
+      return this.failed(segment, error)
+    } finally {
+      segments.leave(segment)
+    }
+  }
+
+  private take(segment: Segment, found: readonly Found[], kept: string): SpoolRecord[] {
+    const records: SpoolRecord[] = []
+    for (const each of found) {
+      if (each.kind === 'torn') continue
+      if (each.kind === 'gap') {
+        this.options.onCorrupt(0, `${each.to - each.from} bytes of ${segment.name} have no sound header; ${kept}`)
+        continue
+      }
+      if (each.sequence < this.floor) continue
+      this.catchUp(each.before, segment)
+      this.sequence = each.sequence + 1
+      this.records = each.before + each.count
+      if (each.kind === 'damaged') this.setAside(segment, each)
+      else records.push(this.given(each))
+    }
+    return records
+  }
+
+  private given({ sequence, before, count, format, at, bytes, noteBytes }: FoundBatch): SpoolRecord {
+    this.options.outstanding.add(sequence, count, before)
+    const payload = bytes.subarray(headerBytes + noteBytes)
+    return {
+      sequence,
+      count,
+      format,
+      at,
+      payload,
+      note: parseNote(bytes.subarray(headerBytes, headerBytes + noteBytes)),
+    }
+  }
+
+  /** Where it goes on is known to be behind so many records: what was not seen of them is lost. */
+  private catchUp(records: number, segment: Segment): void {
+    const lost = records - this.records
+    if (lost > 0) this.options.onCorrupt(lost, `their place in ${segment.name} is damaged`)
+    this.records = Math.max(this.records, records)
+  }
+
+  /** At the end of a segment: on to the next. */
+  private leave(segment: Segment): void {
+    const { segments, writer } = this.options
+    const next = segments.after(segment)
+    if (!next) {
+      this.catchUp(writer.records, segment)
+      this.toEnd()
+      return
+    }
+    if (!next.looked) segments.look(next)
+    if (next.start !== undefined && next.first > this.floor) this.catchUp(next.start, segment)
+    this.segment = next
+    this.offset = frameBytes
+    this.sequence = Math.max(this.sequence, next.first)
+  }
+
+  private setAside(segment: Segment, { from, bytes, sequence, count, format, at }: Omit<FoundBatch, 'kind'>): void {
+    const { quarantine, onCorrupt } = this.options
+    const damage: Damage = {
+      what: 'payload',
+      reason: 'the CRC-32 of the bytes is not the one in the header',
+      segment: segment.name,
+      offset: from,
+      bytes: bytes.length,
+      sequence,
+      records: count,
+      format,
+      at: new Date(at).toISOString(),
+    }
+    onCorrupt(count, `batch ${sequence} of ${segment.name} is damaged; ${quarantine.keep(damage, bytes)}`)
+  }
+
+  private async keepGap(segment: Segment, fd: number, found: Found | undefined): Promise<string> {
+    if (found?.kind !== 'gap') return ''
+    const { from, to } = found
+    const reason = 'no header of a batch with a sound CRC-32'
+    const damage: Damage = { what: 'header', reason, segment: segment.name, offset: from, bytes: to - from }
+    return await this.options.quarantine.keepRange(damage, fd)
+  }
+
+  /** Throws until it has failed too often at this place; then the rest of the segment is given up. */
+  private failed(segment: Segment, error: unknown): SpoolRecord[] {
+    if (++this.failures < mostFailures || isOurs(error)) throw failure(`cannot read ${segment.path}`, error)
+    this.failures = 0
+    segment.unreadable = {
+      what: 'unreadable',
+      reason: (error as Error).message,
+      segment: segment.name,
+      offset: this.offset,
+      bytes: segment.end - this.offset,
+    }
+    this.options.onCorrupt(0, `${segment.name} cannot be read: ${segment.unreadable.reason}`)
+    this.offset = segment.end
+    return []
+  }
+}
+
+/** Failures of the process, not of the disk: they end. */
+const isOurs = (error: unknown) => ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'].includes(codeOf(error))

@@ -1,0 +1,368 @@
+import type { Timer } from '../runtime/clock.ts'
+import type { Format } from '../telemetry/format.ts'
+import {
+  type Spool,
+  SpoolFailed,
+  SpoolFull,
+  type SpoolLoss,
+  type SpoolNote,
+  type SpoolOptions,
+  type SpoolRecord,
+  type SpoolStatus,
+} from './contract.ts'
+import { Cursor } from './cursor.ts'
+import type { Disk } from './disk.ts'
+import { headerBytes } from './disk-record.ts'
+import type { QueueFolder } from './folder.ts'
+import { noteBytes } from './note.ts'
+import { Outstanding } from './outstanding.ts'
+import type { Position } from './position-file.ts'
+import { Quarantine } from './quarantine.ts'
+import type { Recovered } from './recover.ts'
+import { frameBytes } from './segment-frame.ts'
+import type { Segment, Segments } from './segments.ts'
+import { Syncer } from './syncer.ts'
+import { Writer } from './writer.ts'
+
+const mostSegmentBytes = 8 << 20
+const leastSegmentBytes = 64 << 10
+const quarantineBytes = 64 << 20
+/** Age is looked at this often. */
+const mostExpiryMs = 60_000
+/** Segments of an earlier process that are synced at the opening, at most: as many as its descriptors and threads bear. */
+const mostOldSyncs = 16
+/** A sync that takes longer is told as trouble. */
+const slowSyncMs = 10_000
+
+/** A queue in a folder: puts together who writes, who reads, who syncs, and keeps the count. */
+export class DiskSpool implements Spool {
+  records: number
+  readonly recovered: { batches: number; records: number }
+  private readonly options: SpoolOptions
+  private readonly disk: Disk
+  private readonly folder: QueueFolder
+  private readonly segments: Segments
+  private readonly outstanding = new Outstanding()
+  private readonly quarantine: Quarantine
+  private readonly syncer: Syncer
+  private readonly writer: Writer
+  private readonly cursor: Cursor
+  /** Wall time at the opening, and the monotonic time then: a wall clock that does not jump. */
+  private readonly opened: { wall: number; tick: number }
+  private readonly troubles: { append?: string; sync?: string; read?: string } = {}
+  private expiry: Timer | undefined
+  private lastLength = 0
+  private readonly removals = new Set<Promise<void>>()
+  private closing: Promise<void> | undefined
+
+  constructor(options: SpoolOptions, disk: Disk, folder: QueueFolder, segments: Segments, from: Recovered) {
+    const { clock, log, maxBytes, maxAgeMs, maxLossMs } = options
+    this.options = options
+    this.disk = disk
+    this.folder = folder
+    this.segments = segments
+    this.opened = { wall: clock.now(), tick: clock.monotonic() }
+    this.records = from.total - from.records
+    this.recovered = { batches: from.next - from.sequence, records: this.records }
+    this.quarantine = new Quarantine(disk, folder.path, options.quarantineBytes ?? quarantineBytes, log)
+    this.quarantine.open()
+    const eighth = maxBytes > 0 ? Math.max(leastSegmentBytes, Math.floor(maxBytes / 8)) : mostSegmentBytes
+    this.syncer = new Syncer({
+      disk,
+      clock,
+      segments,
+      maxLossMs,
+      synced: from.synced,
+      folderFd: folder.fd,
+      positionFd: folder.position.fd,
+      writePosition: () => folder.position.write(this.position),
+      onSync: (error) => this.tell('sync', error),
+    })
+    this.writer = new Writer({
+      disk,
+      clock,
+      folder: folder.path,
+      segments,
+      syncer: this.syncer,
+      segmentBytes: options.segmentBytes ?? Math.min(mostSegmentBytes, eighth),
+      segmentMs: maxAgeMs > 0 ? maxAgeMs / 8 : Number.POSITIVE_INFINITY,
+      next: from.next,
+      records: from.total,
+    })
+    this.cursor = new Cursor({
+      disk,
+      segments,
+      writer: this.writer,
+      outstanding: this.outstanding,
+      quarantine: this.quarantine,
+      sequence: from.sequence,
+      records: from.records,
+      onCorrupt: (records, detail) => this.lose('corrupt', records, detail),
+    })
+    this.syncOld(from)
+    this.watchAge()
+  }
+
+  get batches(): number {
+    return this.unread + this.outstanding.size
+  }
+
+  get unread(): number {
+    return this.cursor.unread
+  }
+
+  get bytes(): number {
+    return this.segments.bytes
+  }
+
+  append(payload: Uint8Array, count: number, format: Format, note?: SpoolNote): number {
+    if (this.closing) throw new SpoolFailed('the queue is closed', 'ECLOSED')
+    const noted = noteBytes(note)
+    const length = payload.length + (noted?.length ?? 0)
+    if (!this.fits(length)) throw new SpoolFull(`the queue has its ${this.options.maxBytes} bytes`, 'EFULL')
+    if (this.records === 0 && !this.hasRoom(length)) this.discard()
+    let sequence: number
+    try {
+      sequence = this.writer.append(payload, count, format, noted)
+    } catch (error) {
+      this.tell('append', error as Error)
+      throw error
+    }
+    if (this.troubles.append) this.tell('append', undefined)
+    this.records += count
+    this.lastLength = count
+    return sequence
+  }
+
+  fits(bytes: number): boolean {
+    return this.hasRoom(bytes) || (this.records === 0 && this.needed(bytes) <= this.options.maxBytes)
+  }
+
+  whenSynced(sequence: number): Promise<void> {
+    return this.syncer.whenSynced(sequence)
+  }
+
+  took(sequence: number): boolean {
+    const { cursor, writer } = this
+    if (cursor.reading || sequence !== cursor.sequence || sequence !== writer.next - 1 || !cursor.caughtUp) return false
+    const before = writer.records - this.lastLength
+    if (cursor.records !== before) return false
+    cursor.toEnd()
+    this.outstanding.add(sequence, this.lastLength, before)
+    return true
+  }
+
+  async read(mostBytes: number): Promise<SpoolRecord[]> {
+    const { cursor } = this
+    if (cursor.reading) throw new Error('the queue is being read already')
+    if (this.closing) return []
+    cursor.reading = true
+    try {
+      const records = await cursor.read(mostBytes)
+      if (this.troubles.read) this.tell('read', undefined)
+      this.trim()
+      return records
+    } catch (error) {
+      this.tell('read', error as Error)
+      throw error
+    } finally {
+      cursor.reading = false
+    }
+  }
+
+  finish(sequence: number): void {
+    const count = this.outstanding.finish(sequence)
+    if (count === undefined) return
+    this.records -= count
+    this.trim()
+    if (!this.closing) this.syncer.positionMoved()
+  }
+
+  dropOldest(): number | undefined {
+    return this.removeOldest('displaced', 'the queue on disk was full')
+  }
+
+  clear(): number {
+    const unread = this.writer.records - this.cursor.records
+    this.writer.seal()
+    this.cursor.toEnd()
+    this.lose('removed', unread, 'an operator removed them')
+    this.trim()
+    this.syncer.positionMoved()
+    return unread
+  }
+
+  status(): SpoolStatus {
+    const slow = this.syncer.runningMs
+    const { append, sync, read } = this.troubles
+    const trouble =
+      slow > slowSyncMs ? `fdatasync has not ended for ${Math.round(slow / 1000)} s` : (append ?? sync ?? read)
+    const { batches, records, bytes, segments, quarantine } = this
+    return {
+      folder: this.folder.path,
+      batches,
+      records,
+      bytes,
+      segments: segments.list.length,
+      position: this.position.sequence,
+      trouble,
+      quarantined: quarantine.kept,
+    }
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.end()
+    return this.closing
+  }
+
+  private async end(): Promise<void> {
+    const { disk, folder } = this
+    this.expiry?.cancel()
+    this.writer.seal()
+    this.trim()
+    this.syncer.positionMoved()
+    await this.syncer.flush()
+    await Promise.all(this.removals)
+    disk.close(folder.position.fd)
+    disk.close(folder.fd)
+    folder.lock.release()
+  }
+
+  /** Lowest unfinished batch. */
+  private get position(): Position {
+    const { sequence, records } = this.outstanding.lowest ?? this.cursor
+    return { sequence, records, next: this.writer.next, synced: this.syncer.synced }
+  }
+
+  private needed(bytes: number): number {
+    return headerBytes + bytes + 2 * frameBytes
+  }
+
+  private hasRoom(bytes: number): boolean {
+    const { maxBytes } = this.options
+    return maxBytes === 0 || this.segments.bytes + this.needed(bytes) <= maxBytes
+  }
+
+  /** Gives back what finished batches still take on disk. */
+  private discard(): void {
+    this.writer.seal()
+    this.cursor.toEnd()
+    for (const segment of [...this.segments.list]) this.remove(segment, true)
+  }
+
+  /** Removes the segments in which everything is finished. */
+  private trim(): void {
+    const { list } = this.segments
+    for (;;) {
+      const [first, second] = list
+      if (!first || first === this.writer.active || this.cursor.needs(first)) return
+      if ((second?.first ?? this.writer.next) > this.position.sequence) return
+      this.remove(first, false)
+    }
+  }
+
+  private remove(segment: Segment, now: boolean): void {
+    this.segments.forget(segment)
+    const failed = (error: unknown) =>
+      this.options.log.warn('cannot remove a file of the queue', { file: segment.path, error: String(error) })
+    if (segment.unreadable) {
+      this.quarantine.move(segment.unreadable, segment.path)
+      return
+    }
+    if (!now) {
+      const removal = this.disk.remove(segment.path).catch(failed)
+      this.removals.add(removal)
+      void removal.then(() => this.removals.delete(removal))
+      return
+    }
+    try {
+      this.disk.removeNow(segment.path)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /** Removes the oldest segment and counts what nobody was given of it. */
+  private removeOldest(loss: SpoolLoss, why: string): number | undefined {
+    const { segments, writer, cursor } = this
+    const [first] = segments.list
+    if (!first || (first === writer.active && first.end === frameBytes)) return undefined
+    if (first === writer.active) writer.seal()
+    const next = segments.after(first)
+    const behind = this.startOf(next) ?? Math.max(cursor.records, first.start ?? 0)
+    const sequence = next?.first ?? writer.next
+    let lost = 0
+    if (cursor.sequence < sequence) {
+      lost = Math.max(0, behind - cursor.records)
+      cursor.jump(next, behind)
+    }
+    this.remove(first, true)
+    this.lose(loss, lost, why)
+    this.syncer.positionMoved()
+    return lost
+  }
+
+  /** Records before a segment; undefined when its front is damaged. */
+  private startOf(segment: Segment | undefined): number | undefined {
+    if (!segment) return this.writer.records
+    try {
+      this.segments.look(segment)
+    } catch (error) {
+      this.tell('read', error as Error)
+    }
+    return segment.start
+  }
+
+  private lose(loss: SpoolLoss, records: number, detail: string): void {
+    if (loss === 'corrupt') this.options.log.warn(`damage in the queue: ${detail}`, { records })
+    if (records === 0) return
+    this.records -= records
+    this.options.onLost(loss, records, detail)
+  }
+
+  /** The first of a series of failures is told, and its end. */
+  private tell(what: 'append' | 'sync' | 'read', error: Error | undefined): void {
+    const { troubles, options } = this
+    const before = troubles[what]
+    if (error) troubles[what] = error.message
+    else delete troubles[what]
+    if (error && !before) options.log.error('the disk of the queue fails', { error: error.message })
+    if (!error && before) options.log.info('the disk of the queue works again', { was: before })
+  }
+
+  /** What the process before left unsynced is in the page cache at best. */
+  private syncOld({ synced, next }: Recovered): void {
+    const { list } = this.segments
+    for (const [i, segment] of list.entries()) {
+      if ((list[i + 1]?.first ?? next) <= synced + 1 || i < list.length - mostOldSyncs) continue
+      try {
+        this.syncer.wrote(segment, next - 1)
+      } catch (error) {
+        this.tell('sync', error as Error)
+      }
+    }
+  }
+
+  private watchAge(): void {
+    const { clock, maxAgeMs } = this.options
+    if (maxAgeMs === 0) return
+    this.expire()
+    const again = Math.min(mostExpiryMs, Math.max(1, maxAgeMs / 8))
+    this.expiry = clock.after(again, () => this.watchAge())
+  }
+
+  private expire(): void {
+    for (let [first] = this.segments.list; first && this.isOld(first); [first] = this.segments.list) {
+      if (this.removeOldest('expired', `older than ${this.options.maxAgeMs} ms`) === undefined) return
+    }
+  }
+
+  private isOld(segment: Segment): boolean {
+    const { clock, maxAgeMs } = this.options
+    const tick = clock.monotonic()
+    if (segment.lastTick !== undefined) return tick - segment.lastTick > maxAgeMs
+    this.startOf(segment)
+    if (segment.lastAt === undefined) return false
+    return this.opened.wall + (tick - this.opened.tick) - segment.lastAt > maxAgeMs
+  }
+}

@@ -1,0 +1,49 @@
+import type { Position } from './position-file.ts'
+
+interface Place {
+  readonly sequence: number
+  readonly count: number
+  readonly records: number
+  done: boolean
+}
+
+/** The batches that were given out and are not finished, so that the lowest of them is known at every moment. */
+export class Outstanding {
+  private places: (Place | undefined)[] = []
+  private head = 0
+  private readonly bySequence = new Map<number, Place>()
+
+  /** Batches not finished. */
+  get size(): number {
+    return this.bySequence.size
+  }
+
+  /** Sequences must ascend. `records`: how many the queue had taken before this batch. */
+  add(sequence: number, count: number, records: number): void {
+    const place = { sequence, count, records, done: false }
+    this.places.push(place)
+    this.bySequence.set(sequence, place)
+  }
+
+  /** Answers how many records are finished by this; undefined when the batch was not given out, or finished before. */
+  finish(sequence: number): number | undefined {
+    const place = this.bySequence.get(sequence)
+    if (!place) return undefined
+    this.bySequence.delete(sequence)
+    place.done = true
+    this.skipDone()
+    return place.count
+  }
+
+  /** Where the lowest unfinished batch stands. */
+  get lowest(): Pick<Position, 'sequence' | 'records'> | undefined {
+    return this.places[this.head]
+  }
+
+  private skipDone(): void {
+    while (this.places[this.head]?.done) this.places[this.head++] = undefined
+    if (this.head < 64 || this.head * 2 < this.places.length) return
+    this.places = this.places.slice(this.head)
+    this.head = 0
+  }
+}
