@@ -43,8 +43,8 @@ export {
 export type { Admission, Verdict } from './delivery/admission.ts'
 export { Refused } from './delivery/admission.ts'
 export { deliveryFields } from './delivery/fields.ts'
-export { deliveryBudget, type Queued, queued } from './delivery/queued.ts'
 export type { Evidence, LostPart } from './delivery/loss-notes.ts'
+export { deliveryBudget, type Queued, queued } from './delivery/queued.ts'
 export type { DropReason } from './delivery/reasons.ts'
 export { Dropped, Retryable, type Sender, type SendResult, sent } from './delivery/sender.ts'
 export { formatAddress, resolveAddresses } from './net/address.ts'
@@ -249,6 +249,8 @@ export interface ConnectorSpec<S extends Schema = Schema> extends Spec<S> {
   kind: 'connector'
   takes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
   makes: readonly Format[] | ((config: ConfigOf<S>) => readonly Format[])
+  /** True when what comes in one of several formats goes on in the same: only pipelines of one kind lead to each other. */
+  keepsFormat?: boolean
   /** See `ProcessorSpec`. */
   readsOrigins?: boolean | ((config: ConfigOf<S>) => boolean)
   /** Pipelines that its settings name, and where: each must be there, with this connector among its receivers. */

@@ -1,6 +1,7 @@
 import { type Batching, strictest } from '../delivery/settings.ts'
 import type { ProcessorSpec } from '../plugin.ts'
 import type { Format } from '../telemetry/format.ts'
+import { leadsTo } from './check-edges.ts'
 import type { PipelinePlan, Plan } from './plan.ts'
 
 /** What `batch` processors ask of the queues of one exporter: of one format, or of all when it tells them not apart. */
@@ -16,7 +17,7 @@ export function batchingOf(plan: Plan): (exporter: string) => ExporterBatching {
     if (trail.includes(pipeline.id)) return
     const batching = ownBatching(plan, pipeline) ?? before
     for (const id of pipeline.exporters) {
-      const fed = plan.pipelines.filter((next) => next.receivers.includes(id) && isConnector(plan, id))
+      const fed = plan.pipelines.filter((next) => leadsTo(plan, id, pipeline, next))
       for (const next of fed) visit(next, batching, [...trail, pipeline.id])
       if (fed.length > 0) continue
       const list = asked.get(id) ?? []
@@ -33,9 +34,6 @@ export function batchingOf(plan: Plan): (exporter: string) => ExporterBatching {
     return strictest(asks.filter((each) => each !== undefined))
   }
 }
-
-const isConnector = (plan: Plan, id: string) =>
-  plan.instances.some((instance) => instance.spec.kind === 'connector' && instance.id === id)
 
 /** What the last processor of a pipeline asks that asks for batches. */
 function ownBatching(plan: Plan, pipeline: PipelinePlan): Batching | undefined {

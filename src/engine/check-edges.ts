@@ -21,6 +21,8 @@ export function checkEdges(plan: Plan): BadEdge[] {
 function into(plan: Plan, pipeline: PipelinePlan, id: string): BadEdge[] {
   const producer = find(plan, 'connector', id) ?? find(plan, 'receiver', id)
   if (!producer) return []
+  if (producer.spec.kind === 'connector' && !plan.pipelines.some((from) => leadsTo(plan, id, from, pipeline)))
+    return [unpaired(pipeline, id, 'receiver', 'exporter')]
   const makes = makesOf(producer)
   const fits = makes.includes(pipeline.format) || makes.some((from) => findConverter(from, [pipeline.format]))
   return fits ? [] : [bad(pipeline, `${producer.spec.kind} "${id}"`, makes, 'the pipeline', [pipeline.format])]
@@ -36,9 +38,25 @@ function through(plan: Plan, pipeline: PipelinePlan, id: string): BadEdge[] {
 function outOf(plan: Plan, pipeline: PipelinePlan, id: string): BadEdge[] {
   const taker = find(plan, 'exporter', id) ?? find(plan, 'connector', id)
   if (!taker) return []
+  if (taker.spec.kind === 'connector' && !plan.pipelines.some((to) => leadsTo(plan, id, pipeline, to)))
+    return [unpaired(pipeline, id, 'exporter', 'receiver')]
   const takes = takesOf(taker)
   const fits = takes.length === 0 || takes.includes(pipeline.format) || findConverter(pipeline.format, takes)
   return fits ? [] : [bad(pipeline, 'the pipeline', [pipeline.format], `${taker.spec.kind} "${id}"`, takes)]
+}
+
+/** Whether what one pipeline hands to a connector may reach the other. */
+export function leadsTo(plan: Plan, connector: string, from: PipelinePlan, to: PipelinePlan): boolean {
+  if (!from.exporters.includes(connector) || !to.receivers.includes(connector)) return false
+  const instance = find(plan, 'connector', connector)
+  if (!instance) return false
+  const pairs = (instance.spec as ConnectorSpec).keepsFormat === true && makesOf(instance).length > 1
+  return !pairs || from.format === to.format
+}
+
+function unpaired(pipeline: PipelinePlan, id: string, used: string, missing: string): BadEdge {
+  const message = `connector "${id}" used as ${used} in [${pipeline.format}] pipeline but not used in any supported ${missing} pipeline`
+  return { pipeline: pipeline.id, message }
 }
 
 function bad(

@@ -1,7 +1,7 @@
 import type { Admission } from '../delivery/admission.ts'
 import type { Consumer, Exporter, ProcessorSpec } from '../plugin.ts'
 import type { Format } from '../telemetry/format.ts'
-import { makesOf, takesOf } from './check-edges.ts'
+import { leadsTo, makesOf, takesOf } from './check-edges.ts'
 import { ConverterNode, type Taker } from './converter-node.ts'
 import { findConverter } from './converters.ts'
 import { newFaultLog } from './faults.ts'
@@ -120,7 +120,17 @@ function behindConnector(wiring: Wiring, id: string, { pipelines: named }: Outle
   const missing = named?.find((name) => !all.some((pipeline) => pipeline.id === name))
   if (missing !== undefined) throw new GraphError(`connector "${id}": pipeline "${missing}" does not receive from it`)
   const fed = named ? all.filter((pipeline) => named.includes(pipeline.id)) : all
-  return fanOut(fed.map((pipeline) => into(wiring, formatFor(makes, pipeline), pipeline)))
+  const ways = Map.groupBy(fed, (pipeline) => formatFor(makes, pipeline))
+  return eachItsWay(
+    new Map(Array.from(ways, ([format, to]) => [format, fanOut(to.map((each) => into(wiring, format, each)))])),
+  )
+}
+
+/** Hands each batch to the pipelines of its format. */
+function eachItsWay(ways: ReadonlyMap<Format, Consumer>): Consumer {
+  const [only, ...others] = ways.values()
+  if (only && others.length === 0) return only
+  return { consume: (batch) => ways.get(batch.format)!.consume(batch) }
 }
 
 /** The pipelines that get from a receiver what it makes in one format. */
@@ -151,7 +161,7 @@ function admissionsOf({ plan, parts, ports }: Wiring, pipelines: readonly Pipeli
     seen.add(pipeline.id)
     for (const id of pipeline.exporters) {
       const part = parts.get(`exporter ${id}`)
-      if (!part) plan.pipelines.filter((next) => next.receivers.includes(id)).forEach(visit)
+      if (!part) plan.pipelines.filter((next) => leadsTo(plan, id, pipeline, next)).forEach(visit)
       else {
         const sink = ports.sinks.get(id)!
         // The one format in which batches come; undefined when a converter makes them.

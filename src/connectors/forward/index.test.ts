@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { envelopes, textsOf } from '../../../test/support/delivery.ts'
 import type { Batch, Host } from '../../plugin.ts'
+import { formats } from '../../telemetry/format.ts'
 import forward from './index.ts'
 
 test('hands on what comes, as it came', () => {
@@ -14,12 +15,14 @@ test('hands on what comes, as it came', () => {
 })
 
 test('takes and makes the format it was told', () => {
-  const formatsOf = (formats: typeof forward.takes) =>
-    typeof formats === 'function' ? formats({ format: 'logs' }) : formats
+  const formatsOf = (of: typeof forward.takes) => (typeof of === 'function' ? of({ format: 'logs' }) : of)
   expect(formatsOf(forward.takes)).toEqual(['logs'])
   expect(formatsOf(forward.makes)).toEqual(['logs'])
 })
 
-test('without a format it is refused: nothing tells it what to expect', () => {
-  expect(forward.config.safeParse({}).success).toBe(false)
+test('without a format it takes and makes all of them', () => {
+  const config = forward.config.parse({})
+  const formatsOf = (of: typeof forward.takes) => (typeof of === 'function' ? of(config) : of)
+  expect(formatsOf(forward.takes)).toEqual(formats)
+  expect(formatsOf(forward.makes)).toEqual(formats)
 })

@@ -7,11 +7,14 @@ export default defineConnector({
   stability: 'beta',
   summary: 'Hands what pipelines bring to other pipelines of the same process.',
   config: object({
-    format: oneOf(formats).describe(
-      'What it hands on. Pipelines of another kind in front of it or behind are converted.',
-    ),
+    format: oneOf(formats)
+      .optional()
+      .describe(
+        'What it hands on; pipelines of another kind in front of it or behind are converted. Left out: whatever comes, each kind to pipelines of its own.',
+      ),
   }),
-  takes: ({ format }) => [format],
-  makes: ({ format }) => [format],
+  keepsFormat: true,
+  takes: ({ format }) => (format ? [format] : formats),
+  makes: ({ format }) => (format ? [format] : formats),
   create: ({ next }) => ({ consume: (batch) => next.consume(batch) }),
 })

@@ -91,6 +91,27 @@ service:
   })
 })
 
+test('one connector joins pipelines of several signals, each to its own', async () => {
+  const folder = newFolder()
+  const agent = await startAgent(`
+connectors: {forward: }
+exporters: {file/logs: {path: ${folder}/logs}, file/metrics: {path: ${folder}/metrics}}
+service:
+  pipelines:
+    logs/in: {receivers: [otlp], exporters: [forward]}
+    metrics/in: {receivers: [otlp], exporters: [forward]}
+    logs/out: {receivers: [forward], exporters: [file/logs]}
+    metrics/out: {receivers: [forward], exporters: [file/metrics]}
+`)
+  const headers = { 'content-type': 'application/json' }
+  const body = '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{}]}}]}]}]}'
+  expect((await fetch(`http://${agent.http}/v1/metrics`, { method: 'POST', headers, body })).status).toBe(200)
+  expect((await agent.post()).status).toBe(200)
+  await agent.role.stop()
+  const keys = (name: string) => Object.keys(JSON.parse(readFileSync(join(folder, name), 'utf8')))
+  expect([keys('logs'), keys('metrics')]).toEqual([['resourceLogs'], ['resourceMetrics']])
+})
+
 test('an exporter that cannot start: named, what ran is stopped, the process ends', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')

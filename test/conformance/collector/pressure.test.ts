@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { GrpcError } from '../../../src/net/status.ts'
-import { decodeOtlpLogs } from '../../support/decode.ts'
+import { decodeOtlpLogs, type Message } from '../../support/decode.ts'
 import { until } from '../../support/role.ts'
 import { startCollectorSink } from '../../support/sinks.ts'
 import { startAgent } from './agent.ts'
@@ -36,7 +36,7 @@ async function startBackend(answer: (request: number) => GrpcError | undefined) 
   const sink = await startCollectorSink({
     plaintext: true,
     answer: ({ bytes }) => {
-      const records = decodeOtlpLogs(bytes).resourceLogs.flatMap((group) =>
+      const records = decodeOtlpLogs(bytes).resourceLogs.flatMap((group: Message) =>
         group.scopeLogs.flatMap((inner: { logRecords: unknown[] }) => inner.logRecords),
       ).length
       came.push({ at: performance.now(), records })

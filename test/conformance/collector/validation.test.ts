@@ -67,16 +67,24 @@ test.each<[string, Parts, string]>([
   ],
   [
     'a connector that is only an exporter',
-    { connectors: 'forward: {format: logs}', pipelines: 'logs: {receivers: [otlp], exporters: [forward]}' },
+    { connectors: 'forward: ', pipelines: 'logs: {receivers: [otlp], exporters: [forward]}' },
     'connector "forward" used as exporter in [logs] pipeline but not used in any supported receiver pipeline',
   ],
   [
     'a connector in its own pipeline',
     {
-      connectors: 'forward: {format: logs}',
+      connectors: 'forward: ',
       pipelines: 'logs: {receivers: [otlp, forward], exporters: [forward, debug]}',
     },
     'cycle detected: connector "forward" (logs to logs) -> connector "forward" (logs to logs)',
+  ],
+  [
+    'a connector that leads from one signal to another, which this one cannot',
+    {
+      connectors: 'forward: ',
+      pipelines: 'logs: {receivers: [otlp], exporters: [forward]}, traces: {receivers: [forward], exporters: [debug]}',
+    },
+    'connector "forward" used as exporter in [logs] pipeline but not used in any supported receiver pipeline',
   ],
   [
     'a receiver without a protocol',
