@@ -17,6 +17,8 @@ export const slots = [
   'element',
 ] as const
 export type Slot = (typeof slots)[number]
+/** Number of each part. */
+export const slot = Object.fromEntries(slots.map((name, i) => [name, i])) as Record<Slot, number>
 
 /** Names of attributes for each part, the best first: each is looked for in the record, then in its resource. */
 export type LogSources = Readonly<Partial<Record<Slot, readonly string[]>>>

@@ -1,18 +1,17 @@
-import { AnyKind, AnyView, anyText } from '../../convert/any-value.ts'
-import { ForwardWriter } from '../../forward-writer.ts'
+import { AnyKind, AnyView } from '../../convert/any-value.ts'
 import { Reader } from '../../protobuf.ts'
 import { copyShort } from '../copy-short.ts'
 import { writeUint32 } from '../decimal.ts'
 import type { FrameSink } from '../frame-sink.ts'
-import { readPriority, SyslogMessage } from '../parse/message.ts'
-import { parseLoose } from '../parse/parse-loose.ts'
 import { newZone } from '../parse/time-zone.ts'
-import { SeenData } from '../seen-data.ts'
 import { Timestamp } from '../timestamp.ts'
-import { LogCells, type LogSources, restSize, slots } from './cells.ts'
+import { numberIn, textIn } from './cell-values.ts'
+import { LogCells, type LogSources, slot } from './cells.ts'
 import { HeadMemo, headStart } from './heads.ts'
 import { facilityNumber, severityNumber, severityOf } from './levels.ts'
-import { maxName, writeParameter, writeStructuredData, writeText, writeWord } from './structured-data.ts'
+import { RecordData } from './record-data.ts'
+import { type Body, RecordText } from './record-text.ts'
+import { maxName, writeWord } from './structured-data.ts'
 import { BsdTimestamp, original, readOriginalHead, secondsOf } from './times.ts'
 
 export interface LogMessageOptions {
@@ -31,27 +30,10 @@ export interface LogMessageOptions {
   location: string
 }
 
-const at = (slot: (typeof slots)[number]) => slots.indexOf(slot)
-const slot = {
-  priority: at('priority'),
-  facility: at('facility'),
-  severity: at('severity'),
-  hostname: at('hostname'),
-  appName: at('appName'),
-  procId: at('procId'),
-  msgId: at('msgId'),
-  structuredData: at('structuredData'),
-  message: at('message'),
-  version: at('version'),
-  element: at('element'),
-}
-
 /** RFC 5424, 6. */
 const most = { hostname: 255, appName: 48, procId: 128, msgId: 32 }
 /** What a message has beside its structured data and its text: all parts at their longest, numbers, timestamps. */
 const fixedRoom = 640
-/** One huge record must not leave huge buffers behind. */
-const maxScratchBytes = 1 << 20
 const none = Buffer.alloc(0)
 
 /**
@@ -63,14 +45,11 @@ export class LogMessages {
   private readonly cells: LogCells
   private readonly reader = new Reader()
   private readonly any = new AnyView()
-  private readonly seen = new SeenData()
   private readonly heads: HeadMemo
   private readonly time = new Timestamp()
   private readonly bsdTime: BsdTimestamp
   private readonly hostname: Buffer
   private readonly appName: Buffer
-  private readonly elementId: Buffer
-  private readonly parsed = new SyslogMessage()
   private timeLo = 0
   private timeHi = 0
   private observedLo = 0
@@ -78,19 +57,9 @@ export class LogMessages {
   private severity = 0
   /** The priority is an attribute of the record. */
   private isGraded = false
-  private bodyStart = 0
-  private bodyEnd = 0
-  private bodyKind = 0
-  /** Structured data of the record, without the dash for none. */
-  private readonly scratch = new ForwardWriter(1024)
-  private data: Buffer = none
-  private dataEnd = 0
-  /** Text of the record. */
-  private source: Buffer = none
-  private textStart = 0
-  private textEnd = 0
-  /** There is no text, but the blank in front of it. */
-  private endsInBlank = false
+  private readonly body: Body = { kind: AnyKind.none, start: 0, end: 0 }
+  private readonly data: RecordData
+  private readonly text: RecordText
 
   constructor(options: LogMessageOptions) {
     this.options = options
@@ -100,7 +69,8 @@ export class LogMessages {
     this.bsdTime = new BsdTimestamp(newZone(options.location))
     this.hostname = wordOf(options.hostname, most.hostname)
     this.appName = wordOf(options.appName, most.appName)
-    this.elementId = wordOf(options.elementId, maxName)
+    this.data = new RecordData(this.cells, wordOf(options.elementId, maxName))
+    this.text = new RecordText(this.cells, this.heads)
   }
 
   /** The Resource `b[start, end)` of the records to come, in the same buffer as they; an empty one for none. */
@@ -119,12 +89,12 @@ export class LogMessages {
     if (!head) this.readAttributes(b, heads.isOdd ? start : heads.start, heads.isOdd ? end : heads.end)
     const priority = head ? head[0]! : this.priority(b)
     const isModern = this.options.protocol === 'rfc5424'
+    const { body, data, text } = this
     const isOriginal =
-      this.bodyKind === AnyKind.string &&
-      readOriginalHead(b, this.bodyStart, this.bodyEnd, priority, this.timeLo, this.timeHi)
-    if (isModern && !head) this.findData(b)
-    this.findText(b, isOriginal, head !== undefined)
-    out.reserve(fixedRoom + (head ? head.length : this.dataEnd) + this.textEnd - this.textStart)
+      body.kind === AnyKind.string && readOriginalHead(b, body.start, body.end, priority, this.timeLo, this.timeHi)
+    if (isModern && !head) data.find(b)
+    text.find(b, body, isOriginal, head !== undefined)
+    out.reserve(fixedRoom + (head ? head.length : data.end) + text.end - text.start)
     out.end = isModern
       ? this.writeModern(b, priority, isOriginal, head, nowLo, nowHi, out.bytes, out.end)
       : this.writeBsd(b, priority, nowLo, nowHi, out.bytes, out.end)
@@ -136,7 +106,7 @@ export class LogMessages {
     const { heads } = this
     heads.begin(start, end)
     this.timeLo = this.timeHi = this.observedLo = this.observedHi = this.severity = 0
-    this.bodyKind = AnyKind.none
+    this.body.kind = AnyKind.none
     const reader = this.reader.reset(b, start, end)
     for (;;) {
       const behind = heads.step(b, reader.pos, end)
@@ -172,11 +142,11 @@ export class LogMessages {
   }
 
   private readBody(b: Buffer, start: number, end: number): void {
-    const { any } = this
+    const { any, body } = this
     if (!any.read(b, start, end)) return
-    this.bodyKind = any.kind
-    this.bodyStart = any.kind === AnyKind.string ? any.start : start
-    this.bodyEnd = any.kind === AnyKind.string ? any.end : end
+    body.kind = any.kind
+    body.start = any.kind === AnyKind.string ? any.start : start
+    body.end = any.kind === AnyKind.string ? any.end : end
   }
 
   private writeModern(
@@ -204,9 +174,9 @@ export class LogMessages {
       at = this.writeHead(b, version > 0, to, at)
       if (this.isGraded) this.heads.put(b, priority, version, to, from, at)
     }
-    const { source, textStart, textEnd } = this
-    if (textEnd > textStart || this.endsInBlank) to[at++] = 0x20
-    return at + source.copy(to, at, textStart, textEnd)
+    const { source, start, end, endsInBlank } = this.text
+    if (end > start || endsInBlank) to[at++] = 0x20
+    return at + source.copy(to, at, start, end)
   }
 
   /** `HOSTNAME APP-NAME PROCID MSGID DATA`. A message that was RFC 5424 said itself what it does not have. */
@@ -215,14 +185,14 @@ export class LogMessages {
     at = this.writePart(b, slot.appName, most.appName, isSilent ? none : this.appName, to, at)
     at = this.writePart(b, slot.procId, most.procId, none, to, at)
     at = this.writePart(b, slot.msgId, most.msgId, none, to, at)
-    if (this.dataEnd > 0) return at + this.data.copy(to, at, 0, this.dataEnd)
+    if (this.data.end > 0) return at + this.data.bytes.copy(to, at, 0, this.data.end)
     to[at] = 0x2d
     return at + 1
   }
 
   /** 0 for what is no RFC 5424 message. */
   private version(b: Buffer): number {
-    const version = this.number(b, this.cells.find(slot.version))
+    const version = numberIn(b, this.cells, this.cells.find(slot.version))
     return version > 0 && version < 1000 ? version : 0
   }
 
@@ -248,7 +218,8 @@ export class LogMessages {
       to[at + 1] = 0x20
       at += 2
     }
-    return at + this.source.copy(to, at, this.textStart, this.textEnd)
+    const { source, start, end } = this.text
+    return at + source.copy(to, at, start, end)
   }
 
   private writeTime(nowLo: number, nowHi: number, to: Buffer, pos: number): number {
@@ -267,40 +238,14 @@ export class LogMessages {
   /** Facility * 8 + severity. */
   private priority(b: Buffer): number {
     const { cells, options } = this
-    const given = this.number(b, cells.find(slot.priority))
+    const given = numberIn(b, cells, cells.find(slot.priority))
     this.isGraded = given >= 0 && given < 192
     if (this.isGraded) return given
     const facility = cells.find(slot.facility)
     const severity = cells.find(slot.severity)
-    const f = facility < 0 ? -1 : facilityNumber(this.text(b, facility))
-    const s = severity < 0 ? -1 : severityNumber(this.text(b, severity))
+    const f = facility < 0 ? -1 : facilityNumber(textIn(b, cells, facility))
+    const s = severity < 0 ? -1 : severityNumber(textIn(b, cells, severity))
     return (f < 0 ? options.facility : f) * 8 + (s >= 0 ? s : severityOf(this.severity, options.severity))
-  }
-
-  /** A whole number in a cell, or in its text; -1 when there is none. */
-  private number(b: Buffer, cell: number): number {
-    if (cell < 0) return -1
-    const { kinds, starts, ends } = this.cells
-    const start = starts[cell]!
-    if (kinds[cell] === AnyKind.int) {
-      const small = b[start + 1]!
-      // `18 n`
-      if (ends[cell]! - start === 2 && small < 0x80) return small
-      return this.any.read(b, start, ends[cell]!) && this.any.hi === 0 ? this.any.lo : -1
-    }
-    const text = this.text(b, cell)
-    return /^\d{1,9}$/.test(text) ? Number(text) : -1
-  }
-
-  private text(b: Buffer, cell: number): string {
-    const { kinds, starts, ends } = this.cells
-    if (kinds[cell] === AnyKind.string) return b.toString('utf8', starts[cell], ends[cell])
-    const { any } = this
-    any.kind = kinds[cell]!
-    any.start = starts[cell]!
-    any.end = ends[cell]!
-    if (any.kind >= AnyKind.bool && any.kind <= AnyKind.double) any.read(b, starts[cell]!, ends[cell]!)
-    return anyText(b, any)
   }
 
   /** Writes a part, or its default, or `-`, and a space. */
@@ -312,7 +257,7 @@ export class LogMessages {
       if (cells.kinds[cell] === AnyKind.string)
         at = writeWord(to, pos, b, cells.starts[cell]!, cells.ends[cell]!, limit)
       else {
-        const text = Buffer.from(this.text(b, cell))
+        const text = Buffer.from(textIn(b, cells, cell))
         at = writeWord(to, pos, text, 0, text.length, limit)
       }
     }
@@ -321,113 +266,7 @@ export class LogMessages {
     to[at] = 0x20
     return at + 1
   }
-
-  /** Sets `data` and `dataEnd`. */
-  private findData(b: Buffer): void {
-    const { cells, seen, scratch } = this
-    this.dataEnd = 0
-    const cell = cells.find(slot.structuredData)
-    if (cell >= 0 && cells.kinds[cell] === AnyKind.kvlist) {
-      const start = cells.starts[cell]!
-      const end = cells.ends[cell]!
-      const app = cells.find(slot.appName)
-      const isNamed = app >= 0 && cells.kinds[app] === AnyKind.string
-      const found = seen.find(b, start, end, isNamed ? cells.starts[app]! : start, isNamed ? cells.ends[app]! : start)
-      if (found) {
-        this.data = found
-        this.dataEnd = found.length
-      } else {
-        this.clearScratch()
-        writeStructuredData(b, start, end, scratch)
-        seen.put(b, start, end, scratch.buf, 0, scratch.pos)
-        this.data = scratch.buf
-        this.dataEnd = scratch.pos
-      }
-    }
-    if (this.elementId.length > 0) this.addElement(b)
-  }
-
-  /** Adds the element of further attributes. */
-  private addElement(b: Buffer): void {
-    const { cells, scratch } = this
-    if (this.data !== scratch.buf || this.dataEnd === 0) {
-      this.clearScratch()
-      scratch.raw(this.data, 0, this.dataEnd)
-    }
-    const before = scratch.pos
-    scratch.byte(0x5b)
-    scratch.raw(this.elementId)
-    const empty = scratch.pos
-    const { count, kinds, keys, starts, ends, rest, restCount } = cells
-    for (let cell = cells.firstOf(slot.element); cell < cells.firstOf(slot.element + 1); cell++) {
-      const from = kinds[cell] !== 0 ? cell : cell + count
-      const key = keys[cell]!
-      if (kinds[from] === AnyKind.string) {
-        if (ends[from]! > starts[from]!) writeText(key, 0, key.length, b, starts[from]!, ends[from]!, scratch)
-      } else if (kinds[from] !== 0) {
-        const text = Buffer.from(this.text(b, from))
-        writeText(key, 0, key.length, text, 0, text.length, scratch)
-      }
-    }
-    for (let i = 0; i < restCount * restSize; i += restSize)
-      writeParameter(b, rest[i]!, rest[i + 1]!, rest[i + 2]!, rest[i + 3]!, scratch)
-    if (scratch.pos === empty) scratch.pos = before
-    else scratch.byte(0x5d)
-    this.data = scratch.buf
-    this.dataEnd = scratch.pos
-  }
-
-  private clearScratch(): void {
-    this.scratch.reset()
-    if (this.scratch.buf.length > maxScratchBytes) this.scratch.buf = Buffer.allocUnsafeSlow(1024)
-  }
-
-  /** Sets `source`, `textStart` and `textEnd`. */
-  private findText(b: Buffer, isOriginal: boolean, hasHead: boolean): void {
-    const { cells, heads, any } = this
-    const cell = hasHead ? -1 : cells.find(slot.message)
-    this.source = b
-    this.endsInBlank = false
-    if (hasHead && heads.textEnd >= 0) {
-      this.textStart = heads.textStart
-      this.textEnd = heads.textEnd
-    } else if (cell >= 0 && cells.kinds[cell] === AnyKind.string) {
-      this.textStart = cells.starts[cell]!
-      this.textEnd = cells.ends[cell]!
-    } else if (cell >= 0) this.takeText(this.text(b, cell))
-    else if (this.bodyKind === AnyKind.string) {
-      this.textStart = this.bodyStart
-      this.textEnd = this.bodyEnd
-      // A message without text has no attribute for it, and its body is all of it: its last blank stays.
-      if ((hasHead || cells.find(slot.priority) >= 0) && this.isWithoutText(b)) {
-        this.textStart = this.bodyEnd
-        this.endsInBlank = isOriginal && b[this.bodyEnd - 1] === 0x20
-      }
-    } else {
-      any.kind = AnyKind.none
-      if (this.bodyKind !== AnyKind.none) any.read(b, this.bodyStart, this.bodyEnd)
-      this.takeText(anyText(b, any))
-    }
-  }
-
-  private takeText(text: string): void {
-    this.source = Buffer.from(text)
-    this.textStart = 0
-    this.textEnd = this.source.length
-  }
-
-  /** Whether the body is a message as it came, and has none. */
-  private isWithoutText(b: Buffer): boolean {
-    const { parsed, bodyStart, bodyEnd } = this
-    parsed.reset(bodyStart, bodyEnd)
-    if (readPriority(b, bodyStart, bodyEnd, parsed) < 0) return false
-    parseLoose(b, bodyStart, bodyEnd, parsed, 'auto', unused)
-    parsed.shrink()
-    return parsed.textStart === parsed.textEnd
-  }
 }
-
-const unused = { zone: newZone('UTC'), nowSeconds: 0, noHost: false }
 
 function wordOf(text: string, limit: number): Buffer {
   const from = Buffer.from(text)
