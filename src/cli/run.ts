@@ -1,3 +1,6 @@
+import type { AdminCommand, AdminSources } from '../admin/api.ts'
+import { type Doors, newDoors } from '../admin/doors.ts'
+import { agentName } from '../admin/socket-place.ts'
 import { type GateChoice, unknownGatesWarning } from '../config/feature-gates.ts'
 import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
@@ -5,6 +8,7 @@ import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import type { Shared } from '../engine/host.ts'
 import { type Plan, prepared } from '../engine/plan.ts'
+import { Taps } from '../engine/taps.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Fields, type Level, type Log, newLog } from '../runtime/log.ts'
@@ -15,6 +19,7 @@ import { logOutput } from './log-output.ts'
 import { pullReaders } from './pull-readers.ts'
 import { statusReport } from './status-report.ts'
 import type { TelemetryPages } from './telemetry-page.ts'
+import { version } from './version.ts'
 
 export interface RunOptions {
   set: readonly string[]
@@ -39,15 +44,21 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   const alive = setInterval(() => {}, 2 ** 30)
   let graph: Graph | undefined
   let pages: TelemetryPages | undefined
+  let doors: Doors | undefined
+  // What the admin socket can be told to do.
+  const commands: Record<string, AdminCommand> = {}
   try {
     const whole = await prepared(plan, log)
     graph = buildGraph(whole, shared)
     pages = await telemetryPages(whole, service, shared, graph)
+    doors = adminDoors(files, service, shared, { status: () => graph!.status(), commands: () => commands })
+    await doors.start()
     await graph.start()
   } catch (error) {
     log.error((error as Error).message)
     await graph?.stop(AbortSignal.timeout(0))
     await pages?.stop()
+    await doors?.stop()
     await closeTelemetry()
     clearInterval(alive)
     unwatch()
@@ -58,6 +69,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   log.info(`${signal} received: draining`, { within: `${plan.shutdownTimeoutMs} ms` })
   await graph.stop(AbortSignal.timeout(plan.shutdownTimeoutMs))
   await pages?.stop()
+  await doors.stop()
   if (stopping) log.line(stopping)
   await closeTelemetry()
   clearInterval(alive)
@@ -86,6 +98,19 @@ async function telemetryPages(
   return pages
 }
 
+/** Where the running agent can be asked, and told what to do. */
+function adminDoors(
+  files: readonly string[],
+  { admin }: ServiceSettings,
+  shared: EveryShared,
+  asked: Pick<AdminSources, 'status' | 'commands'>,
+): Doors {
+  const agent = { name: agentName(files), version: version(), configuration: files }
+  return newDoors(admin, { ...shared, log: shared.log.named('admin'), agent, ...asked })
+}
+
+type EveryShared = Shared & { readonly taps: Taps }
+
 async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: RunOptions) {
   const { logs } = service.telemetry
   const metrics = new Metrics()
@@ -107,7 +132,7 @@ async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: Ru
   })
   const budget = new Budget('service', plan.memoryLimit)
   budget.softBytes = plan.softMemoryLimit ?? plan.memoryLimit
-  const shared: Shared = { log, clock: systemClock, metrics, ledger, budget }
+  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps() }
   return { shared, log, closeTelemetry: async () => telemetry?.close() }
 }
 

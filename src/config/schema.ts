@@ -16,6 +16,7 @@ import {
   secret,
   size,
   text,
+  tlsServer,
 } from './fields.ts'
 import { quoted } from './quoted.ts'
 import { Substituted } from './substituted.ts'
@@ -208,10 +209,27 @@ const telemetry = object({
   resource: map(anything()).default({}).describe('Attributes of what leaves by OTLP; null removes one.'),
 })
 
+/** `service.admin`: where `tailrace status`, `why`, `top`, `tap` and others ask the running agent. */
+const admin = object({
+  enabled: bool().default(true).describe('false: the running agent cannot be asked.'),
+  socket: path()
+    .optional()
+    .describe(
+      'Local socket, for this user alone. Left out: `tailrace/NAME.PID.sock` under XDG_RUNTIME_DIR, /run/tailrace for root.',
+    ),
+  endpoint: endpoint().optional().describe('Also a port; it needs `tls` with `client_ca_file`.'),
+  tls: tlsServer().optional().describe('Of the port. Clients must have a certificate.'),
+}).superRefine(({ endpoint, tls }, report) => {
+  if (!endpoint || (tls?.client_ca_file && (tls.cert_file || tls.cert_pem) && (tls.key_file || tls.key_pem))) return
+  const message = 'a port for administration needs `tls` with cert_file, key_file and client_ca_file'
+  report.addIssue({ code: 'custom', path: ['tls'], message })
+})
+
 /** `service` but for its pipelines, which name components and are checked with them. */
 export const serviceFields = object({
   extensions: list().default([]).describe('Ids of the extensions to run, in start order.'),
   telemetry: telemetry.default({}).describe('What tailrace says about itself.'),
+  admin: admin.default({}).describe('Where the running agent can be asked how it is.'),
   plugins: list(path()).default([]).describe('Modules to load components from.'),
   memory_limit: size().optional().describe('What all queues together may hold.').meta({ unit: 'bytes' }),
   shutdown_timeout: duration()

@@ -1,5 +1,5 @@
 import { messageWords } from '../printing/cf-line.ts'
-import { readBatch } from '../printing/read-batch.ts'
+import { readRecord } from '../printing/read-batch.ts'
 import type { Batch } from '../telemetry/batch.ts'
 
 /**
@@ -26,9 +26,7 @@ const mostBytes = 4096
 
 /** Who sent a record, and what it says, in a few words. */
 export function exampleOf(batch: Batch, i: number): { source: string; text: string } {
-  const [record] = readBatch(batch.slice(i, i + 1), 1)
-  if (!record) return { source: '', text: '' }
-  const { source, message } = record
+  const { source, message } = readRecord(batch, i)
   if (message?.kind === 'log') message.payload = message.payload.subarray(0, mostBytes)
   return { source, text: messageWords(message) }
 }

@@ -9,17 +9,18 @@ import { type DebugRecord, newRecord } from './record.ts'
 /** The first `most` records of a batch of any format, as they are shown. */
 export function readBatch(batch: Batch, most: number): DebugRecord[] {
   if (most <= 0) return []
+  return Array.from({ length: Math.min(batch.count, most) }, (_, i) => readRecord(batch, i))
+}
+
+/** Record `i` of a batch. */
+export function readRecord(batch: Batch, i: number): DebugRecord {
   const index = batch.index()
   const { buffer } = batch
-  const records: DebugRecord[] = []
-  for (let i = 0; i < batch.count && i < most; i++) {
-    const row = batch.rowAt(i)
-    const body = buffer.subarray(index.rows[row + Row.start]!, index.rows[row + Row.end]!)
-    if (batch.format === 'envelopes') records.push(readEnvelope(body))
-    else if (batch.format === 'dropsonde') records.push(readV1(body))
-    else records.push(readOtlp[batch.format](body, parentsOf(index, index.rows[row + Row.info]!, buffer)))
-  }
-  return records
+  const row = batch.rowAt(i)
+  const body = buffer.subarray(index.rows[row + Row.start]!, index.rows[row + Row.end]!)
+  if (batch.format === 'envelopes') return readEnvelope(body)
+  if (batch.format === 'dropsonde') return readV1(body)
+  return readOtlp[batch.format](body, parentsOf(index, index.rows[row + Row.info]!, buffer))
 }
 
 const readOtlp = { logs: readLogRecord, metrics: readDataPoint, traces: readSpan }

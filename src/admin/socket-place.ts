@@ -1,0 +1,67 @@
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** The part of the environment that says where sockets belong. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly uid: number
+}
+
+export const surroundings = (): Surroundings => ({ env: process.env, uid: process.getuid?.() ?? -1 })
+
+/** The folder for sockets of agents of this user: where systemd says, where the session says, or `/run` for root. */
+export function defaultFolder({ env, uid }: Surroundings): string | undefined {
+  const [systemd] = (env.RUNTIME_DIRECTORY ?? '').split(':')
+  if (systemd) return systemd
+  if (env.XDG_RUNTIME_DIR) return join(env.XDG_RUNTIME_DIR, 'tailrace')
+  return uid === 0 ? '/run/tailrace' : undefined
+}
+
+/** Every folder in which agents may have their sockets, for those who look for them. */
+export function likelyFolders({ env }: Surroundings): string[] {
+  const own = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'tailrace')] : []
+  const [systemd] = (env.RUNTIME_DIRECTORY ?? '').split(':')
+  return [...new Set([...(systemd ? [systemd] : []), ...own, '/run/tailrace'])]
+}
+
+/** Sockets in a folder, in order of their names; none when it cannot be read. */
+export function socketsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.sock'))
+      .toSorted()
+      .slice(0, 256)
+      .map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}
+
+/** `forwarder-agent.4711.sock`: a name for people, and one for each process. */
+export const socketName = (agent: string, pid: number): string => `${agent}.${pid}.sock`
+
+/** A short name for an agent, from the first location of its configuration: `forwarder-agent` of `config/forwarder-agent.yaml`. */
+export function agentName(locations: readonly string[]): string {
+  const [first = ''] = locations
+  const path = first.replace(/^file:/, '')
+  if (/^[a-z]+:/.test(path)) return 'tailrace'
+  const name = basename(path)
+    .replace(/\.[a-z]+$/i, '')
+    .replace(/[^\w-]+/g, '-')
+  return name.replace(/^-+|-+$/g, '').slice(0, 32) || 'tailrace'
+}
+
+/** With the zero byte at its end: struct sockaddr_un. */
+const mostPathBytes = 107
+
+/** Makes the folder of a socket where it is missing, for this user alone. Throws a sentence when it will not do. */
+export function prepareFolder(socket: string): void {
+  if (Buffer.byteLength(socket) > mostPathBytes)
+    throw new Error(`${socket}: the path of a local socket has ${mostPathBytes} bytes at most`)
+  const folder = dirname(socket)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { mode } = statSync(folder)
+  // Whoever may write there could put a socket of their own in its place.
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+    throw new Error(`${folder} may be written to by others: chmod go-w ${folder}, or choose another folder`)
+}

@@ -1,0 +1,134 @@
+import type { TapPoint, Taps } from '../engine/taps.ts'
+import { readRecord } from '../printing/read-batch.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import { Row } from '../telemetry/record-index.ts'
+import { type ShownRecord, shownRecord } from './record-json.ts'
+
+export interface TapQuery {
+  /** `filter/a`, or with its kind `processor/filter/a`. */
+  readonly id: string
+  /** Only records of this source. */
+  readonly source_id?: string | undefined
+  /** Only records that have this in a text: log line, name, tag, source. */
+  readonly grep?: string | undefined
+  /** Records a second that are shown. */
+  readonly rate: number
+}
+
+/** A record that passed a point. */
+export interface TappedRecord extends ShownRecord {
+  /** `processor/filter/a`. */
+  readonly point: string
+  readonly pipeline?: string
+}
+
+/** What was not shown in the last second. */
+export interface TapGap {
+  /** Records beyond the rate, all of them wanted. */
+  readonly omitted: number
+  /** Records that were not looked at, because looking is bounded too. */
+  readonly unseen: number
+}
+
+/** Records a second that are read in search of those that are wanted. */
+const mostLooks = 2000
+
+/**
+ * Shows the records that pass a place of the running graph until `stop` is called: at most `rate` a second, and every
+ * second what was left out. `show` answers false when the reader is behind.
+ */
+export function startTap(
+  query: TapQuery,
+  { taps, clock }: { taps: Taps; clock: Clock },
+  show: (value: TappedRecord | TapGap) => boolean,
+): { stop(): void } {
+  const viewer = new Viewer(query, show)
+  const unwatch = taps.watch(query.id, (batch, point) => viewer.look(batch, point))
+  const tick = () => {
+    viewer.nextSecond()
+    timer = clock.after(1000, tick)
+  }
+  let timer = clock.after(1000, tick)
+  return {
+    stop() {
+      unwatch()
+      timer.cancel()
+    },
+  }
+}
+
+class Viewer {
+  private readonly query: TapQuery
+  private readonly show: (value: TappedRecord | TapGap) => boolean
+  private readonly source: Buffer | undefined
+  private readonly text: Buffer | undefined
+  private readonly filters: boolean
+  private left: number
+  private looks = mostLooks
+  private omitted = 0
+  private unseen = 0
+
+  constructor(query: TapQuery, show: (value: TappedRecord | TapGap) => boolean) {
+    this.query = query
+    this.show = show
+    this.source = query.source_id === undefined ? undefined : Buffer.from(query.source_id)
+    this.text = query.grep === undefined ? undefined : Buffer.from(query.grep)
+    this.filters = this.source !== undefined || this.text !== undefined
+    this.left = query.rate
+  }
+
+  nextSecond(): void {
+    this.left = this.query.rate
+    this.looks = mostLooks
+    const { omitted, unseen } = this
+    if (omitted + unseen === 0 || !this.show({ omitted, unseen })) return
+    this.omitted = this.unseen = 0
+  }
+
+  look(batch: Batch, point: TapPoint): void {
+    if (!this.filters && this.left <= 0) {
+      this.omitted += batch.count
+      return
+    }
+    // Most batches do not have the words at all.
+    if (this.text && batch.format === 'envelopes' && !batch.bytes().includes(this.text)) return
+    for (let i = 0; i < batch.count; i++) {
+      if (!this.mayMatch(batch, i)) continue
+      if (this.left <= 0 && !this.filters) this.omitted++
+      else if (this.looks <= 0) this.unseen++
+      else this.lookAt(batch, i, point)
+    }
+  }
+
+  /** Cheap proof that a record is not wanted, from its bytes. */
+  private mayMatch(batch: Batch, i: number): boolean {
+    if (batch.format !== 'envelopes') return true
+    const { rows } = batch.index()
+    const { buffer } = batch
+    const row = batch.rowAt(i)
+    const [start, end] = [rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!]
+    if (this.source && this.source.compare(buffer, start, end) !== 0) return false
+    return !this.text || buffer.subarray(rows[row + Row.start]!, rows[row + Row.end]!).includes(this.text)
+  }
+
+  private lookAt(batch: Batch, i: number, { kind, id, pipeline }: TapPoint): void {
+    this.looks--
+    const record = shownRecord(readRecord(batch, i), batch.format)
+    const { source_id, grep } = this.query
+    if (source_id !== undefined && record.source_id !== source_id) return
+    if (grep !== undefined && !textsOf(record).some((text) => text.includes(grep))) return
+    const tapped = { point: `${kind}/${id}`, ...(pipeline !== undefined && { pipeline }), ...record }
+    if (this.left > 0 && this.show(tapped)) this.left--
+    else this.omitted++
+  }
+}
+
+/** Every text of a record, as it is shown: what is masked is not found. */
+function textsOf({ source_id, instance_id, tags, message }: ShownRecord): string[] {
+  const texts = [source_id, instance_id]
+  for (const [key, value] of Object.entries(tags)) texts.push(key, value)
+  if (message?.kind === 'gauge') texts.push(...Object.keys(message.metrics))
+  else if (message) texts.push(...Object.values(message))
+  return texts
+}
