@@ -14,6 +14,7 @@ import {
   text,
 } from '../../config/fields.ts'
 import { globFault } from './glob-pattern.ts'
+import { operators } from './operators/operators-field.ts'
 import { patternFault } from './pattern.ts'
 
 const glob = () => text({ notEmpty: true }).refine(isGlob, { error: ({ input }) => globFault(String(input)) ?? '' })
@@ -92,9 +93,9 @@ export const config = object({
   })
     .optional()
     .describe('Accepted for the sake of Collector files: what is refused is always kept and tried again.'),
-  operators: later(
-    'operators are not there yet: leave them out, records carry the line as their body (the processor filter can drop some)',
-  ).describe('Not there yet: must be empty.'),
+  operators: operators()
+    .default([])
+    .describe('What is made of every entry before it is a record, in order: see above.'),
   storage: later('storage extensions are not there yet: write checkpoints: /var/lib/tailrace/filelog instead').describe(
     'Not there yet: see checkpoints.',
   ),

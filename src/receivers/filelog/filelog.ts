@@ -1,5 +1,5 @@
 import { newLogSeries } from '../../net/log-series.ts'
-import { type Component, type Host, type Intake, Receipt } from '../../plugin.ts'
+import { type Component, type Host, type Intake, type LogSeries, Receipt } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
 import type { Outcome } from '../../telemetry/receipt.ts'
 import { nanosFromMillis } from '../../wire/protobuf.ts'
@@ -12,8 +12,10 @@ import { fileAttributes } from './file-attributes.ts'
 import { newFinder } from './finder.ts'
 import { LineSink } from './line-sink.ts'
 import { newOffer } from './offer.ts'
+import { EntrySink } from './operators/entry-sink.ts'
 import { ReadQueue } from './read-queue.ts'
 import { blockBytes, Reader } from './reader.ts'
+import type { Sink } from './sink.ts'
 import type { Tail } from './tail.ts'
 import { Watch } from './watch.ts'
 
@@ -33,7 +35,7 @@ export function newFilelog(
   const series = newLogSeries(log, clock)
   const checkpoints = disk && new Checkpoints(disk, config.checkpoints ?? '', log, clock)
   const reader = newReader(config)
-  const sink = new LineSink(config.resource, config.encoding !== 'nop')
+  const sink = newSink(config, host, series)
   const queue = new ReadQueue()
   const watch = new Watch({
     finder: newFinder(config.include, config.exclude),
@@ -162,6 +164,23 @@ const newReader = (config: FilelogConfig) =>
   })
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Lines become records at once, or by way of operators. */
+function newSink(config: FilelogConfig, host: Host, series: LogSeries): Sink {
+  const { resource, encoding } = config
+  const isText = encoding !== 'nop'
+  if (config.operators.length === 0) return new LineSink(resource, isText)
+  const failures = host.counter('operator_errors', 'Failures of operators on entries.')
+  const now = () => host.clock.now()
+  return new EntrySink({
+    operators: config.operators.map((make) => make(now)),
+    resource,
+    isText,
+    series,
+    dropped: () => host.dropped('rule', 1),
+    failed: () => failures.add(1),
+  })
+}
 
 /** The next look finds that there is more, and tries again. */
 function leave(tail: Tail): false {

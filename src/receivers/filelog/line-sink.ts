@@ -4,15 +4,15 @@ import type { Receipt } from '../../telemetry/receipt.ts'
 import { copyBytes } from '../../wire/byte-runs.ts'
 import { encodeResource } from '../../wire/otlp/log-attributes.ts'
 import { varintSize, writeVarint } from '../../wire/protobuf.ts'
+import type { Sink } from './sink.ts'
 
 const observedSize = 9
 
 /**
- * Gathers lines as OTLP log records, written straight into slab space. This is the way from a line to a record: whatever
- * parses lines stands in front of `add`.
+ * Gathers lines as OTLP log records, written straight into slab space: the way from a line to a record where there are no
+ * operators.
  */
-export class LineSink {
-  /** Observed time of the records, as halves of nanoseconds. */
+export class LineSink implements Sink {
   timeLo = 0
   timeHi = 0
   private readonly bodyTag: number
@@ -32,12 +32,10 @@ export class LineSink {
     return this.group.bytes
   }
 
-  /** Lines of so many bytes come: growing once is cheaper than often. */
   expect(bytes: number): void {
     this.group.ensure(bytes + (bytes >> 2))
   }
 
-  /** The line `b[start, end)` as a record. `extra`: encoded attributes of its file. */
   add(b: Buffer, start: number, end: number, extra: Buffer): void {
     const { group } = this
     const size = end - start
@@ -58,7 +56,6 @@ export class LineSink {
     group.add(frame, from, at + observedSize)
   }
 
-  /** What was gathered; undefined when there is nothing. */
   take(receipts: readonly Receipt[]): Batch | undefined {
     return this.group.take({ receipts })
   }

@@ -3,7 +3,7 @@ import { read, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { isUtf8, textOf } from '../../wire/utf8.ts'
 import { type Cutter, newCutter } from './cutter.ts'
-import type { LineSink } from './line-sink.ts'
+import type { Sink } from './sink.ts'
 import { type Head, mostLap, type Tail } from './tail.ts'
 
 /** Bytes that one turn reads; an entry may be longer. */
@@ -52,7 +52,7 @@ export class Reader {
   }
 
   /** Reads one block of an open file, or as much as one entry needs. Rejects with what the system says. */
-  async read(tail: Tail, sink: LineSink): Promise<Outcome> {
+  async read(tail: Tail, sink: Sink): Promise<Outcome> {
     let want = blockBytes
     for (;;) {
       const from = tail.offset - tail.lapSize
@@ -85,7 +85,7 @@ export class Reader {
   }
 
   /** Cuts `window[lap, got)` and moves the tail behind what was cut. */
-  private cut(tail: Tail, sink: LineSink, got: number, isEnd: boolean): void {
+  private cut(tail: Tail, sink: Sink, got: number, isEnd: boolean): void {
     const { cutter, window } = this
     const { maxEntry, truncates } = this.options
     const start = tail.lapSize
@@ -142,7 +142,7 @@ export class Reader {
   }
 
   /** An entry that may be longer than allowed. */
-  private longEntry(tail: Tail, sink: LineSink, start: number, end: number) {
+  private longEntry(tail: Tail, sink: Sink, start: number, end: number) {
     const { maxEntry, truncates } = this.options
     let pos = start
     for (; end - pos > maxEntry; ) {
@@ -167,7 +167,7 @@ export class Reader {
     return lead > start && lead + size > end ? lead : end
   }
 
-  private entry(tail: Tail, sink: LineSink, from: number, to: number) {
+  private entry(tail: Tail, sink: Sink, from: number, to: number) {
     if (this.isWide) return this.wideEntry(tail, sink, from, to)
     const { window } = this
     let start = from
@@ -185,7 +185,7 @@ export class Reader {
     sink.add(mended, 0, mended.length, tail.extra)
   }
 
-  private asciiEntry(tail: Tail, sink: LineSink, start: number, end: number) {
+  private asciiEntry(tail: Tail, sink: Sink, start: number, end: number) {
     const { window } = this
     let bits = 0
     for (let i = start; i < end; i++) bits |= window[i]!
@@ -195,7 +195,7 @@ export class Reader {
     sink.add(mended, 0, mended.length, tail.extra)
   }
 
-  private wideEntry(tail: Tail, sink: LineSink, start: number, end: number) {
+  private wideEntry(tail: Tail, sink: Sink, start: number, end: number) {
     const bytes = Buffer.from(this.window.subarray(start, end - ((end - start) & 1)))
     if (this.options.encoding === 'utf-16be') bytes.swap16()
     let text = bytes.toString('utf16le')
