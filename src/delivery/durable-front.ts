@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Spool, SpoolFull, type SpoolLoss, type SpoolNote } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import { Receipt } from '../telemetry/receipt.ts'
 import { type Admission, Refused, type Verdict } from './admission.ts'
 import { settleAll } from './backlog.ts'
 import { DiskFeed } from './disk-feed.ts'
@@ -140,7 +141,7 @@ export class DurableFront implements Admission {
     }
     // The rest of a run that began when the disk still took things waits behind its beginning.
     const isBehind = this.parked.records > 0 && this.admitted
-    const sequence = spool && !isBehind ? this.write(batch, spool) : -1
+    const sequence = spool && !isBehind ? this.write(batch, spool, this.admitted) : -1
     if (sequence < 0) this.unwritten(batch, now)
     else this.accept(batch, sequence, now)
   }
@@ -209,15 +210,15 @@ export class DurableFront implements Admission {
     await this.spool?.close()
   }
 
-  /** Writes a batch; its sequence, or -1. */
-  private write(batch: Batch, spool: Spool): number {
+  /** Writes a batch; its sequence, or -1. One that was let in may go beyond the bounds that are counts. */
+  private write(batch: Batch, spool: Spool, letIn: boolean): number {
     if (this.gap.isPausing) return -1
     const { keepOrigins, whenFull } = this.options
     const bytes = batch.bytes()
     const note: SpoolNote | undefined = keepOrigins && batch.origin ? { origin: batch.origin } : undefined
     const displaces = whenFull === 'drop_oldest'
     if (!this.fits(bytes.length, spool) && !(displaces && this.displace(bytes.length, spool))) {
-      if (this.drops || !this.admitted) return -1
+      if (!letIn) return -1
     }
     try {
       return this.appended(bytes, batch, note, spool)
@@ -262,8 +263,13 @@ export class DurableFront implements Admission {
   /** What the disk did not take waits with its sender where that can be, goes on in memory alone where it is in order, or is lost. */
   private unwritten(batch: Batch, now: number): void {
     if (this.admitted) this.parked.add(batch)
-    else if (this.feed.pass(batch, now)) this.gap.addUnsaved(batch.count)
+    else if (this.feed.pass(this.unsaved(batch), now)) this.gap.addUnsaved(batch.count)
     else this.lose(batch, this.gap.trouble === undefined ? 'queue_full' : 'storage')
+  }
+
+  /** Its end makes room, which nobody would hear of otherwise. */
+  private unsaved(batch: Batch): Batch {
+    return batch.withReceipts([...batch.receipts, new Receipt(() => this.roomMade())])
   }
 
   private lose(batch: Batch, reason: DropReason): void {
@@ -286,7 +292,7 @@ export class DurableFront implements Admission {
   private fits(bytes: number, spool: Spool): boolean {
     const { maxRequests, maxRecords } = this.options
     if (maxRequests !== undefined && spool.batches >= maxRequests) return false
-    if (maxRecords !== undefined && this.held >= maxRecords) return false
+    if (maxRecords !== undefined && this.held - this.parked.records >= maxRecords) return false
     return spool.fits(bytes)
   }
 
@@ -339,7 +345,7 @@ export class DurableFront implements Admission {
     if (this.parked.records === 0) return
     const now = this.options.clock.monotonic()
     for (let batch = this.parked.first; batch; batch = this.parked.first) {
-      const sequence = this.write(batch, spool)
+      const sequence = this.write(batch, spool, true)
       if (sequence < 0) {
         // Nothing is left that could make room for it.
         if (this.gap.trouble !== undefined || spool.batches > 0) return
