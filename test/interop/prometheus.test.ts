@@ -1,8 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { newFolder } from '../support/folder.ts'
+import { freePort } from '../support/free-port.ts'
 import { startRole, until } from '../support/role.ts'
 
 // A real Prometheus (Debian: prometheus): tailrace scrapes it, it scrapes tailrace, and it takes tailrace's remote write.
@@ -12,15 +11,6 @@ if (!isThere) {
   const missing = 'prometheus is not installed: apt-get install prometheus'
   if (process.env.CI) throw new Error(missing)
   console.warn(`\n*** interop with Prometheus is NOT tested: ${missing} ***\n`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function startPrometheus(port: number, target: number): void {
@@ -71,10 +61,12 @@ service:
       exporters: [prometheus, prometheusremotewrite]
 `
 
-const request = () => {
-  const timeUnixNano = `${Date.now()}000000`
+const now = () => `${Date.now()}000000`
+
+function metrics() {
+  const timeUnixNano = now()
   const attributes = [{ key: 'odd.label', value: { stringValue: 'a"b\\c\nd ü' } }]
-  const metrics = [
+  return [
     { name: 'heat', unit: 'Cel', gauge: { dataPoints: [{ timeUnixNano, asDouble: 21.5, attributes }] } },
     {
       name: 'jobs.done',
@@ -97,35 +89,47 @@ const request = () => {
       },
     },
   ]
-  return JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })
 }
+
+/** A tailrace and a Prometheus that scrape each other; what was sent to one can be asked of the other. */
+async function startBoth() {
+  const [prometheus, page, otlp] = [await freePort(), await freePort(), await freePort()]
+  startPrometheus(prometheus, page)
+  const folder = newFolder({ 'agent.yaml': configuration(prometheus, page, otlp) })
+  await startRole(`${folder}/agent.yaml`, {})
+  const api = async <T>(path: string): Promise<T | undefined> => {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${prometheus}/api/v1/${path}`)
+      return ((await answer.json()) as { data?: T }).data
+    } catch {
+      return undefined
+    }
+  }
+  const query = async (text: string) => {
+    type Rows = { metric: Record<string, string>; value: [number, string] }[]
+    return (await api<{ result: Rows }>(`query?query=${encodeURIComponent(text)}`))?.result ?? []
+  }
+  const value = async (text: string) => (await query(text))[0]?.value[1]
+  await until('Prometheus runs', async () => (await query('vector(1)')).length === 1)
+  const send = async (metrics: object[]) => {
+    const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'kiln' } }] }
+    const described = metrics.map((metric) => ({ description: 'For a test.', ...metric }))
+    const body = JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ metrics: described }] }] })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`http://127.0.0.1:${otlp}/v1/metrics`, { method: 'POST', headers, body })
+    expect(answer.status).toBe(200)
+  }
+  return { api, query, value, send, page: `http://127.0.0.1:${page}/metrics` }
+}
+
+const ways = ['job="tailrace"', 'via="remote_write"']
 
 test.skipIf(!isThere)(
   'Prometheus reads the page and takes remote write: values, labels, histograms',
   async () => {
-    const [prometheus, page, otlp] = [await freePort(), await freePort(), await freePort()]
-    startPrometheus(prometheus, page)
-    const folder = newFolder({ 'agent.yaml': configuration(prometheus, page, otlp) })
-    await startRole(`${folder}/agent.yaml`, {})
-    const query = async (text: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]> => {
-      try {
-        const url = `http://127.0.0.1:${prometheus}/api/v1/query?query=${encodeURIComponent(text)}`
-        const answer = (await (await fetch(url)).json()) as { data?: { result: [] } }
-        return answer.data?.result ?? []
-      } catch {
-        return []
-      }
-    }
-    const value = async (text: string) => (await query(text))[0]?.value[1]
-    await until('Prometheus runs', async () => (await query('vector(1)')).length === 1)
-    const send = () =>
-      fetch(`http://127.0.0.1:${otlp}/v1/metrics`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: request(),
-      })
-    expect((await send()).status).toBe(200)
-    for (const via of ['job="tailrace"', 'via="remote_write"']) {
+    const { query, value, send } = await startBoth()
+    await send(metrics())
+    for (const via of ways) {
       await until(`values with ${via}`, async () => (await value(`heat_celsius{${via}}`)) === '21.5')
       const [heat] = await query(`heat_celsius{${via}}`)
       expect(heat!.metric.odd_label).toBe('a"b\\c\nd ü')
@@ -140,6 +144,85 @@ test.skipIf(!isThere)(
     await until('a native histogram', async () => (await value('histogram_count(size{via="remote_write"})')) === '3')
     expect(await value('histogram_sum(size{via="remote_write"})')).toBe('6')
     expect(await value('size_count{job="tailrace"}')).toBe('3')
+  },
+  60_000,
+)
+
+test.skipIf(!isThere)(
+  'Prometheus reads summaries, exemplars, odd numbers, types and help, and sees the end of a series',
+  async () => {
+    const { api, query, value, send, page } = await startBoth()
+    const traceId = '0af7651916cd43dd8448eb211c80319c'
+    const exemplars = [{ timeUnixNano: now(), asDouble: 3, traceId, spanId: 'b7ad6b7169203331' }]
+    const histogram = {
+      timeUnixNano: now(),
+      count: '2',
+      sum: 4,
+      bucketCounts: ['1', '1'],
+      explicitBounds: [2.5],
+      exemplars,
+    }
+    const quantileValues = [
+      { quantile: 0.5, value: 1.25 },
+      { quantile: 0.99, value: 9 },
+    ]
+    const ends = (more: object) => ({ name: 'ends', gauge: { dataPoints: [{ timeUnixNano: now(), ...more }] } })
+    const delta = { name: 'steps', unit: 'By', description: 'Taken.' }
+    const steps = (asInt: string) => ({
+      ...delta,
+      sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [{ timeUnixNano: now(), asInt }] },
+    })
+    await send([
+      { name: 'wait', unit: 's', histogram: { aggregationTemporality: 2, dataPoints: [histogram] } },
+      { name: 'took', summary: { dataPoints: [{ timeUnixNano: now(), count: '4', sum: 12.5, quantileValues }] } },
+      { name: 'none', gauge: { dataPoints: [{ timeUnixNano: now(), asDouble: 'NaN' }] } },
+      { name: 'much', gauge: { dataPoints: [{ timeUnixNano: now(), asDouble: 'Infinity' }] } },
+      ends({ asDouble: 1 }),
+      steps('2'),
+    ])
+    await send([steps('3')])
+    for (const via of ways) {
+      const has = (text: string, expected: string) =>
+        until(
+          `${text} with ${via}`,
+          async () => (await value(text.replace('}', `,${via}}`).replace('{,', '{'))) === expected,
+        )
+      await has('took{quantile="0.99"}', '9')
+      await has('took_sum{}', '12.5')
+      await has('took_count{}', '4')
+      await has('none{}', 'NaN')
+      await has('much{}', '+Inf')
+      await has('wait_seconds_bucket{le="2.5"}', '1')
+      await has('wait_seconds_bucket{le="+Inf"}', '2')
+      await has('ends{}', '1')
+    }
+    // Prometheus has no deltas: the page adds them up, remote write leaves them out.
+    await until('a sum of deltas', async () => (await value('steps_bytes_total{job="tailrace"}')) === '5')
+    expect(await query('steps_bytes_total{via="remote_write"}')).toEqual([])
+
+    type Exemplars = { exemplars: { labels: object; value: string }[] }[]
+    const asked = `query_exemplars?query=wait_seconds_bucket&start=${Date.now() / 1000 - 60}&end=${Date.now() / 1000 + 60}`
+    await until('an exemplar', async () => ((await api<Exemplars>(asked)) ?? []).length > 0)
+    expect((await api<Exemplars>(asked))![0]!.exemplars[0]).toMatchObject({
+      labels: { trace_id: traceId, span_id: 'b7ad6b7169203331' },
+      value: '3',
+    })
+    const types = await api<Record<string, { type: string; help: string }[]>>('metadata')
+    expect(types).toMatchObject({
+      took: [{ type: 'summary' }],
+      wait_seconds: [{ type: 'histogram' }],
+      none: [{ type: 'gauge' }],
+    })
+    expect(types).toMatchObject({
+      [types!.steps_bytes ? 'steps_bytes' : 'steps_bytes_total']: [{ type: 'counter', help: 'Taken.' }],
+    })
+
+    await send([ends({ flags: 1 })])
+    for (const via of ways) await until(`the end, ${via}`, async () => (await query(`ends{${via}}`)).length === 0)
+
+    const text = await (await fetch(page)).text()
+    const { status, stderr, stdout } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
+    expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: '', stdout: '' })
   },
   60_000,
 )
