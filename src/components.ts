@@ -20,6 +20,7 @@ const core: Record<ComponentKind, Record<string, Load>> = {
     attributes: () => import('./processors/attributes/index.ts'),
     batch: () => import('./processors/batch/index.ts'),
     counter_totals: () => import('./processors/counter-totals/index.ts'),
+    cumulativetodelta: () => import('./processors/cumulativetodelta/index.ts'),
     envelope_tags: () => import('./processors/envelope-tags/index.ts'),
     filter: () => import('./processors/filter/index.ts'),
     memory_limiter: () => import('./processors/memory-limiter/index.ts'),

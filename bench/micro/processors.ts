@@ -6,9 +6,12 @@
 
 import { Batch, type Format } from '../../src/plugin.ts'
 import attributes from '../../src/processors/attributes/index.ts'
+import cumulativeToDelta from '../../src/processors/cumulativetodelta/index.ts'
 import filter from '../../src/processors/filter/index.ts'
+import probabilisticSampler from '../../src/processors/probabilistic-sampler/index.ts'
 import redaction from '../../src/processors/redaction/index.ts'
 import resource from '../../src/processors/resource/index.ts'
+import tailSampling from '../../src/processors/tail-sampling/index.ts'
 import transform from '../../src/processors/transform/index.ts'
 import { batchOf, double, field, int, type Part, typicalEnvelope, varint } from '../../src/telemetry/testing/encode.ts'
 import { processorHost } from '../../src/telemetry/testing/processor-host.ts'
@@ -141,6 +144,56 @@ cases.push(
   ],
 )
 
+/** A hundred traces of one span each, with a tracestate or not. */
+const manyTraces = field(1, [
+  head,
+  field(2, [
+    scope,
+    ...all((n) => [
+      field(1, Buffer.concat([Buffer.alloc(12, 7), Buffer.from(Uint32Array.of(Math.imul(n, 0x9e3779b1)).buffer)])),
+      field(5, 'GET /'),
+      fixed(7, 5n),
+      fixed(8, 9n),
+      ...ten(9, n),
+    ]),
+  ]),
+])
+/** A counter of a hundred streams. */
+const counters = field(1, [
+  head,
+  field(2, [
+    scope,
+    field(2, [
+      field(1, 'http.server.requests'),
+      field(7, [
+        ...Array.from({ length: records }, (_, n) =>
+          field(1, [fixed(2, 1n), fixed(3, 7n), fixed(6, 9n), ...ten(7, n)]),
+        ),
+        int(2, 2),
+        int(3, 1),
+      ]),
+    ]),
+  ]),
+])
+const sampled = make(probabilisticSampler, { sampling_percentage: 10 }, 'traces')
+const equalized = make(probabilisticSampler, { sampling_percentage: 100, mode: 'equalizing' }, 'traces')
+// Room for no trace at all: each is held, decided and let go within the call.
+const tail = (policies: object[]) => make(tailSampling, { num_traces: 1, policies }, 'traces')
+const errors = [{ name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } }]
+const deltas = make(cumulativeToDelta, { initial_value: 'keep' }, 'metrics')
+const own: [string, Format, (batch: Batch) => Batch | undefined, Buffer][] = [
+  ['traces: probabilistic_sampler, hash_seed, 10 %', 'traces', sampled, manyTraces],
+  ['traces: probabilistic_sampler, equalizing, all', 'traces', equalized, manyTraces],
+  ['traces: tail_sampling, 100 traces a batch, none passes', 'traces', tail(errors), manyTraces],
+  [
+    'traces: tail_sampling, 100 traces a batch, late',
+    'traces',
+    tail([{ name: 'all', type: 'always_sample' }]),
+    manyTraces,
+  ],
+  ['metrics: cumulativetodelta, 100 streams', 'metrics', deltas, counters],
+]
+
 let sink: unknown
 function userAndSystem(started: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(started)
@@ -149,15 +202,16 @@ function userAndSystem(started: NodeJS.CpuUsage): number {
 for (const format of ['logs', 'metrics', 'traces', 'envelopes'] as const) {
   console.log(`${format}: ${records} records of ${Math.round(messages[format].length / records)} bytes`)
 }
-for (const [name, format, run] of cases) {
+const withBytes = cases.map(([name, format, run]) => [name, format, run, messages[format]] as const)
+for (const [name, format, run, bytes] of [...withBytes, ...own]) {
   const rounds: number[] = []
   for (let round = 0; round < 20; round++) {
     const times = 200
     const started = process.cpuUsage()
-    for (let i = 0; i < times; i++) sink = run(Batch.of(format, messages[format]))?.bytes()
+    for (let i = 0; i < times; i++) sink = run(Batch.of(format, bytes))?.bytes() ?? sink
     if (round >= 5) rounds.push(userAndSystem(started) / times / records)
   }
   rounds.sort((a, b) => a - b)
-  console.log(`${name.padEnd(48)} ${rounds[7]!.toFixed(3)} us  (best ${rounds[0]!.toFixed(3)})`)
+  console.log(`${name.padEnd(56)} ${rounds[7]!.toFixed(3)} us  (best ${rounds[0]!.toFixed(3)})`)
 }
 if (sink === undefined) process.exitCode = 1

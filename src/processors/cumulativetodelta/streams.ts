@@ -1,0 +1,90 @@
+import type { Clock } from '../../plugin.ts'
+import type { Exponential } from './exponential.ts'
+import type { Histogram } from './histogram.ts'
+
+/** One series since one start, as it was last seen. */
+export interface Stream {
+  /** When a point came last, on the monotonic clock. */
+  seenMs: number
+  /** Time of that point, as halves of nanoseconds. */
+  timeLo: number
+  timeHi: number
+  /** A sum: its halves, or its double. */
+  lo: number
+  hi: number
+  double: number
+  histogram: Histogram | undefined
+  exponential: Exponential | undefined
+}
+
+/** The streams of one metric, by their attributes and start. */
+export type MetricStreams = Map<string, Stream>
+
+/** What is forgotten when there is no room and nothing is written about staleness. */
+const staleWhenFullMs = 3_600_000
+const sweepEveryMs = 10_000
+
+/** What is known of all streams: at most so many. */
+export class Streams {
+  count = 0
+  expired = 0
+  private readonly most: number
+  private readonly staleMs: number
+  private readonly clock: Clock
+  private readonly metrics = new Map<string, MetricStreams>()
+  private sweptMs = Number.NEGATIVE_INFINITY
+
+  /** `staleMs` 0: nothing is forgotten as long as there is room. */
+  constructor(most: number, staleMs: number, clock: Clock) {
+    this.most = most
+    this.staleMs = staleMs
+    this.clock = clock
+  }
+
+  /** The streams of a metric; of one that is not known an empty map, which stays unknown until `add`. */
+  ofMetric(key: string): MetricStreams {
+    return this.metrics.get(key) ?? new Map()
+  }
+
+  /** A stream that was not there; undefined when there is no room. `metric` is what `ofMetric` answered for its key. */
+  add(metricKey: string, metric: MetricStreams, key: string): Stream | undefined {
+    if (this.count >= this.most && !this.makeRoom()) return undefined
+    // It may have been swept away because it was empty.
+    this.metrics.set(metricKey, metric)
+    const seenMs = this.clock.monotonic()
+    const stream: Stream = {
+      seenMs,
+      timeLo: 0,
+      timeHi: 0,
+      lo: 0,
+      hi: 0,
+      double: 0,
+      histogram: undefined,
+      exponential: undefined,
+    }
+    metric.set(key, stream)
+    this.count++
+    return stream
+  }
+
+  /** Forgets what was not seen for as long as that. */
+  sweep(staleMs = this.staleMs): void {
+    const before = this.clock.monotonic() - staleMs
+    this.sweptMs = this.clock.monotonic()
+    for (const [metricKey, metric] of this.metrics) {
+      for (const [key, { seenMs }] of metric) {
+        if (seenMs >= before) continue
+        metric.delete(key)
+        this.count--
+        this.expired++
+      }
+      if (metric.size === 0) this.metrics.delete(metricKey)
+    }
+  }
+
+  private makeRoom(): boolean {
+    // A table that is full of what is alive must not be looked through for every point.
+    if (this.clock.monotonic() - this.sweptMs >= sweepEveryMs) this.sweep(this.staleMs || staleWhenFullMs)
+    return this.count < this.most
+  }
+}
