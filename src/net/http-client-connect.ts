@@ -9,7 +9,8 @@ import type { ClientTls } from './tls.ts'
 export interface ConnectOptions {
   /** Whom to talk to; the scheme says whether by TLS. */
   target: URL
-  tls: ClientTls
+  /** Made when it is needed. */
+  tls: () => ClientTls
   /** The name that the peer's certificate must carry; default: the host. */
   serverName?: string | undefined
   proxy?: HttpProxy | undefined
@@ -27,16 +28,16 @@ export function connectHttp(options: ConnectOptions, done: Done): void {
   const { target, proxy, tls, serverName } = options
   const isSecure = target.protocol === 'https:'
   if (!proxy) {
-    open(options, target, isSecure ? tls : undefined, serverName, undefined, done)
+    open(options, target, isSecure ? tls() : undefined, serverName, undefined, done)
     return
   }
-  const proxyTls = proxy.url.protocol === 'https:' ? tls : undefined
+  const proxyTls = proxy.url.protocol === 'https:' ? tls() : undefined
   open(options, proxy.url, proxyTls, undefined, undefined, (error, socket) => {
     if (error) return done(new Error(`proxy ${error.message}`, { cause: error.cause }))
     if (!isSecure) return done(undefined, socket)
     tunnel(options, proxy, socket!, (failure) => {
       if (failure) done(failure)
-      else open(options, target, tls, serverName, socket, done)
+      else open(options, target, tls(), serverName, socket, done)
     })
   })
 }

@@ -42,7 +42,10 @@ export function newHttp1Client(options: HttpClientOptions, open: OpenSocket): Ht
 }
 
 /** An agent that opens its connections our way. It sees a plain stream where TLS is spoken. */
-function newAgent({ maxIdle = 100, idleMs = 90_000 }: HttpClientOptions, open: OpenSocket): HttpAgent {
+export function newAgent(
+  { maxIdle = 100, idleMs = 90_000 }: Pick<HttpClientOptions, 'maxIdle' | 'idleMs'>,
+  open: OpenSocket,
+): HttpAgent {
   const agent = new Agent({ keepAlive: maxIdle > 0, maxFreeSockets: maxIdle || 1, timeout: idleMs })
   agent.createConnection = (_options, done) => {
     open((error, socket) => done?.(error ?? null, socket!))

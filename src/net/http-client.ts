@@ -39,7 +39,7 @@ export interface HttpClient {
 /** POSTs to one server over connections that are kept open: HTTP/1.1, or HTTP/2 where a TLS peer prefers it. */
 export function newHttpClient(options: HttpClientOptions): HttpClient {
   const { origin, tls, serverName, proxy, connectTimeoutMs = 20_000, maxIdle, clock = systemClock } = options
-  const connection = { target: origin, tls, serverName, proxy, timeoutMs: connectTimeoutMs, clock }
+  const connection = { target: origin, tls: () => tls, serverName, proxy, timeoutMs: connectTimeoutMs, clock }
   // A connection for each request is what HTTP/2 is not made for.
   if (!options.http2 || origin.protocol !== 'https:' || maxIdle === 0) {
     return newHttp1Client(options, (done) => connectHttp(connection, done))

@@ -1,12 +1,10 @@
-import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from 'node:http'
-import { request as requestTls, Agent as TlsAgent } from 'node:https'
-import { isIP } from 'node:net'
-import type { PeerCertificate } from 'node:tls'
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { dialError } from './dial.ts'
-import { Agent, request } from './node-http.ts'
-import type { ClientTls } from './tls.ts'
-import { serverIdentityError } from './tls-identity.ts'
+import { connectHttp } from './http-client-connect.ts'
+import { newAgent } from './http-client-http1.ts'
+import { request } from './node-http.ts'
+import { type ClientTls, clientTls } from './tls.ts'
 
 export interface HttpGetOptions {
   /** `https://cloud-controller-ng.service.cf.internal:9023` */
@@ -42,11 +40,16 @@ interface Get {
   signal?: AbortSignal
 }
 
-/** A small client for the platform's own HTTP servers: bounded in time and size, one request after the other. */
+/** A small client for the platform's own HTTP servers, bounded in time and size. */
 export function newHttpGetter(options: HttpGetOptions): HttpGetter {
-  const { protocol } = new URL(options.origin)
-  const settings = { keepAlive: options.keepAlive, maxSockets: 1 }
-  const agent = protocol === 'https:' ? new TlsAgent({ ...settings, maxCachedSessions: 0 }) : new Agent(settings)
+  const { origin, serverName, timeoutMs, clock = systemClock } = options
+  let { tls } = options
+  const trust = () => {
+    tls ??= clientTls({})
+    return tls
+  }
+  const connection = { target: new URL(origin), tls: trust, serverName, timeoutMs, clock }
+  const agent = newAgent({ maxIdle: options.keepAlive ? 1 : 0 }, (done) => connectHttp(connection, done))
   return {
     close: () => agent.destroy(),
     get: (path, use) =>
@@ -59,23 +62,30 @@ export function newHttpGetter(options: HttpGetOptions): HttpGetter {
 
 function getOnce(options: HttpGetOptions, agent: HttpAgent, path: string, use: Get): Promise<HttpAnswer> {
   const { clock = systemClock, timeoutMs } = options
-  const url = new URL(`${options.origin.replace(/\/$/, '')}${path}`)
+  const { host, pathname } = new URL(options.origin)
   const { headers, signal } = use
-  const common = { agent, ...(headers && { headers }), ...(signal && { signal }) }
   return new Promise((resolve, reject) => {
-    const call: ClientRequest =
-      url.protocol === 'https:'
-        ? requestTls(url, { ...common, ...tlsOptions(options, url.hostname) })
-        : request(url, common)
+    let isConnected = false
+    const call = request({
+      agent,
+      path: `${pathname.replace(/\/$/, '')}${path}`,
+      setHost: false,
+      headers: { host, ...headers },
+      ...(signal && { signal }),
+    })
     const fail = (error: Error) => {
       timer.cancel()
       reject(error)
       call.destroy()
     }
-    const timer = clock.after(timeoutMs, () => fail(new Error(`${url.host} did not answer within ${timeoutMs} ms`)))
+    const timer = clock.after(timeoutMs, () => fail(new Error(`${host} did not answer within ${timeoutMs} ms`)))
+    call.on('socket', () => {
+      isConnected = true
+    })
     call.on('error', (error: NodeJS.ErrnoException) => {
       const stale = call.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      fail(stale ? new StaleConnection(url.host) : dialError(error, url.host))
+      if (stale) fail(new StaleConnection(host))
+      else fail(isConnected ? dialError(error, host) : error)
     })
     call.on('response', (response) =>
       collect(response, use.maxBytes, fail, (body) => {
@@ -105,13 +115,3 @@ function collect(
 }
 
 class StaleConnection extends Error {}
-
-function tlsOptions({ tls, serverName }: HttpGetOptions, host: string) {
-  const name = serverName || host.replace(/^\[|\]$/g, '')
-  return {
-    ...tls?.options(),
-    ...(isIP(name) ? {} : { servername: name }),
-    rejectUnauthorized: !tls?.insecureSkipVerify,
-    checkServerIdentity: (_: string, certificate: PeerCertificate) => serverIdentityError(name, certificate),
-  }
-}

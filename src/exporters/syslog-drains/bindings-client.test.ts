@@ -48,11 +48,11 @@ test('a cache that accepts and never answers, or trickles, is given up after the
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   atEnd(() => new Promise((resolve) => void server.close(resolve)))
   const { port } = server.address() as AddressInfo
-  await expect(client(`https://127.0.0.1:${port}`, 100).bindings()).rejects.toThrow('did not answer within 0.1 s')
+  await expect(client(`https://127.0.0.1:${port}`, 100).bindings()).rejects.toThrow('did not answer within 100 ms')
 })
 
 test('nobody listens', async () => {
-  await expect(client('https://127.0.0.1:1').bindings()).rejects.toThrow('ECONNREFUSED')
+  await expect(client('https://127.0.0.1:1').bindings()).rejects.toThrow('connection refused: nobody listens there')
 })
 
 test('a poller waits for what it does, and keeps its pace', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type RequestOptions, request } from 'node:https'
 import { type Binding, decodeBindings } from '../../drains/bindings.ts'
+import { newHttpGetter, TooLarge } from '../../net/http-get.ts'
 import type { ClientTls } from '../../net/tls.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
@@ -25,10 +25,14 @@ export interface BindingsClient {
   aggregate(): Promise<Binding[] | undefined>
 }
 
-export function newBindingsClient(options: BindingsClientOptions): BindingsClient {
+export function newBindingsClient({ url, ...options }: BindingsClientOptions): BindingsClient {
+  const http = newHttpGetter({ origin: url, keepAlive: false, ...options })
   const last = new Map<string, string>()
   const get = async (path: string): Promise<Binding[] | undefined> => {
-    const body = await fetchBody(options, path)
+    const { status, body } = await http.get(path, { maxBytes: maxAnswerBytes }).catch((error: Error) => {
+      throw error instanceof TooLarge ? new Error(`the binding cache: ${error.message}`, { cause: error }) : error
+    })
+    if (status !== 200) throw new Error(`unexpected http response from binding cache: ${status}`)
     const digest = createHash('sha256').update(body).digest('base64')
     if (last.get(path) === digest) return undefined
     const list = decodeBindings(body.toString())
@@ -36,41 +40,4 @@ export function newBindingsClient(options: BindingsClientOptions): BindingsClien
     return list
   }
   return { bindings: () => get('/v2/bindings'), aggregate: () => get('/v2/aggregate') }
-}
-
-function fetchBody({ url, tls, serverName, timeoutMs, clock }: BindingsClientOptions, path: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const settings: RequestOptions = {
-      ...tls.options(),
-      rejectUnauthorized: !tls.insecureSkipVerify,
-      ...(serverName && { servername: serverName }),
-      agent: false,
-    }
-    const sent = request(`${url.replace(/\/+$/, '')}${path}`, settings)
-    const fail = (message: string, cause?: unknown) => {
-      timer.cancel()
-      sent.destroy()
-      reject(new Error(message, { cause }))
-    }
-    const timer = clock.after(timeoutMs, () => fail(`the binding cache did not answer within ${timeoutMs / 1000} s`))
-    sent.on('error', (error) => fail(error.message, error))
-    sent.on('response', (response) => {
-      if (response.statusCode !== 200)
-        return fail(`unexpected http response from binding cache: ${response.statusCode}`)
-      const parts: Buffer[] = []
-      let size = 0
-      response.on('data', (part: Buffer) => {
-        size += part.length
-        if (size > maxAnswerBytes) fail(`the answer of the binding cache is longer than ${maxAnswerBytes} bytes`)
-        else parts.push(part)
-      })
-      response.on('error', (error) => fail(error.message, error))
-      response.on('end', () => {
-        timer.cancel()
-        if (response.complete) resolve(Buffer.concat(parts))
-        else fail('the answer of the binding cache was cut off')
-      })
-    })
-    sent.end()
-  })
 }
