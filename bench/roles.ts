@@ -51,6 +51,8 @@ export type RoleName =
   | 'otlp to otlp, batch'
   | 'otlp to otlp, edits'
   | 'otlp to otlp, gzip'
+  | 'otlp to otlp, on disk'
+  | 'otlp to otlp, on disk, synced'
   | 'otlphttp to otlphttp'
   | 'otlphttp to otlphttp, gzip'
   | 'prometheus to otlp'
@@ -103,6 +105,7 @@ function otlpRole(
   sink: SinkKind,
   exporter: Record<string, object>,
   processors: Record<string, object> = {},
+  extensions: Record<string, object> = {},
 ): RoleSetup {
   const [name] = Object.keys(exporter)
   const protocol = sink === 'otlphttp' ? 'http' : 'grpc'
@@ -113,13 +116,28 @@ function otlpRole(
       receivers: { otlp: { protocols: { [protocol]: { endpoint: '127.0.0.1:0' } } } },
       processors,
       exporters: exporter,
-      service: { pipelines: { logs: pipeline, metrics: pipeline, traces: pipeline } },
+      extensions,
+      service: {
+        extensions: Object.keys(extensions),
+        pipelines: { logs: pipeline, metrics: pipeline, traces: pipeline },
+      },
     }),
-    env: ({ address }) => ({ OUT: address.otlp! }),
+    env: ({ address, work }) => ({ OUT: address.otlp!, WORK: work }),
     listens:
       protocol === 'grpc' ? /listening for OTLP over grpc address=(\S+)/ : /listening for OTLP over http address=(\S+)/,
   }
 }
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the configuration.
+const folder = { directory: '${env:WORK}/queues', create_directory: true }
+/** The sending queue stands on disk. */
+const onDisk = (storage: object): RoleSetup =>
+  otlpRole(
+    'otlp-plain',
+    { otlp: { ...plainOtlp, sending_queue: { storage: 'file_storage' } } },
+    {},
+    { file_storage: { ...folder, ...storage } },
+  )
 
 /** The environment variables are those of the original agents. */
 export const roles: Record<RoleName, RoleSetup> = {
@@ -218,6 +236,8 @@ export const roles: Record<RoleName, RoleSetup> = {
   'otlp to otlp': otlpRole('otlp-plain', { otlp: plainOtlp }),
   'otlp to otlp, batch': otlpRole('otlp-plain', { otlp: plainOtlp }, { batch: {} }),
   'otlp to otlp, edits': otlpRole('otlp-plain', { otlp: plainOtlp }, { ...edits, batch: {} }),
+  'otlp to otlp, on disk': onDisk({}),
+  'otlp to otlp, on disk, synced': onDisk({ max_loss: '0s' }),
   'otlp to otlp, gzip': otlpRole('otlp-plain', { otlp: { ...plainOtlp, compression: 'gzip' } }),
   'otlphttp to otlphttp': otlpRole('otlphttp', { otlphttp: plainHttp }),
   'otlphttp to otlphttp, gzip': otlpRole('otlphttp', { otlphttp: { ...plainHttp, compression: 'gzip' } }),

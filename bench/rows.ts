@@ -388,6 +388,22 @@ export const rows: readonly Row[] = [
     factor: { otlp: 0.9 },
   },
   {
+    name: 'OTLP to OTLP, queue on disk, logs',
+    role: 'otlp to otlp, on disk',
+    load: otlpLoad('logs'),
+    rate: 0,
+    original: { cpu: 12.7 },
+    goal: { cpu: 3 },
+  },
+  {
+    name: 'OTLP to OTLP, queue on disk, synced, logs',
+    role: 'otlp to otlp, on disk, synced',
+    load: otlpLoad('logs'),
+    rate: 0,
+    original: { cpu: 36 },
+    goal: { cpu: 6 },
+  },
+  {
     name: 'OTLP to OTLP, gzip out, logs',
     role: 'otlp to otlp, gzip',
     load: otlpLoad('logs'),
