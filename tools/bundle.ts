@@ -18,7 +18,12 @@ rmSync(join(root, 'dist'), { recursive: true, force: true })
 await build({
   cwd: root,
   platform: 'node',
-  input: { 'src/main': 'src/main.ts', 'src/plugin': 'src/plugin.ts', 'src/plugin-net': 'src/plugin-net.ts' },
+  input: {
+    'src/main': 'src/main.ts',
+    'src/plugin': 'src/plugin.ts',
+    'src/plugin-net': 'src/plugin-net.ts',
+    'src/cli/reading-thread': 'src/cli/reading-thread.ts',
+  },
   resolve: { alias: Object.fromEntries(Object.entries(api).map(([name, path]) => [name, join(root, path)])) },
   external: (id) => /^[@a-z]/.test(id) && !(id in api) && !bundled.includes(id.split('/')[0]!),
   output: {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Catalogue } from '../components.ts'
 import { formatProblems, type Problem } from '../config/diagnostics.ts'
 import type { GateChoice } from '../config/feature-gates.ts'
@@ -18,6 +20,8 @@ export interface Configuration {
   readonly warnings: readonly Problem[]
   /** What was read, before anything is known of its meaning; the values of secrets are marked as hidden. */
   readonly loaded: LoadedConfig
+  /** Paths of the files that were read, those that files name included. */
+  readonly files: readonly string[]
 }
 
 /** What all queues together may hold unless `service.memory_limit` says otherwise. */
@@ -30,12 +34,18 @@ export async function readConfiguration(
   { on: gates }: Pick<GateChoice, 'on'> = { on: new Set() },
 ): Promise<Configuration> {
   const appendLists = gates.has('confmap.enableMergeAppendOption')
-  const loaded = loadConfig(files, { set, env: process.env, appendLists })
+  const read = new Set<string>()
+  const readFile = (path: string) => {
+    read.add(resolve(path))
+    return readFileSync(path, 'utf8')
+  }
+  const loaded = loadConfig(files, { set, env: process.env, appendLists, readFile })
+  const found = { loaded, files: [...read] }
   const catalogue = new Catalogue()
   const pluginProblems = await loadPlugins(loaded, files, catalogue)
   const { config, problems, warnings } = await validate(loaded, catalogue, gates)
-  if (pluginProblems.length > 0) return { problems: [...pluginProblems, ...problems], warnings, loaded }
-  if (!config) return { problems, warnings, loaded }
+  if (pluginProblems.length > 0) return { problems: [...pluginProblems, ...problems], warnings, ...found }
+  if (!config) return { problems, warnings, ...found }
   const plan = planOf(config)
   const edges = checkEdges(plan).map(({ pipeline, message }): Problem => {
     const path = ['service', 'pipelines', pipeline]
@@ -44,10 +54,10 @@ export async function readConfiguration(
   const telemetry = otelPlan(config.service).faults.map(({ path, ...fault }): Problem => {
     return { code: 'TR_CONFIG_VALUE', location: loaded.at(path), path: path.join('.'), ...fault }
   })
-  const found = [...edges, ...telemetry]
-  return found.length > 0
-    ? { problems: found, warnings, loaded }
-    : { plan, service: config.service, problems, warnings, loaded }
+  const faults = [...edges, ...telemetry]
+  return faults.length > 0
+    ? { problems: faults, warnings, ...found }
+    : { plan, service: config.service, problems, warnings, ...found }
 }
 
 /** Every problem and warning as people read them; empty when there are none. */

@@ -25,18 +25,11 @@ export async function loadPlugins(
   files: readonly string[],
   catalogue: Catalogue,
 ): Promise<Problem[]> {
-  const service = loaded.value.service as { plugins?: unknown } | undefined
-  // What is no list of paths is a problem that the check of `service` reports.
-  const paths = serviceFields.shape.plugins.safeParse(service?.plugins ?? undefined).data ?? []
   const problems: Problem[] = []
-  for (const [i, path] of paths.entries()) {
-    const at = ['service', 'plugins', i]
+  for (const { target, path, at } of pluginModules(loaded, files)) {
     const location = loaded.at(at)
     try {
-      // Relative to the file that names it; a bare name is an installed package.
-      const base = files.includes(location.file) ? dirname(resolve(location.file)) : process.cwd()
-      const target = /^[./]/.test(path) ? pathToFileURL(resolve(base, path)).href : path
-      for (const spec of specsOf(await import(target))) catalogue.add(spec)
+      await addPlugin(target, catalogue)
     } catch (error) {
       // Which file of ours asked for it tells nobody anything.
       const reason = (error as Error).message.replace(/ imported from \S+$/, '')
@@ -47,6 +40,28 @@ export async function loadPlugins(
     }
   }
   return problems
+}
+
+/** The modules that the files name under `service.plugins`: what to import, as it is written, and where. */
+export function pluginModules(
+  loaded: LoadedConfig,
+  files: readonly string[],
+): { readonly target: string; readonly path: string; readonly at: readonly PropertyKey[] }[] {
+  const service = loaded.value.service as { plugins?: unknown } | undefined
+  // What is no list of paths is a problem that the check of `service` reports.
+  const paths = serviceFields.shape.plugins.safeParse(service?.plugins ?? undefined).data ?? []
+  return paths.map((path, i) => {
+    const at = ['service', 'plugins', i]
+    const { file } = loaded.at(at)
+    // Relative to the file that names it; a bare name is an installed package.
+    const base = files.includes(file) ? dirname(resolve(file)) : process.cwd()
+    return { target: /^[./]/.test(path) ? pathToFileURL(resolve(base, path)).href : path, path, at }
+  })
+}
+
+/** Makes the components of one plugin known; rejects with the reason. */
+export async function addPlugin(target: string, catalogue: Catalogue): Promise<void> {
+  for (const spec of specsOf(await import(target))) catalogue.add(spec)
 }
 
 function specsOf(module: { default?: unknown }): AnySpec[] {

@@ -3,7 +3,13 @@ import type { GateChoice } from '../config/feature-gates.ts'
 import type { DrainCheckFlags } from './drain-check.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { PrintFlags } from './print-config.ts'
+import type { ReloadFlags } from './reload-command.ts'
+import type { RunOptions } from './run.ts'
+import type { StatusFlags } from './status.ts'
+import type { TapFlags } from './tap.ts'
+import type { TopFlags } from './top.ts'
 import { version } from './version.ts'
+import type { WhyFlags } from './why.ts'
 
 const exitCodes = `
 A Collector's command line works as it is: tailrace --config FILE --set key=value --feature-gates a,-b
@@ -83,6 +89,7 @@ function newProgram(): Command {
       const { migrate } = await import('./migrate.ts')
       process.exitCode = await migrate(file, output)
     })
+  addWatching(program)
   addSend(program)
   addDrain(program)
   program
@@ -122,9 +129,20 @@ function addConfigured(program: Command): void {
         'how the agent writes its own log; default: as the configuration says',
       ).choices(['text', 'json']),
     )
-    .action(async (files: string[], options: ConfigFlags & { logFormat?: string }) => {
+    .option('--watch', 'reload when a file of the configuration changes')
+    .option('--pid-file <file>', 'write the id of the process there while everything runs')
+    .action(async (files: string[], options: ConfigFlags & Pick<RunOptions, 'logFormat' | 'watch' | 'pidFile'>) => {
       const [{ run }, gates] = await Promise.all([import('./run.ts'), gatesOf(options)])
       process.exitCode = await run([...files, ...options.config], { ...options, gates })
+    })
+  program
+    .command('reload')
+    .description('have a running process read its configuration anew: what has not changed goes on untouched')
+    .argument('[pid]', 'id of the process')
+    .option('--pid-file <file>', 'what `tailrace run --pid-file` wrote')
+    .action(async (pid: string | undefined, flags: ReloadFlags) => {
+      const { signalReload } = await import('./reload-command.ts')
+      process.exitCode = signalReload(pid, flags)
     })
   configured(program, 'check', 'report every problem of the configuration without starting anything')
     .alias('validate')
@@ -159,6 +177,62 @@ async function gatesOf({ featureGates }: ConfigFlags): Promise<GateChoice> {
   process.stderr.write(`error: ${gates.fault}\n(tailrace --help lists the commands)\n`)
   throw new CommanderError(ExitCode.usage, 'commander.invalidArgument', gates.fault)
 }
+
+/** Commands that ask a running agent take it by its socket, its process or its port. */
+function asking(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option(
+      '--admin <where>',
+      'its admin socket, a folder of sockets, or https://host:port; default: TAILRACE_ADMIN, or where agents put theirs',
+    )
+    .option('--pid <process>', 'its process id, where several agents run')
+    .option('--ca <file>', 'for https: who signs the agent')
+    .option('--cert <file>', 'for https: own certificate')
+    .option('--key <file>', 'for https: key of the own certificate')
+}
+
+function addWatching(program: Command): void {
+  asking(program, 'status', 'show what the running agent does: components, pipelines, records')
+    .option('--json', 'as JSON')
+    .action(async (options: StatusFlags) => {
+      const { status } = await import('./status.ts')
+      process.exitCode = await status(options)
+    })
+  asking(program, 'why', 'say what the running agent lost, where, why, since when, and how to mend it')
+    .option('--source-id <id>', 'only what is known of this source (application)')
+    .option('--component <id>', 'only there: otlp, or exporter/otlp')
+    .option('--json', 'as JSON')
+    .action(async (options: WhyFlags) => {
+      const { why } = await import('./why.ts')
+      process.exitCode = await why(options)
+    })
+  asking(program, 'top', 'a live table of the components of the running agent')
+    .addOption(new Option('--sort <column>', 'what comes first').choices(sortKeys).default('way'))
+    .option('--interval <seconds>', 'between two looks, 0.2 to 60', '1')
+    .option('-b, --batch', 'plain text, table after table')
+    .option('-n, --times <n>', 'so many tables, then end')
+    .option('--json', 'as JSON, one line a look')
+    .action(async (options: TopFlags) => {
+      const { top } = await import('./top.ts')
+      process.exitCode = await top(options)
+    })
+  asking(program, 'tap', 'show records that pass a point of the running agent, secrets masked')
+    .argument('<id>', 'what comes out of a receiver or processor, or goes into an exporter: statsd, exporter/otlp')
+    .option('--source-id <id>', 'only records of this source (application)')
+    .option('--grep <text>', 'only records with this text in a line, name or tag')
+    .option('--rate <n>', 'records a second at most, 1 to 1000', '50')
+    .option('--tags', 'a second line with source and tags')
+    .option('--json', 'as JSON, one record a line')
+    .action(async (id: string, options: TapFlags) => {
+      const { tap } = await import('./tap.ts')
+      process.exitCode = await tap(id, options)
+    })
+}
+
+/** The columns of `top`, which is loaded when it is called. */
+const sortKeys = ['way', 'name', 'in', 'out', 'lost', 'waiting', 'full', 'time', 'cpu']
 
 function addSend(program: Command): void {
   const send = program.command('send').description('send one envelope to a loggregator ingress, for trying')

@@ -1,30 +1,33 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import type { AdminCommand, AdminSources } from '../admin/api.ts'
 import { type Doors, newDoors } from '../admin/doors.ts'
 import { agentName } from '../admin/socket-place.ts'
 import { type GateChoice, unknownGatesWarning } from '../config/feature-gates.ts'
 import type { ServiceSettings } from '../config/schema.ts'
-import { Budget } from '../delivery/budget.ts'
-import { Ledger } from '../delivery/ledger.ts'
-import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import type { Shared } from '../engine/host.ts'
-import { type Plan, prepared } from '../engine/plan.ts'
-import { Taps } from '../engine/taps.ts'
+import { prepared } from '../engine/plan.ts'
+import { leftInherited } from '../net/inherited-sockets.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
-import { systemClock } from '../runtime/clock.ts'
-import { type Fields, type Level, type Log, newLog } from '../runtime/log.ts'
-import { Metrics } from '../runtime/metrics.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
-import { logOutput } from './log-output.ts'
+import { watchProcess, whenAskedToStop } from './process-signals.ts'
 import { pullReaders } from './pull-readers.ts'
+import { newReloader, type Reloader, type ReloadOutcome } from './reload.ts'
+import { serviceManager } from './service-manager.ts'
+import { type EveryShared, newShared } from './shared.ts'
 import { statusReport } from './status-report.ts'
 import type { TelemetryPages } from './telemetry-page.ts'
 import { version } from './version.ts'
+import { newFileWatch } from './watch-files.ts'
 
 export interface RunOptions {
   set: readonly string[]
   logFormat?: string
   gates?: GateChoice
+  /** Reload when a file of the configuration changes. */
+  watch?: boolean
+  /** Holds the id of the process while everything runs. */
+  pidFile?: string
 }
 
 /** Runs the pipelines until SIGTERM or SIGINT; answers the exit code. */
@@ -33,53 +36,106 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   process.stderr.write(findingsText(configuration))
   const { plan, service } = configuration
   if (!plan || !service) return ExitCode.config
-  const { shared, log, closeTelemetry } = await newShared(plan, service, options)
+  const { shared, log, closeTelemetry } = await newShared(plan, service, options.logFormat)
   const unknown = options.gates && unknownGatesWarning(options.gates)
   if (unknown) log.warn(unknown)
   const { starting, stopping } = service.telemetry.logs
   for (const line of starting) log.line(line)
   const stopped = whenAskedToStop()
-  const unwatch = watchProcess(log, shared)
+  const manager = serviceManager(log)
+  let reloader: Reloader | undefined
+  const reload = () => {
+    if (reloader) void reloader.request()
+    else log.warn('not everything is running yet: nothing is reloaded')
+  }
+  let farewell = () => {}
+  const ends: (() => unknown)[] = [
+    watchProcess(log, { report: () => void process.stderr.write(statusReport(shared)), reload }),
+  ]
   // Timers of components keep nothing alive, and neither does a handler of signals: something must, to the very end.
   const alive = setInterval(() => {}, 2 ** 30)
+  ends.push(
+    () => clearInterval(alive),
+    () => manager.close(),
+    closeTelemetry,
+    () => farewell(),
+  )
+  const end = async (code: number) => {
+    for (const fn of ends.toReversed()) await fn()
+    return code
+  }
   let graph: Graph | undefined
-  let pages: TelemetryPages | undefined
-  let doors: Doors | undefined
   // What the admin socket can be told to do.
-  const commands: Record<string, AdminCommand> = {}
+  const commands: Record<string, AdminCommand> = { reload: requestReload }
   try {
     const whole = await prepared(plan, log)
     graph = buildGraph(whole, shared)
-    pages = await telemetryPages(whole, service, shared, graph)
-    doors = adminDoors(files, service, shared, { status: () => graph!.status(), commands: () => commands })
+    const running = { locations: files, ...options, service, plan: whole, shared, graph }
+    reloader = newReloader({ ...running, before: manager.reloading, after: () => manager.ready('running') })
+    const { request } = reloader
+    currentReload = request
+    const pages = await telemetryPages(reloader, service, shared, graph)
+    ends.push(() => pages?.stop())
+    const doors = adminDoors(files, service, shared, { status: () => graph!.status(), commands: () => commands })
+    ends.push(() => doors.stop())
     await doors.start()
     await graph.start()
+    if (options.pidFile !== undefined) ends.push(writePidFile(options.pidFile))
   } catch (error) {
     log.error((error as Error).message)
+    reloader = undefined
     await graph?.stop(AbortSignal.timeout(0))
-    await pages?.stop()
-    await doors?.stop()
-    await closeTelemetry()
-    clearInterval(alive)
-    unwatch()
-    return ExitCode.failed
+    return end(ExitCode.failed)
   }
+  if (options.watch) ends.push(watchConfiguration(configuration.files, reloader, shared))
+  for (const socket of leftInherited()) log.warn('a socket of the service manager is used by nobody', { socket })
+  manager.ready('running')
   log.info('ready: everything is running', { pipelines: plan.pipelines.length })
   const signal = await stopped
-  log.info(`${signal} received: draining`, { within: `${plan.shutdownTimeoutMs} ms` })
-  await graph.stop(AbortSignal.timeout(plan.shutdownTimeoutMs))
-  await pages?.stop()
-  await doors.stop()
-  if (stopping) log.line(stopping)
-  await closeTelemetry()
-  clearInterval(alive)
-  unwatch()
-  return ExitCode.ok
+  currentReload = undefined
+  const { shutdownTimeoutMs } = reloader.plan
+  manager.stopping()
+  log.info(`${signal} received: draining`, { within: `${shutdownTimeoutMs} ms` })
+  await graph.stop(AbortSignal.timeout(shutdownTimeoutMs))
+  tellUnsent(shared)
+  if (stopping) farewell = () => log.line(stopping)
+  return end(ExitCode.ok)
+}
+
+let currentReload: (() => Promise<ReloadOutcome>) | undefined
+
+/** Reads the configuration anew and makes it what runs. Rejects when nothing runs. */
+export function requestReload(): Promise<ReloadOutcome> {
+  return currentReload ? currentReload() : Promise.reject(new Error('nothing runs that could be reloaded'))
+}
+
+/** The answer takes the file away. */
+function writePidFile(path: string): () => void {
+  writeFileSync(path, `${process.pid}\n`)
+  return () => rmSync(path, { force: true })
+}
+
+/** Reloads when a file of the configuration changes. */
+function watchConfiguration(files: readonly string[], reloader: Reloader, shared: Shared): () => void {
+  const watch = newFileWatch(async () => {
+    await reloader.request()
+    if (reloader.files.length > 0) watch.set(reloader.files)
+  }, shared)
+  watch.set(files)
+  shared.log.info('watching the configuration', { files: files.length })
+  return () => watch.stop()
+}
+
+/** What could not be sent within the time is lost; who stops a process by hand should hear of it. */
+function tellUnsent({ ledger, log }: Shared): void {
+  const queues = ledger.summary().filter(({ kind }) => kind === 'queue')
+  const unsent = queues.reduce((sum, account) => sum + account.dropped('shutdown'), 0)
+  if (unsent > 0) log.warn('stopped before everything was sent', { lost: unsent })
 }
 
 /** The pages to scrape that `service.telemetry.metrics` asks for, listening; nothing is loaded when it asks for none. */
 async function telemetryPages(
-  plan: Plan,
+  reloader: Pick<Reloader, 'plan'>,
   service: ServiceSettings,
   { ledger, metrics, log }: Shared,
   graph: Graph,
@@ -89,7 +145,16 @@ async function telemetryPages(
   const { newTelemetryPages } = await import('./telemetry-page.ts')
   const { level = 'normal' } = service.telemetry.metrics
   if (level === 'none') return undefined
-  const pages = newTelemetryPages(pulls, { plan, ledger, metrics, level, flows: () => graph.flows() }, service, log)
+  const sources = {
+    get plan() {
+      return reloader.plan
+    },
+    ledger,
+    metrics,
+    level,
+    flows: () => graph.flows(),
+  }
+  const pages = newTelemetryPages(pulls, sources, service, log)
   try {
     await pages.start()
   } catch (error) {
@@ -107,79 +172,4 @@ function adminDoors(
 ): Doors {
   const agent = { name: agentName(files), version: version(), configuration: files }
   return newDoors(admin, { ...shared, log: shared.log.named('admin'), agent, ...asked })
-}
-
-type EveryShared = Shared & { readonly taps: Taps }
-
-async function newShared(plan: Plan, service: ServiceSettings, { logFormat }: RunOptions) {
-  const { logs } = service.telemetry
-  const metrics = new Metrics()
-  const ledger = new Ledger()
-  const telemetry = wantsOtlp(service)
-    ? await (await import('../runtime/otel.ts')).newOtel(service, () => [
-        ...metrics.families(),
-        ...ledgerFamilies(ledger),
-      ])
-    : undefined
-  const write = logOutput(logs.output_paths)
-  const log = newLog({
-    level: logs.level.toLowerCase() as Level,
-    format: logFormat === 'json' || (logs.encoding === 'json' && logFormat !== 'text') ? 'json' : 'text',
-    stamp: logs.rfc3339 ? 'rfc3339' : 'local',
-    fields: initialFields(logs.initial_fields),
-    ...(write && { write }),
-    ...(telemetry && { tee: telemetry.log }),
-  })
-  const budget = new Budget('service', plan.memoryLimit)
-  budget.softBytes = plan.softMemoryLimit ?? plan.memoryLimit
-  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps() }
-  return { shared, log, closeTelemetry: async () => telemetry?.close() }
-}
-
-/** What is no scalar is written as JSON. */
-const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
-  Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  )
-
-const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
-  telemetry.logs.processors !== undefined ||
-  telemetry.traces.processors !== undefined ||
-  telemetry.metrics.readers?.some((reader) => reader.periodic !== undefined) === true
-
-/** How soon after the first signal another one is its echo: npm repeats what the terminal has sent already. */
-const echoMs = 500
-
-/** Resolves with the name of the first signal that asks for an end. A second one ends the process at once. */
-function whenAskedToStop(): Promise<string> {
-  return new Promise((resolve) => {
-    let asked: number | undefined
-    const onSignal = (signal: NodeJS.Signals) => {
-      const now = systemClock.monotonic()
-      if (asked !== undefined && now - asked > echoMs) process.exit(ExitCode.failed)
-      asked ??= now
-      resolve(signal)
-    }
-    process.on('SIGTERM', onSignal)
-    process.on('SIGINT', onSignal)
-  })
-}
-
-/** Signals that only ask, and faults that must not end the process. */
-function watchProcess(log: Log, shared: Shared): () => void {
-  const report = () => void process.stderr.write(statusReport(shared))
-  const hangUp = () => log.warn('SIGHUP received: a changed configuration takes effect with a restart')
-  const fault = (error: unknown) => {
-    const { stack } = error as Error
-    log.error('a fault of the program; going on', {
-      error: stack?.split('\n').slice(0, 4).join(' | ') ?? String(error),
-    })
-  }
-  const handlers = { SIGUSR1: report, SIGHUP: hangUp, uncaughtException: fault, unhandledRejection: fault }
-  for (const [name, handler] of Object.entries(handlers)) process.on(name, handler)
-  // Whoever read our log may go away. Without a listener that is a fault, which is logged, which is a fault.
-  process.stderr.on('error', () => {})
-  return () => {
-    for (const [name, handler] of Object.entries(handlers)) process.off(name, handler)
-  }
 }

@@ -10,7 +10,8 @@ export interface MemoryLimits {
  */
 export class Budget {
   readonly name: string
-  readonly maxBytes: number
+  /** A reload may change it. */
+  maxBytes: number
   used = 0
   /** From here on nothing more is let in, though what is in may still move. */
   softBytes: number

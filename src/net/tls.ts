@@ -129,6 +129,17 @@ interface Context {
   reloading: ReloadingTls
 }
 
+/** Looks at the files of contexts that somebody listens to. */
+const watched = new Set<() => void>()
+/** How often all were asked to look at their files. */
+let asked = 0
+
+/** Has every context of the process look at its files: those of servers now, those of clients when they are used next. */
+export function rereadTlsFiles(): void {
+  asked++
+  for (const check of watched) check()
+}
+
 function newContext(files: TlsFiles, options: TlsOptions): Context {
   const log = options.log ?? silentLog
   const clock = options.clock ?? systemClock
@@ -141,6 +152,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   let timer: Timer | undefined
   let version = filesVersion(files)
   let lastCheck = clock.monotonic()
+  let lastAsked = asked
   let material = loadTlsFiles(files, clock.now())
 
   const build = (from: TlsMaterial): SecureContextOptions => ({
@@ -186,6 +198,7 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   }
   const check = () => {
     lastCheck = clock.monotonic()
+    lastAsked = asked
     const seen = filesVersion(files)
     if (seen === version) return tellFault()
     // Also a bad version is remembered: it is reported once, and looked at again when it changes.
@@ -210,7 +223,8 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
   return {
     options: () => current,
     checkIfDue: () => {
-      if (reloadMs > 0 && clock.monotonic() - lastCheck >= reloadMs) check()
+      const isDue = reloadMs > 0 && clock.monotonic() - lastCheck >= reloadMs
+      if (isDue || lastAsked !== asked) check()
       else tellFault()
     },
     reloading: {
@@ -218,10 +232,13 @@ function newContext(files: TlsFiles, options: TlsOptions): Context {
       notePeer,
       onChange(listener) {
         listeners.add(listener)
+        watched.add(check)
         if (listeners.size === 1) watch()
         return () => {
           listeners.delete(listener)
-          if (listeners.size === 0) timer?.cancel()
+          if (listeners.size > 0) return
+          timer?.cancel()
+          watched.delete(check)
         }
       },
     },

@@ -45,6 +45,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
     'storage',
     'drains',
     'net',
+    'ottl',
     'printing',
     'telemetry',
     'wire',

@@ -1,0 +1,50 @@
+import type { ServiceSettings } from '../config/schema.ts'
+import { Budget } from '../delivery/budget.ts'
+import { Ledger } from '../delivery/ledger.ts'
+import { ledgerFamilies } from '../delivery/ledger-families.ts'
+import type { Shared } from '../engine/host.ts'
+import type { Plan } from '../engine/plan.ts'
+import { Taps } from '../engine/taps.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { type Fields, type Level, newLog } from '../runtime/log.ts'
+import { Metrics } from '../runtime/metrics.ts'
+import { logOutput } from './log-output.ts'
+
+export type EveryShared = Shared & { readonly taps: Taps }
+
+/** What all components share, and the agent's own telemetry that `service.telemetry` asks for. */
+export async function newShared(plan: Plan, service: ServiceSettings, logFormat: string | undefined) {
+  const { logs } = service.telemetry
+  const metrics = new Metrics()
+  const ledger = new Ledger()
+  const telemetry = wantsOtlp(service)
+    ? await (await import('../runtime/otel.ts')).newOtel(service, () => [
+        ...metrics.families(),
+        ...ledgerFamilies(ledger),
+      ])
+    : undefined
+  const write = logOutput(logs.output_paths)
+  const log = newLog({
+    level: logs.level.toLowerCase() as Level,
+    format: logFormat === 'json' || (logs.encoding === 'json' && logFormat !== 'text') ? 'json' : 'text',
+    stamp: logs.rfc3339 ? 'rfc3339' : 'local',
+    fields: initialFields(logs.initial_fields),
+    ...(write && { write }),
+    ...(telemetry && { tee: telemetry.log }),
+  })
+  const budget = new Budget('service', plan.memoryLimit)
+  budget.softBytes = plan.softMemoryLimit ?? plan.memoryLimit
+  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps() }
+  return { shared, log, closeTelemetry: async () => telemetry?.close() }
+}
+
+/** What is no scalar is written as JSON. */
+const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
+  Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  )
+
+const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
+  telemetry.logs.processors !== undefined ||
+  telemetry.traces.processors !== undefined ||
+  telemetry.metrics.readers?.some((reader) => reader.periodic !== undefined) === true
