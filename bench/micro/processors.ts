@@ -89,9 +89,11 @@ type Made = ((batch: Batch) => Batch | undefined) | { process: (batch: Batch) =>
 type Spec = { type: string; config: { parse(config: unknown): unknown }; create(use: never): Made }
 function make(spec: unknown, config: unknown, format: Format): (batch: Batch) => Batch | undefined {
   const { type, config: schema, create } = spec as Spec
-  const { host } = processorHost(type)
+  const { host, handed } = processorHost(type)
   const made = create({ config: schema.parse(config), host, format } as never)
-  return typeof made === 'function' ? made : made.process
+  const process = typeof made === 'function' ? made : made.process
+  // What is handed on later goes on too.
+  return (batch) => process(batch) ?? handed.splice(0).at(-1)
 }
 const chain =
   (...all: ((batch: Batch) => Batch | undefined)[]) =>
@@ -186,7 +188,7 @@ const own: [string, Format, (batch: Batch) => Batch | undefined, Buffer][] = [
   ['traces: probabilistic_sampler, equalizing, all', 'traces', equalized, manyTraces],
   ['traces: tail_sampling, 100 traces a batch, none passes', 'traces', tail(errors), manyTraces],
   [
-    'traces: tail_sampling, 100 traces a batch, late',
+    'traces: tail_sampling, 100 traces a batch, all pass',
     'traces',
     tail([{ name: 'all', type: 'always_sample' }]),
     manyTraces,
