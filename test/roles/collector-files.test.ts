@@ -209,18 +209,19 @@ test('log-files: lines are taken apart, heartbeats left out, warnings marked', a
     hosts: { 'backend:4317': backend.address },
     out: { 'till.log': first, 'skipped.log': first },
   })
-  const rest = ['07.006Z WARN no paper', '  in printer 2', '08.006Z INFO closed'].map((line) =>
+  const rest = ['07.006Z NOTICE no paper', '  in printer 2', '08.006Z INFO closed'].map((line) =>
     line.startsWith(' ') ? line : `2026-01-02T03:04:${line}`,
   )
   appendFileSync(join(out, 'till.log'), `${rest.join('\n')}\n`)
   await backend.until('three lines', () => backend.logs().length === 3)
   expect(backend.logs().map(({ body, severityText }) => [body.stringValue, severityText])).toEqual([
     ['open', 'INFO'],
-    ['no paper\n  in printer 2', 'WARN'],
+    ['no paper\n  in printer 2', 'NOTICE'],
     ['closed', 'INFO'],
   ])
   const [open, paper] = backend.logs() as [Message, Message]
-  expect(open.attributes).toEqual(expect.arrayContaining([attribute('log.file.name', 'till.log')]))
+  expect(open.attributes).toEqual([attribute('log.file.name', 'till.log'), attribute('sev', 'INFO')])
+  expect(open.timeUnixNano).toBe(BigInt(Date.parse('2026-01-02T03:04:06.006Z')) * 1_000_000n)
   expect(paper.severityNumber).toBe(13)
   expect(paper.attributes).toContainEqual({ key: 'page', value: { boolValue: true } })
   expect(open.attributes).not.toContainEqual({ key: 'page', value: { boolValue: true } })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { GrpcError } from '../../../src/net/status.ts'
 import { decodeOtlpLogs, type Message } from '../../support/decode.ts'
+import { newFolder } from '../../support/folder.ts'
 import { until } from '../../support/role.ts'
 import { startCollectorSink } from '../../support/sinks.ts'
 import { startAgent } from './agent.ts'
@@ -88,6 +89,25 @@ test('what waits for a repeat at the stop is lost by name', async () => {
   await agent.role.line(/Will retry the request after interval/)
   await agent.role.stop()
   expect(agent.role.lines.join('\n')).toMatch(/3.*shutdown|shutdown.*3/)
+})
+
+test('what waits for a repeat at the stop is found again after the start, with a queue on disk', async () => {
+  const { sink, came } = await startBackend(() => undefined)
+  const directory = newFolder()
+  const yaml = (address: string) => `
+extensions: {file_storage: {directory: ${directory}}}
+exporters: {otlp: {endpoint: "${address}", tls: {insecure: true}, sending_queue: {storage: file_storage}}}
+service:
+  extensions: [file_storage]
+  pipelines: {logs: {receivers: [otlp], exporters: [otlp]}}
+`
+  const first = await startAgent(yaml(nobody))
+  expect((await first.post(3)).status).toBe(200)
+  await first.role.line(/Will retry the request after interval/)
+  await first.role.stop()
+  await startAgent(yaml(sink.address))
+  await until('it is sent', () => came.length === 1)
+  expect(came[0]!.records).toBe(3)
 })
 
 // The Collector would tell the sender: 503 and 14, or 500 and 13.
