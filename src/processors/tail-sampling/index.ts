@@ -74,7 +74,7 @@ export default defineProcessor({
       onFault: (error) => faults.note('fault', `a policy failed on a trace, which is lost: ${String(error)}`),
     })
     const { counts } = sampler
-    host.holds(() => sampler.heldSpans)
+    const forget = host.holds(() => sampler.heldSpans)
     host.gauge('held_traces', 'Traces that wait for their decision.', () => sampler.heldTraces)
     host.gauge('held_bytes', 'Memory that they take, as it is accounted for.', () => sampler.heldBytes)
     const decided = 'Traces that were decided.'
@@ -92,6 +92,7 @@ export default defineProcessor({
       },
       async stop() {
         sampler.stop()
+        forget()
         failures.stop()
         faults.close()
       },
