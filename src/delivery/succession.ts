@@ -65,7 +65,9 @@ function bequeath(queue: Heritable, account: Account, heir: Heir): void {
       heir.inherit(legacy, first)
     },
   }
-  heir.waitFor(queue.bequeath(counted))
+  const { promise, resolve } = Promise.withResolvers<void>()
+  heir.waitFor(promise)
+  void queue.bequeath(counted).then(resolve)
 }
 
 /** The one account that differs from this one in where it leads alone, when there is no other of either. */
