@@ -13,10 +13,9 @@ import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES, type Memory } from './frames.ts'
 import { type Handler, newServerStats, type ServerStats } from './grpc-types.ts'
-import { handshakeFailure } from './handshake.ts'
-import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
-import { originOf, parentOf, peerOf } from './peer-origin.ts'
+import { originOf, peerOf } from './peer-origin.ts'
+import { type DoorLimits, newDoor } from './server-door.ts'
 import { ServerSession, type SessionShared } from './server-session.ts'
 import { GrpcCode, GrpcError } from './status.ts'
 import type { ServerTls } from './tls.ts'
@@ -32,16 +31,12 @@ export interface GrpcServerOptions {
   /** Pings faster than this end the connection, as in grpc-go: default 5 min, not without streams. */
   keepalive?: { minPingIntervalMs?: number | undefined; permitWithoutStream?: boolean | undefined } | undefined
   limits?:
-    | {
-        /** Default 10,000. */
-        maxConnections?: number | undefined
+    | (DoorLimits & {
         /** Per connection; default 1,000. */
         maxConcurrentStreams?: number | undefined
-        /** Default 256. */
-        maxPendingHandshakes?: number | undefined
         /** Default 10 s. */
         handshakeTimeoutMs?: number | undefined
-      }
+      })
     | undefined
   /** A connection that has delivered this much waits for the next turn of the event loop; default 256 KiB. */
   readBytesPerTurn?: number | undefined
@@ -75,54 +70,32 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   const stats = newServerStats()
   const series = newLogSeries(log, clock)
   const shared = sharedBySessions(options, clock, series, stats)
-  const maxConnections = options.limits?.maxConnections ?? 10_000
-  const maxPending = options.limits?.maxPendingHandshakes ?? 256
-  const sockets = new Set<Socket>()
-  /** A socket forgets its peer's address when it closes, which is when a failure is reported. */
-  const peers = new WeakMap<Socket, string>()
-  const pending = new Set<Socket>()
   const sessions = new Map<ServerHttp2Session, ServerSession>()
   const front = newFront(options)
-  let lease: Lease | undefined
-  let stopping = false
-  let unwatch: (() => void) | undefined
   let allClosed: (() => void) | undefined
-
-  const onConnection = (socket: Socket) => {
-    if (stopping || stats.connectionsOpen >= maxConnections || pending.size >= maxPending) {
-      stats.connectionsRefused++
-      if (!stopping)
-        series.note('refused', `connection refused: ${stats.connectionsOpen} are open, ${pending.size} in handshake`)
-      return void socket.destroy()
-    }
-    stats.connectionsAccepted++
-    stats.connectionsOpen++
-    sockets.add(socket)
-    peers.set(socket, peerOf(socket))
-    if (tls) settle(socket, true)
-    socket.on('close', () => {
-      sockets.delete(socket)
-      stats.connectionsOpen--
-      settle(socket, false)
-    })
-    front.emit('connection', socket)
-  }
-  const settle = (socket: Socket, waits: boolean) => {
-    if (waits) pending.add(socket)
-    else pending.delete(socket)
-    stats.handshakesPending = pending.size
-  }
+  const door = newDoor({
+    ...options,
+    limits: options.limits ?? {},
+    tls,
+    front: tls && front,
+    stats,
+    series,
+    onNewCertificates: () => (front as Http2SecureServer).setSecureContext(tls!.options()),
+    onSocket: (socket) => void front.emit('connection', socket),
+    reusePort: options.reusePort,
+    takeOver: options.takeOver,
+  })
 
   front.on('session', (session) => {
     const socket = session.socket as TLSSocket
-    settle(parentOf(socket), false)
+    door.settle(socket)
     sessions.set(session, new ServerSession(shared, session, originOf(socket)))
-    tls?.notePeer(socket, peers.get(parentOf(socket)) ?? 'a client')
+    tls?.notePeer(socket, door.nameOf(socket))
     session.on('close', () => {
       sessions.delete(session)
       if (sessions.size === 0) allClosed?.()
     })
-    if (stopping) session.close()
+    if (door.isClosed) session.close()
   })
   // A stray line of HTTP/1 or noise: that connection ends, nothing else happens.
   front.on('sessionError', () => {})
@@ -131,19 +104,10 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
     series.note('no_alpn', `${peerOf(socket)} did not offer HTTP/2 (ALPN h2): not a gRPC client`)
     socket.destroy()
   })
-  front.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    const { reason, text } = handshakeFailure(error, socket)
-    stats.handshakesFailed[reason]++
-    const peer = peers.get(parentOf(socket)) ?? 'a client'
-    const message = `TLS handshake with ${peer} failed: ${text}`
-    // Port scans and health checks connect and leave: no news.
-    if (reason === 'cut') log.debug(message)
-    else series.note(reason, message)
-  })
 
   const destroyAll = () => {
     for (const session of sessions.keys()) session.destroy()
-    for (const socket of sockets) socket.destroy()
+    for (const socket of door.sockets) socket.destroy()
   }
   const closeSessions = (signal: AbortSignal | undefined) =>
     new Promise<void>((resolve) => {
@@ -167,23 +131,11 @@ export function newGrpcServer(options: GrpcServerOptions): GrpcServer {
   return {
     stats,
     get address() {
-      return lease?.address
+      return door.address
     },
-    async start() {
-      if (lease) return lease.address
-      stopping = false
-      const { reusePort = false, takeOver = false } = options
-      lease = await acquire(options.endpoint, { onConnection, reusePort, takeOver })
-      unwatch = tls?.onChange(() => (front as Http2SecureServer).setSecureContext(tls.options()))
-      return lease.address
-    },
+    start: () => door.open(),
     async stop(signal) {
-      stopping = true
-      unwatch?.()
-      const released = lease?.release()
-      lease = undefined
-      await released
-      for (const socket of pending) socket.destroy()
+      await door.close()
       await closeSessions(signal)
       series.close()
     },

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2'
+import type { DoorStats } from './server-door.ts'
 import type { GrpcError } from './status.ts'
 
 /** Who is at the other end. Made once per connection and shared by all its calls. */
@@ -87,13 +88,7 @@ export type HandshakeFailure =
   | 'other'
 
 /** Plain numbers for whoever observes them. */
-export interface ServerStats {
-  connectionsOpen: number
-  connectionsAccepted: number
-  /** Closed at once: `maxConnections` or `maxPendingHandshakes` reached. */
-  connectionsRefused: number
-  handshakesPending: number
-  readonly handshakesFailed: Record<HandshakeFailure, number>
+export interface ServerStats extends DoorStats {
   streamsOpen: number
   streams: number
   messagesIn: number

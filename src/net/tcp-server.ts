@@ -1,14 +1,12 @@
 import { constants } from 'node:crypto'
-import type { Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
-import { type HandshakeFailure, newServerStats } from './grpc-types.ts'
-import { handshakeFailure } from './handshake.ts'
-import { acquire, type Lease } from './listener.ts'
+import { newServerStats } from './grpc-types.ts'
 import { newLogSeries } from './log-series.ts'
-import { originOf, parentOf, peerOf } from './peer-origin.ts'
+import { originOf } from './peer-origin.ts'
+import { type DoorLimits, type DoorStats, newDoor } from './server-door.ts'
 import { type ConnectionOwner, TcpConnection } from './tcp-connection.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -26,17 +24,13 @@ export interface TcpServerOptions {
   tls?: ServerTls | undefined
   /** Asked once per connection, after the handshake. */
   open: (connection: TcpConnection) => ConnectionSink
-  /** Default 10,000; 0 in `idleTimeoutMs`: never. */
   limits?:
-    | {
-        maxConnections?: number | undefined
-        /** Default 256. */
-        maxPendingHandshakes?: number | undefined
+    | (DoorLimits & {
         /** Default 10 s. */
         handshakeTimeoutMs?: number | undefined
         /** A connection that was not `touch`ed for so long is closed. Default 0: never. */
         idleTimeoutMs?: number | undefined
-      }
+      })
     | undefined
   /** A connection that has delivered this much waits for the next turn of the event loop; default 256 KiB. */
   readBytesPerTurn?: number | undefined
@@ -49,15 +43,9 @@ export interface TcpServerOptions {
 }
 
 /** Plain numbers for whoever observes them. */
-export interface TcpStats {
-  connectionsOpen: number
-  connectionsAccepted: number
-  /** Closed at once: `maxConnections` or `maxPendingHandshakes` reached. */
-  connectionsRefused: number
+export interface TcpStats extends DoorStats {
   /** Closed because they were idle. */
   connectionsIdle: number
-  handshakesPending: number
-  readonly handshakesFailed: Record<HandshakeFailure, number>
   bytesIn: number
 }
 
@@ -78,8 +66,6 @@ export interface TcpServer {
 export function newTcpServer(options: TcpServerOptions): TcpServer {
   const clock = options.clock ?? systemClock
   const { log, tls, limits = {} } = options
-  const maxConnections = limits.maxConnections ?? 10_000
-  const maxPending = limits.maxPendingHandshakes ?? 256
   const idleMs = limits.idleTimeoutMs ?? 0
   const stats: TcpStats = {
     connectionsOpen: 0,
@@ -92,14 +78,8 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
   }
   const series = newLogSeries(log, clock)
   const connections = new Set<TcpConnection>()
-  const pending = new Set<Socket>()
-  /** A socket forgets its peer's address when it closes, which is when a failure is reported. */
-  const peers = new WeakMap<Socket, string>()
   const front = tls && newFront(tls, limits.handshakeTimeoutMs ?? 10_000)
-  let lease: Lease | undefined
-  let unwatch: (() => void) | undefined
   let sweep: { cancel(): void } | undefined
-  let stopping = false
   let paused = false
   let emptied: (() => void) | undefined
 
@@ -121,46 +101,28 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
       if (connections.size === 0) emptied?.()
     },
   }
-  const onConnection = (socket: Socket) => {
-    if (stopping || stats.connectionsOpen >= maxConnections || pending.size >= maxPending) {
-      stats.connectionsRefused++
-      if (!stopping)
-        series.note('refused', `connection refused: ${stats.connectionsOpen} are open, ${pending.size} in handshake`)
-      return void socket.destroy()
-    }
-    stats.connectionsAccepted++
-    stats.connectionsOpen++
-    socket.on('close', () => {
-      stats.connectionsOpen--
-      settle(socket)
-    })
-    if (!front) return adopt(socket as TLSSocket)
-    peers.set(socket, peerOf(socket))
-    pending.add(socket)
-    stats.handshakesPending = pending.size
-    front.emit('connection', socket)
-  }
-  const settle = (socket: Socket) => {
-    pending.delete(socket)
-    stats.handshakesPending = pending.size
-  }
   const adopt = (socket: TLSSocket) => {
-    if (stopping) return void socket.destroy()
+    if (door.isClosed) return void socket.destroy()
     connections.add(new TcpConnection(owner, socket, originOf(socket), options.open))
   }
-  front?.on('secureConnection', (socket) => {
-    settle(parentOf(socket))
-    adopt(socket)
+  const door = newDoor({
+    ...options,
+    limits,
+    tls,
+    front,
+    stats,
+    series,
+    onNewCertificates: () => front?.setSecureContext(contextOf(tls!)),
+    onSocket: (socket) => {
+      if (front) front.emit('connection', socket)
+      else adopt(socket as TLSSocket)
+    },
+    reusePort: options.reusePort,
+    takeOver: options.takeOver,
   })
-  front?.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    const { reason, text } = handshakeFailure(error, socket)
-    stats.handshakesFailed[reason]++
-    const peer = peers.get(parentOf(socket)) ?? 'a client'
-    const message = `TLS handshake with ${peer} failed: ${text}`
-    // Port scans and health checks connect and leave: no news.
-    if (reason === 'cut') log.debug(message)
-    else series.note(reason, message)
-    parentOf(socket).destroy()
+  front?.on('secureConnection', (socket) => {
+    door.settle(socket)
+    adopt(socket)
   })
   const sweepIdle = () => {
     if (idleMs <= 0) return
@@ -177,16 +139,13 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
   return {
     stats,
     get address() {
-      return lease?.address
+      return door.address
     },
     async start() {
-      if (lease) return lease.address
-      stopping = false
-      const { reusePort = false, takeOver = false } = options
-      lease = await acquire(options.endpoint, { onConnection, reusePort, takeOver })
-      unwatch = tls?.onChange(() => front?.setSecureContext(contextOf(tls)))
-      sweepIdle()
-      return lease.address
+      const isRunning = door.address !== undefined
+      const address = await door.open()
+      if (!isRunning) sweepIdle()
+      return address
     },
     pause() {
       paused = true
@@ -200,13 +159,8 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
       }
     },
     async stop(signal) {
-      stopping = true
-      unwatch?.()
       sweep?.cancel()
-      const released = lease?.release()
-      lease = undefined
-      await released
-      for (const socket of pending) socket.destroy()
+      await door.close()
       await drained(connections, signal, options.drainMs ?? 500, clock, (then) => {
         emptied = then
       })
