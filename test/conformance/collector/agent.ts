@@ -10,6 +10,8 @@ import { otlpPaths } from '../../support/sinks.ts'
 /** A running tailrace with a receiver `otlp` on both protocols. */
 export interface Agent {
   role: Role
+  /** The YAML it was started with. */
+  file: string
   http: string
   /** Posts so many log records; status, Retry-After and body of the answer. */
   post(records?: number): Promise<{ status: number; retryAfter: string | null; text: string }>
@@ -43,10 +45,12 @@ export async function startAgent(yaml: string, set: Record<string, string> = {})
     ...set,
   }
   const settings = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-  const role = startProcess(['--config', `${newFolder({ 'otel.yaml': yaml })}/otel.yaml`, ...settings])
+  const file = `${newFolder({ 'otel.yaml': yaml })}/otel.yaml`
+  const role = startProcess(['--config', file, ...settings])
   await role.line(/^ready: everything is running/)
   return {
     role,
+    file,
     http: `127.0.0.1:${http}`,
     async post(records = 1) {
       const headers = { 'content-type': 'application/x-protobuf' }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -132,4 +132,23 @@ service:
   const text = role.lines.join('\n')
   expect(text).toMatch(/failed to start "prometheus" exporter: .*in use/)
   expect(noted(role.lines)).toEqual(['[noting/e] started', '[noting/e] stopped'])
+})
+
+test('SIGHUP with a file that is broken: what is wrong is told, and everything goes on', async () => {
+  const yaml = `
+exporters: {noting/a: , noting/b: }
+service: {pipelines: {logs: {receivers: [otlp], exporters: [noting/a]}}}
+`
+  const agent = await startAgent(yaml)
+  writeFileSync(agent.file, yaml.replace('exporters: [noting/a]', 'exporters: [noting/c]'))
+  agent.role.signal('SIGHUP')
+  await agent.role.line(/references exporter "noting\/c" which is not configured/)
+  expect((await agent.post()).status).toBe(200)
+  await agent.role.line(/^\[noting\/a\] called/)
+  writeFileSync(agent.file, yaml.replace('exporters: [noting/a]', 'exporters: [noting/b]'))
+  agent.role.signal('SIGHUP')
+  await agent.role.line(/^\[noting\/a\] stopped/)
+  expect((await agent.post()).status).toBe(200)
+  await agent.role.line(/^\[noting\/b\] called/)
+  expect((await agent.role.stop()).code).toBe(0)
 })
