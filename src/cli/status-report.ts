@@ -57,7 +57,11 @@ function fatesOf(account: Account): string {
   if (account.kind === 'receiver') {
     return `offered ${account.offered} = taken ${account.taken} + refused ${account.refused} + waiting ${account.held()}`
   }
-  if (account.kind === 'queue') return `received ${account.received} = sent ${account.sent} + held ${account.held()}`
+  if (account.kind === 'queue') {
+    const { received, recovered, sent, kept } = account
+    const [came, stays] = [recovered > 0 ? ` + recovered ${recovered}` : '', kept > 0 ? ` + kept ${kept}` : '']
+    return `received ${received}${came} = sent ${sent}${stays} + held ${account.held()}`
+  }
   return `received ${account.received} = passed ${account.passed} + consumed ${account.consumed}; made ${account.made}`
 }
 

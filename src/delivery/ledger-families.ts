@@ -1,5 +1,5 @@
 import type { Family, ReadSeries } from '../runtime/metrics.ts'
-import type { Account, AccountKind, Fate, Ledger } from './ledger.ts'
+import type { Account, AccountKind, DiskState, Fate, Ledger } from './ledger.ts'
 
 /** What is shown of each kind of account. */
 const shown: Record<AccountKind, { help: string; fates: readonly Fate[] }> = {
@@ -44,13 +44,42 @@ export function ledgerFamilies(ledger: Ledger): Family[] {
       .filter(({ kind, holds }) => kind !== 'processor' || holds)
       .map((account) => ({ labels: labelsOf(account), value: account.held() })),
   }
-  return [...byFate, drops, held]
+  return [...byFate, drops, held, ...diskFamilies(accounts)]
+}
+
+/** Queues on disk; no family where there are none. */
+function diskFamilies(accounts: readonly Account[]): Family[] {
+  const disks = accounts.flatMap((account) => (account.disk ? [{ account, state: account.disk() }] : []))
+  if (disks.length === 0) return []
+  const family = (name: string, help: string, type: Family['type'], value: (state: DiskState) => number): Family => ({
+    name,
+    help,
+    type,
+    series: disks.map(({ account, state }) => ({ labels: { id: account.id, ...account.labels }, value: value(state) })),
+  })
+  return [
+    family('tailrace_queue_disk_bytes', 'Bytes of the files of queues on disk.', 'gauge', ({ bytes }) => bytes),
+    family('tailrace_queue_disk_failing', '1 while the disk takes nothing.', 'gauge', ({ trouble }) =>
+      trouble ? 1 : 0,
+    ),
+    family(
+      'tailrace_dead_letter_records_total',
+      'Records that a backend refused for good and that were put aside.',
+      'counter',
+      ({ deadLetters }) => deadLetters,
+    ),
+  ]
 }
 
 const labelsOf = ({ kind, id, labels }: Account) => ({ kind, id, ...labels })
 
+/** What queues on disk, and those that a reload moved, have besides. */
+const overEnds: readonly Fate[] = ['recovered', 'kept']
+const fatesOf = ({ kind, disk, recovered, kept }: Account): readonly Fate[] =>
+  disk || recovered > 0 || kept > 0 ? [...shown[kind].fates, ...overEnds] : shown[kind].fates
+
 const fateSeries = (account: Account): ReadSeries[] =>
-  shown[account.kind].fates.map((fate) => ({
+  fatesOf(account).map((fate) => ({
     labels: { id: account.id, ...account.labels, fate },
     value: account[fate],
   }))

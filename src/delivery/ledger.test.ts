@@ -125,3 +125,22 @@ test('ten thousand of them open and close in constant time, each in less than a 
   expect(ledger.accounts).toHaveLength(10_001)
   expect(ledger.summary()).toMatchObject([{ received: 10_000, sent: 10_000 }])
 })
+
+test('queues on disk show what came over from the process before, what stays for the next, and how their disk is', () => {
+  const ledger = new Ledger()
+  ledger.open('queue', 'memory').received = 1
+  const account = ledger.open('queue', 'otlp')
+  account.recovered = account.sent = 5
+  account.disk = () => ({ records: 0, bytes: 4096, trouble: 'no space', deadLetters: 2 })
+  expect(account.imbalance()).toBe(0)
+  const fates = series(ledger, 'tailrace_queue_records_total').filter(({ fate }) =>
+    ['recovered', 'kept'].includes(fate!),
+  )
+  expect(fates).toEqual([
+    { id: 'otlp', fate: 'recovered', value: 5 },
+    { id: 'otlp', fate: 'kept', value: 0 },
+  ])
+  expect(series(ledger, 'tailrace_queue_disk_bytes')).toEqual([{ id: 'otlp', value: 4096 }])
+  expect(series(ledger, 'tailrace_queue_disk_failing')).toEqual([{ id: 'otlp', value: 1 }])
+  expect(series(ledger, 'tailrace_dead_letter_records_total')).toEqual([{ id: 'otlp', value: 2 }])
+})
