@@ -25,9 +25,9 @@ export interface TappedRecord extends ShownRecord {
 
 /** What was not shown in the last second. */
 export interface TapGap {
-  /** Records beyond the rate, all of them wanted. */
+  /** Records that were wanted: beyond the rate, or more than the reader takes. */
   readonly omitted: number
-  /** Records that were not looked at, because looking is bounded too. */
+  /** Records that may have been wanted, not looked at: the rate was reached, or too many came to look at all. */
   readonly unseen: number
 }
 
@@ -87,18 +87,25 @@ class Viewer {
   }
 
   look(batch: Batch, point: TapPoint): void {
-    if (!this.filters && this.left <= 0) {
-      this.omitted += batch.count
+    if (this.left <= 0) {
+      this.leaveOut(batch.count)
       return
     }
     // Most batches do not have the words at all.
     if (this.text && batch.format === 'envelopes' && !batch.bytes().includes(this.text)) return
     for (let i = 0; i < batch.count; i++) {
-      if (!this.mayMatch(batch, i)) continue
-      if (this.left <= 0 && !this.filters) this.omitted++
-      else if (this.looks <= 0) this.unseen++
-      else this.lookAt(batch, i, point)
+      if (this.left <= 0 || this.looks <= 0) {
+        this.leaveOut(batch.count - i)
+        return
+      }
+      if (this.mayMatch(batch, i)) this.lookAt(batch, i, point)
     }
+  }
+
+  /** Without a filter they were wanted; with one nobody knows. */
+  private leaveOut(records: number): void {
+    if (this.filters) this.unseen += records
+    else this.omitted += records
   }
 
   /** Cheap proof that a record is not wanted, from its bytes. */
@@ -119,8 +126,9 @@ class Viewer {
     if (source_id !== undefined && record.source_id !== source_id) return
     if (grep !== undefined && !textsOf(record).some((text) => text.includes(grep))) return
     const tapped = { point: `${kind}/${id}`, ...(pipeline !== undefined && { pipeline }), ...record }
-    if (this.left > 0 && this.show(tapped)) this.left--
-    else this.omitted++
+    this.left--
+    if (this.show(tapped)) return
+    this.omitted++
   }
 }
 

@@ -112,11 +112,16 @@ function sampleOf(sources: TopSources, before: Moment, now: Moment): TopSample {
       queued: budget.used,
       memory_limit: budget.maxBytes,
     },
-    rows: ledger.summary().map((account) => rowOf(account, before, now, components)),
+    rows: ledger.summary().map((account) => rowOf(account, before, now, { ledger, components })),
   }
 }
 
-function rowOf(account: Account, before: Moment, now: Moment, components: ServiceStatus['components']): TopRow {
+function rowOf(
+  account: Account,
+  before: Moment,
+  now: Moment,
+  { ledger, components }: { ledger: Ledger; components: ServiceStatus['components'] },
+): TopRow {
   const { kind, id, labels, fill } = account
   const ms = now.look.at - before.look.at
   const rate = rateBetween(before.look, now.look, account)
@@ -134,11 +139,13 @@ function rowOf(account: Account, before: Moment, now: Moment, components: Servic
     total: { in: came, out: went, dropped: lost },
     held,
     fill: fill && Number.isFinite(fill.capacity) && fill.capacity > 0 ? share(fill.size(), fill.capacity) : null,
-    latency_ms:
-      held === 0 ? (kind === 'processor' ? null : 0) : rate.out > 0 ? Math.round((held / rate.out) * 1000) : null,
-    cpu: kind === 'receiver' ? null : workOf(account, before, now, ms),
+    latency_ms: latencyOf(held, rate.out),
+    cpu: kind === 'receiver' ? null : workOf(account, before, now, ledger),
   }
 }
+
+/** Nothing is known where nothing leaves. */
+const latencyOf = (held: number, out: number): number | null => (out > 0 ? Math.round((held / out) * 1000) : null)
 
 const kinds: Readonly<Record<Account['kind'], readonly string[]>> = {
   receiver: ['receiver'],
@@ -148,10 +155,21 @@ const kinds: Readonly<Record<Account['kind'], readonly string[]>> = {
 
 const sentBack = ({ kind, refused, turned_away }: Account) => (kind === 'receiver' ? refused : turned_away)
 
-/** An exporter with several queues is entered by one door: each shows the work of all. */
-function workOf({ kind, id, labels }: Account, before: Moment, now: Moment, ms: number): number {
+/** An exporter with several queues is entered by one door: its work is split as what comes in. */
+function workOf(account: Account, before: Moment, now: Moment, ledger: Ledger): number {
+  const { kind, id, labels } = account
   const key = workerKey({ kind, id, pipeline: kind === 'processor' ? labels.pipeline : undefined })
-  return share((now.times.get(key) ?? 0) - (before.times.get(key) ?? 0), ms)
+  const work = share((now.times.get(key) ?? 0) - (before.times.get(key) ?? 0), now.look.at - before.look.at)
+  if (kind !== 'queue' || work === 0) return work
+  const came = (each: Account) => rateBetween(before.look, now.look, each).in
+  const all = ledger.summary().filter((each) => each.kind === kind && each.id === id)
+  return all.length === 1
+    ? work
+    : work *
+        share(
+          came(account),
+          all.reduce((sum, each) => sum + came(each), 0),
+        )
 }
 
 const share = (part: number, whole: number): number => (whole > 0 ? Number((part / whole).toFixed(4)) : 0)
