@@ -89,15 +89,17 @@ export class Cursor {
 
   /** The next batches; none when there are none. Rejects with `SpoolFailed`, and stays where it is. */
   async read(most: number): Promise<SpoolRecord[]> {
-    while (this.unread > 0) {
-      this.segment ??= this.options.segments.list[0]
-      if (!this.segment) {
-        this.toEnd()
-        break
-      }
-      const records = await this.readFrom(this.segment, most)
+    const { segments } = this.options
+    for (;;) {
+      this.segment ??= segments.list[0]
+      const { segment } = this
+      // Also where nothing is unread there may be damage to be set aside before the next batch.
+      if (!segment || (this.unread === 0 && this.atEnd && !segments.after(segment))) break
+      const records = await this.readFrom(segment, most)
       if (records.length > 0) return records
     }
+    this.catchUp(this.options.writer.records, this.segment)
+    if (this.unread > 0) this.toEnd()
     return []
   }
 
@@ -164,9 +166,9 @@ export class Cursor {
   }
 
   /** Where it goes on is known to be behind so many records: what was not seen of them is lost. */
-  private catchUp(records: number, segment: Segment): void {
+  private catchUp(records: number, segment: Segment | undefined): void {
     const lost = records - this.records
-    if (lost > 0) this.options.onCorrupt(lost, `their place in ${segment.name} is damaged`)
+    if (lost > 0) this.options.onCorrupt(lost, `their place in ${segment?.name ?? 'the queue'} is damaged`)
     this.records = Math.max(this.records, records)
   }
 

@@ -5,15 +5,18 @@ import { get64, isSealed, put64, seal } from './bytes.ts'
 /**
  * One batch on disk: this header, the note, the payload.
  *
- * |  0 | magic f5 54 51 52 (f5 is in no UTF-8 text)      | 24 | records in the queue's life before this batch, u64 |
- * |  4 | version 1, u8                                   | 32 | wall time of the append in ms, u64                 |
- * |  5 | format, u8                                      | 40 | length of the note, u32                            |
- * |  6 | 0, u16                                          | 44 | length of the payload, u32                         |
- * |  8 | salt of the segment, u32                        | 48 | CRC-32 of note and payload                         |
- * | 12 | records in the batch, u32                       | 52 | CRC-32 of the 52 bytes before                      |
- * | 16 | sequence, u64                                   |    | all numbers little end first                       |
+ * |  0 | magic f5 54 51 52 (f5 is in no UTF-8 text) | 24 | records in the queue's life before this batch, u64 |
+ * |  4 | version 1, u8                              | 32 | wall time of the append in ms, u64                 |
+ * |  5 | format, u8                                 | 40 | length of the note, u32                            |
+ * |  6 | 0, u16                                     | 44 | length of the payload, u32                         |
+ * |  8 | salt of the segment, u32                   | 48 | place of the header in its segment, u32            |
+ * | 12 | records in the batch, u32                  | 52 | CRC-32 of note and payload                         |
+ * | 16 | sequence, u64                              | 56 | CRC-32 of the 56 bytes before                      |
+ *
+ * All numbers little end first. Salt and place keep bytes of a payload that look like a header, as those of a copied queue would,
+ * from being taken for one when a reader looks for the next header behind damage.
  */
-export const headerBytes = 56
+export const headerBytes = 60
 
 /** Longest note and payload of one batch. */
 export const mostBytes = 2 ** 31 - 1 - 2 * headerBytes
@@ -43,7 +46,8 @@ export class RecordHeader {
     return headerBytes + this.noteBytes + this.payloadBytes
   }
 
-  writeTo(target: Buffer, salt: number): void {
+  /** `place`: where in the segment it will stand. */
+  writeTo(target: Buffer, salt: number, place: number): void {
     recordMagic.copy(target, 0)
     target[4] = version
     target[5] = formatNumbers[this.format]
@@ -55,14 +59,16 @@ export class RecordHeader {
     put64(target, 32, this.at)
     target.writeUInt32LE(this.noteBytes, 40)
     target.writeUInt32LE(this.payloadBytes, 44)
-    target.writeUInt32LE(this.bodyCrc, 48)
-    seal(target, 0, 52)
+    target.writeUInt32LE(place, 48)
+    target.writeUInt32LE(this.bodyCrc, 52)
+    seal(target, 0, 56)
   }
 
-  /** False when there is no header of this segment at `at`; `source` must have `headerBytes` from there on. */
-  readFrom(source: Buffer, at: number, salt: number): boolean {
+  /** False when no header of this segment and place is at `at`; `source` must have `headerBytes` from there on. */
+  readFrom(source: Buffer, at: number, salt: number, place: number): boolean {
     if (source.readUInt32LE(at) !== magicNumber || source.readUInt32LE(at + 8) !== salt) return false
-    if (source[at + 4] !== version || !isSealed(source, at, at + 52)) return false
+    if (source.readUInt32LE(at + 48) !== place || source[at + 4] !== version) return false
+    if (!isSealed(source, at, at + 56)) return false
     const format = formatNames[source[at + 5]!]
     if (format === undefined) return false
     this.format = format as Format
@@ -72,7 +78,7 @@ export class RecordHeader {
     this.at = get64(source, at + 32)
     this.noteBytes = source.readUInt32LE(at + 40)
     this.payloadBytes = source.readUInt32LE(at + 44)
-    this.bodyCrc = source.readUInt32LE(at + 48)
+    this.bodyCrc = source.readUInt32LE(at + 52)
     return true
   }
 }

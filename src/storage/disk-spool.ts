@@ -234,6 +234,16 @@ export class DiskSpool implements Spool {
     return { sequence, records, next: this.writer.next, synced: this.syncer.synced }
   }
 
+  /** So that numbers go on even when no file is left that shows how far they were. */
+  private savePosition(): void {
+    try {
+      this.folder.position.write(this.position)
+    } catch (error) {
+      this.tell('sync', error as Error)
+    }
+    this.syncer.positionMoved()
+  }
+
   private needed(bytes: number): number {
     return headerBytes + bytes + 2 * frameBytes
   }
@@ -292,13 +302,13 @@ export class DiskSpool implements Spool {
     const behind = this.startOf(next) ?? Math.max(cursor.records, first.start ?? 0)
     const sequence = next?.first ?? writer.next
     let lost = 0
-    if (cursor.sequence < sequence) {
+    if (cursor.sequence < sequence || cursor.needs(first)) {
       lost = Math.max(0, behind - cursor.records)
       cursor.jump(next, behind)
     }
+    this.savePosition()
     this.remove(first, true)
     this.lose(loss, lost, why)
-    this.syncer.positionMoved()
     return lost
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -55,6 +56,8 @@ export interface Disk {
   close(fd: number): void
   /** Runs `fn` when what is there to read from sockets in this turn has been handled. */
   later(fn: () => void): void
+  /** A number that nobody can foresee, below 2^32. */
+  salt(): number
 }
 
 const done = (resolve: () => void, reject: (error: Error) => void) => (error: Error | null) =>
@@ -83,4 +86,5 @@ export const realDisk: Disk = {
   rename: renameSync,
   close: closeSync,
   later: (fn) => void setImmediate(fn),
+  salt: () => randomBytes(4).readUInt32LE(0),
 }

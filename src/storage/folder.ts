@@ -33,7 +33,7 @@ export async function openFolder(disk: Disk, path: string): Promise<QueueFolder>
   try {
     lock = disk.lock(path)
     const names = disk.list(path)
-    checkFormat(disk, path, names)
+    await checkFormat(disk, path, names)
     fd = disk.openFolder(path)
     const position = new PositionFile(disk, join(path, positionName), !names.includes(positionName))
     await disk.syncFolder(fd)
@@ -61,26 +61,36 @@ const isOurs = (name: string) =>
   parseSegmentName(name) !== undefined
 
 /** Throws when a newer version wrote the folder; signs it when nobody has. */
-function checkFormat(disk: Disk, path: string, names: readonly string[]): void {
+async function checkFormat(disk: Disk, path: string, names: readonly string[]): Promise<void> {
   const file = join(path, formatName)
-  if (names.includes(formatName)) {
-    const text = readText(disk, file)
-    // A power cut in the first moment of a queue leaves nothing of it.
-    if (text.replaceAll('\0', '') !== '') {
-      checkFormatText(path, text)
-      return
+  const signed = names.includes(formatName)
+  const text = signed ? readText(disk, file) : ''
+  // A power cut in the first moment of a queue leaves no batches, and anything of this file.
+  const isNew = !names.some((name) => parseSegmentName(name) !== undefined)
+  if (!isNew || newerVersion(text) !== undefined) checkFormatText(path, text)
+  const fd = signed ? disk.open(file) : disk.create(file)
+  try {
+    if (text !== formatText) {
+      disk.truncate(fd, 0)
+      disk.write(fd, [Buffer.from(formatText)], 0)
     }
+    // Whoever wrote it may have been killed before it was durable.
+    await disk.sync(fd)
+  } finally {
+    disk.close(fd)
   }
-  const fd = names.includes(formatName) ? disk.open(file) : disk.create(file)
-  disk.write(fd, [Buffer.from(formatText)], 0)
-  disk.close(fd)
+}
+
+function newerVersion(text: string): string | undefined {
+  const found = /^tailrace disk queue, version (\d+)\n/.exec(text)?.[1]
+  return found !== undefined && Number(found) > version ? found : undefined
 }
 
 /** Throws when the text of the file `format` is not of this version. */
 export function checkFormatText(path: string, text: string): void {
   if (text === formatText) return
-  const found = /^tailrace disk queue, version (\d+)\n/.exec(text)?.[1]
-  if (found !== undefined && Number(found) > version) {
+  const found = newerVersion(text)
+  if (found !== undefined) {
     throw new Error(
       `the queue in ${path} was written by a newer tailrace (version ${found} of the format, this one knows ${version}): it is left ` +
         'as it is; run that version again, or give this one another directory',

@@ -48,16 +48,20 @@ async function removeFinished(disk: Disk, segments: Segments, position: Position
 /** Sequence and number of records behind the newest batch; empty segments at the end are removed. */
 async function endOf(disk: Disk, segments: Segments, log: Log): Promise<{ next: number; records: number } | undefined> {
   let next = 1
+  let records = 0
   for (const segment of segments.list.toReversed()) {
     next = Math.max(next, segment.first)
     const end = await endOfSegment(disk, segments, segment, log)
-    next = Math.max(next, end.next)
-    if (end.records !== undefined) return { next, records: end.records }
+    // What is kept may have held a batch, even if none is to be seen.
+    next = Math.max(next, end.next, end.empty ? 0 : segment.first + 1)
+    // The front of an empty segment may know of batches that are damaged or missing.
+    records = Math.max(records, segment.start ?? 0, end.records ?? 0)
+    if (end.records !== undefined) return { next, records }
     if (!end.empty) continue
     await disk.remove(segment.path)
     segments.forget(segment)
   }
-  return next > 1 ? { next, records: 0 } : undefined
+  return next > 1 ? { next, records } : undefined
 }
 
 /** `records` is undefined when the segment does not say it. */

@@ -1,6 +1,7 @@
 import type { Format } from '../telemetry/format.ts'
 import type { Disk } from './disk.ts'
 import { bodyCrc, headerBytes, RecordHeader, recordMagic } from './disk-record.ts'
+import { footMagic, frameBytes } from './segment-frame.ts'
 
 /** A stretch of a segment, and what it is. */
 export type Found =
@@ -67,7 +68,7 @@ export async function scan(disk: Disk, range: ScanRange, most: number, payloads 
       break
     }
     const header = new RecordHeader()
-    if (!header.readFrom(chunk, pos, salt)) {
+    if (!header.readFrom(chunk, pos, salt, base + pos)) {
       if (found.length > 0) break
       found.push(await gapFrom(disk, range, from))
       break
@@ -115,17 +116,19 @@ function isWhole({ bodyCrc: written, noteBytes }: RecordHeader, bytes: Buffer): 
 async function gapFrom(disk: Disk, { fd, salt, end }: ScanRange, from: number): Promise<Found> {
   const header = new RecordHeader()
   let zeros = true
+  let cutFooter = false
   for (let base = from; base < end; base += searchChunk - headerBytes) {
     const chunk = await load(disk, fd, base, Math.min(end - base, searchChunk))
     zeros &&= isZero(chunk)
+    if (base === from) cutFooter = end - from < frameBytes && chunk.indexOf(footMagic) === 0
     let pos = chunk.indexOf(recordMagic, base === from ? 1 : 0)
     while (pos >= 0 && pos + headerBytes <= chunk.length) {
-      if (header.readFrom(chunk, pos, salt)) return { kind: 'gap', from, to: base + pos }
+      if (header.readFrom(chunk, pos, salt, base + pos)) return { kind: 'gap', from, to: base + pos }
       pos = chunk.indexOf(recordMagic, pos + 1)
     }
     if (base + chunk.length >= end || chunk.length < searchChunk) break
   }
-  return { kind: zeros ? 'torn' : 'gap', from, to: end }
+  return { kind: zeros || cutFooter ? 'torn' : 'gap', from, to: end }
 }
 
 const isZero = (bytes: Buffer) =>

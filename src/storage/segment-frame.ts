@@ -4,8 +4,8 @@ import { get64, isSealed, put64, seal } from './bytes.ts'
 export const frameBytes = 64
 
 const version = 1
-const headMagic = 0x53515254
-const footMagic = 0x46515254
+const headMagic = Buffer.from('TRQS')
+export const footMagic = Buffer.from('TRQF')
 
 /** The front of a segment: `TRQS`, version, salt, then what the queue had taken before it. */
 export interface SegmentHead {
@@ -32,7 +32,7 @@ export interface SegmentFoot {
 
 export function writeHead({ first, salt, records, at }: SegmentHead): Buffer {
   const bytes = Buffer.alloc(frameBytes)
-  bytes.writeUInt32LE(headMagic, 0)
+  headMagic.copy(bytes)
   bytes[4] = version
   bytes.writeUInt32LE(salt, 8)
   put64(bytes, 16, first)
@@ -50,7 +50,7 @@ export function readHead(bytes: Buffer, salt: number): SegmentHead | undefined {
 
 export function writeFoot(foot: SegmentFoot): Buffer {
   const bytes = Buffer.alloc(frameBytes)
-  bytes.writeUInt32LE(footMagic, 0)
+  footMagic.copy(bytes)
   bytes[4] = version
   bytes.writeUInt32LE(foot.salt, 8)
   bytes.writeUInt32LE(foot.batches, 12)
@@ -79,10 +79,10 @@ export function readFoot(bytes: Buffer, salt: number): SegmentFoot | undefined {
   }
 }
 
-function isFrame(bytes: Buffer, magic: number, salt: number): boolean {
+function isFrame(bytes: Buffer, magic: Buffer, salt: number): boolean {
   return (
     bytes.length === frameBytes &&
-    bytes.readUInt32LE(0) === magic &&
+    bytes.indexOf(magic) === 0 &&
     bytes[4] === version &&
     bytes.readUInt32LE(8) === salt &&
     isSealed(bytes, 0, frameBytes - 4)

@@ -60,8 +60,9 @@ export class Segments {
     this.bytes += segment.size
   }
 
-  after(segment: Segment): Segment | undefined {
-    return this.list[this.list.indexOf(segment) + 1]
+  /** The one behind a segment, which itself may be gone. */
+  after({ first }: Segment): Segment | undefined {
+    return this.list.find((each) => each.first > first)
   }
 
   resize(segment: Segment, size: number): void {

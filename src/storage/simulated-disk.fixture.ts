@@ -40,6 +40,8 @@ export class SimulatedDisk implements Disk {
   stopAt = Number.POSITIVE_INFINITY
   dead = false
   faults: Faults = {}
+  /** Syncs that failed: what they covered is durable or not, and no later sync tells. */
+  failedSyncs = 0
   /** Room on the device. */
   freeBytes = Number.POSITIVE_INFINITY
   /** Syncs under way. */
@@ -161,7 +163,7 @@ export class SimulatedDisk implements Disk {
 
   readNow(fd: number, into: Uint8Array, at: number): number {
     const { seen } = this.at(fd)
-    return seen.copy(into, 0, at, Math.min(seen.length, at + into.length))
+    return at >= seen.length ? 0 : seen.copy(into, 0, at, Math.min(seen.length, at + into.length))
   }
 
   async read(fd: number, into: Uint8Array, at: number): Promise<number> {
@@ -181,7 +183,7 @@ export class SimulatedDisk implements Disk {
     file.pending.push({ size })
   }
 
-  sync(fd: number): Promise<void> {
+  async sync(fd: number): Promise<void> {
     const file = this.at(fd)
     this.step()
     const covered = file.pending.length
@@ -189,6 +191,7 @@ export class SimulatedDisk implements Disk {
       const ended = file.pending.splice(0, covered)
       if (this.faults.sync && this.random() < this.faults.sync) {
         // What could not be written is not tried again: pages that failed count as clean.
+        this.failedSyncs++
         for (const each of ended) if (this.random() < 0.5) file.durable = applied(file.durable, each)
         throw failed('EIO')
       }
@@ -196,7 +199,7 @@ export class SimulatedDisk implements Disk {
     })
   }
 
-  syncFolder(): Promise<void> {
+  async syncFolder(): Promise<void> {
     this.step()
     const names = new Map(this.seenNames)
     return this.atEnd(() => {
@@ -229,6 +232,10 @@ export class SimulatedDisk implements Disk {
 
   later(fn: () => void): void {
     this.soon.push(fn)
+  }
+
+  salt(): number {
+    return Math.floor(this.random() * 2 ** 32)
   }
 
   private atEnd(fn: () => void): Promise<void> {

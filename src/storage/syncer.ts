@@ -141,7 +141,7 @@ export class Syncer {
     this.running = { upTo, group, since: clock.monotonic() }
     this.positionDirty ||= dirty.length > 0
     const position = this.syncPosition()
-    const jobs = dirty.map((segment) => disk.sync(segment.fd!))
+    const jobs = dirty.map(async (segment) => disk.sync(segment.fd!))
     if (folder) jobs.push(disk.syncFolder(this.options.folderFd))
     const failed = (await Promise.allSettled(jobs)).find((job) => job.status === 'rejected')
     await position

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../runtime/clock.ts'
 import type { Format } from '../telemetry/format.ts'
@@ -56,7 +55,7 @@ export class Writer {
     header.count = count
     header.format = format
     header.bodyCrc = bodyCrc(note, payload)
-    header.writeTo(this.headerBytes, segment.salt)
+    header.writeTo(this.headerBytes, segment.salt, segment.end)
     this.put(segment, note ? [this.headerBytes, note, payload] : [this.headerBytes, payload], size)
     this.took(segment, size, count, header.at)
     options.syncer.wrote(segment, this.next)
@@ -110,6 +109,8 @@ export class Writer {
       const old = active.firstTick !== undefined && clock.monotonic() - active.firstTick > segmentMs
       if (active.end === frameBytes || (!old && active.end + size <= segmentBytes)) return active
     }
+    // Two segments must not have the same name in front.
+    if (active?.end === frameBytes) this.next++
     let fresh: Segment
     try {
       fresh = this.create()
@@ -126,7 +127,7 @@ export class Writer {
 
   private create(): Segment {
     const { disk, clock, folder, segments, syncer } = this.options
-    const salt = randomBytes(4).readUInt32LE(0)
+    const salt = disk.salt()
     const name = segmentName(this.next, salt)
     const path = join(folder, name)
     const fd = disk.create(path)
