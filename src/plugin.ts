@@ -126,11 +126,8 @@ export interface Host {
   /** Processors: counts records that were turned into state or into other records, which `made` counts. */
   consumed(records: number): void
   made(records: number): void
-  /**
-   * Processors: says how many records it holds, asked whenever somebody looks: part of the ledger's law. Call the answer
-   * when it has stopped and holds nothing any more.
-   */
-  holds(read: () => number): () => void
+  /** Processors: says how many records it holds, asked whenever somebody looks: part of the ledger's law. */
+  holds(read: () => number): void
   /**
    * Processors: hands on records that it held. They count as passed on. Nobody asked the queues behind it for room: one
    * that is full and may not drop its oldest loses these.

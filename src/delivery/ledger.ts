@@ -81,7 +81,6 @@ export class Account {
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
   droppedTotal = 0
-  private holders: readonly (() => number)[] = []
   /** The account that is shown instead of this one. */
   readonly within: Account | undefined
   private readonly home: Ledger | undefined
@@ -206,19 +205,6 @@ export class Account {
    */
   close(): void {
     this.home?.close(this)
-  }
-
-  /**
-   * Adds one that holds records, beside those that do already: while a reload is under way the old and the new do. Answers
-   * how to take it away, once it holds nothing.
-   */
-  addHolder(read: () => number): () => void {
-    this.holders = [...this.holders, read]
-    this.held = () => this.holders.reduce((sum, each) => sum + each(), 0)
-    return () => {
-      this.holders = this.holders.filter((each) => each !== read)
-      if (this.holders.length === 0) this.held = none
-    }
   }
 
   /** Whether records can stay here at all: of processors few can. */

@@ -74,7 +74,9 @@ export function newHost(shared: Shared, options: HostOptions): Host {
     made(records) {
       books().made += records
     },
-    holds: (read) => books().addHolder(read),
+    holds(read) {
+      books().held = read
+    },
     handOn(batch) {
       books().passed += batch.count
       if (!options.next) throw new Error(`${kind} ${id} has nobody to hand records on to`)

@@ -17,7 +17,8 @@ export interface ConverterOptions {
   readonly now: () => number
   /** Wall time in milliseconds when the processor was made: what began earlier may have been counted before. */
   readonly madeMs: number
-  drop(reason: DropReason, points: number): void
+  /** Counts point `i` of a batch as lost. */
+  drop(reason: DropReason, batch: Batch, i: number): void
   /** Told of points that are kept as state and do not go on. */
   consumed(points: number): void
   note(what: 'reset' | 'mismatch' | 'older' | 'full', metric: string): void
@@ -49,6 +50,9 @@ export class Converter implements Writes {
   private readonly ends: number[] = []
   private readonly fields: number[] = []
   private readonly frames: (Buffer | undefined)[] = []
+  /** The batch, and the number of the point that is looked at. */
+  private batch: Batch | undefined
+  private at = -1
   private initial = 0
   private any = false
 
@@ -60,11 +64,13 @@ export class Converter implements Writes {
   process(batch: Batch): Batch | undefined {
     const { cursor, converted, ends, fields, frames } = this
     converted.length = ends.length = fields.length = frames.length = 0
-    this.group = -1
+    this.group = this.at = -1
+    this.batch = batch
     this.initial = 0
     this.any = false
     cursor.over(batch)
     const kept = batch.where(this.keeps)
+    this.batch = undefined
     if (this.initial > 0) this.options.consumed(this.initial)
     if (kept.count === 0) return undefined
     return this.any ? this.write(kept) : kept
@@ -101,6 +107,7 @@ export class Converter implements Writes {
 
   private readonly keeps = (row: number): boolean => {
     const { cursor } = this
+    this.at++
     const group = cursor.at(row).parent(0)
     if (group !== this.group) this.enter(group)
     const mark = this.fields.length
@@ -159,7 +166,7 @@ export class Converter implements Writes {
     const { cursor, point, options, data } = this
     if (!point.read(cursor.buf, cursor.start, cursor.end, data)) return true
     if (point.isStale) {
-      options.drop('not_representable', 1)
+      options.drop('not_representable', this.batch!, this.at)
       return false
     }
     if (data === Data.sum && Number.isNaN(point.double)) return true
@@ -170,7 +177,7 @@ export class Converter implements Writes {
     const outcome = toDelta(stream, point, data, this)
     if (outcome !== 'delta') options.note(outcome, this.name)
     if (outcome === 'delta' || outcome === 'reset') return true
-    options.drop('not_representable', 1)
+    options.drop('not_representable', this.batch!, this.at)
     return false
   }
 
@@ -180,7 +187,7 @@ export class Converter implements Writes {
     const stream = options.streams.add(this.metricKey, this.metric, key)
     if (!stream) {
       options.note('full', this.name)
-      options.drop('series_limit', 1)
+      options.drop('series_limit', this.batch!, this.at)
       return false
     }
     remember(stream, point, data)

@@ -73,7 +73,7 @@ export default defineProcessor({
       matches: newMatcher(config.include, config.exclude),
       now: () => clock.monotonic(),
       madeMs: clock.now(),
-      drop: (reason, points) => host.dropped(reason, points),
+      drop: (reason, batch, i) => host.dropped(reason, 1, batch, i),
       consumed: (points) => host.consumed(points),
       note(what, metric) {
         if (what === 'reset') resets.add(1)

@@ -49,7 +49,8 @@ function newGraph() {
     },
   })
   const policies = [{ name: 'long', type: 'latency', latency: { threshold_ms: 5 } }]
-  const config = tailSampling.config.parse({ decision_wait: '2s', policies })
+  const settings = (wait: string) => tailSampling.config.parse({ decision_wait: wait, policies })
+  const config = settings('2s')
   const of = (id: string, spec: unknown, settings: unknown = {}) =>
     ({ id, spec, config: settings, required: true }) as Instance
   const plan: Plan = {
@@ -87,7 +88,14 @@ function newGraph() {
     intake!.offer(Batch.copyOf('traces', traceRequest(...spans)))
   }
   const balanced = () => ledger.accounts.map((account) => account.imbalance())
-  return { graph, clock, ledger, budget, got, offer, balanced }
+  /** The same with another `decision_wait` for the first sampler. */
+  const reload = (wait: string) => {
+    const instances = plan.instances.map((each) =>
+      each.id === 'tail_sampling' ? of('tail_sampling', tailSampling, settings(wait)) : each,
+    )
+    return graph.reload({ ...plan, instances, shutdownTimeoutMs: 1000 })
+  }
+  return { graph, clock, ledger, budget, got, offer, balanced, reload }
 }
 
 test('spans that are held have their place in the books of the graph', () => {
@@ -115,4 +123,23 @@ test('a stop decides what is held before exporters stop', async () => {
   expect(got).toEqual([1])
   expect(balanced().every((rest) => rest === 0)).toBe(true)
   expect(ledger.accounts.map((account) => account.held())).not.toContain(1)
+})
+
+test('a reload decides what the old one of a changed sampler holds, and leaves the others alone', async () => {
+  const { graph, clock, ledger, budget, got, offer, balanced, reload } = newGraph()
+  await graph.start()
+  offer([1, 9], [2, 1])
+  const { settled } = await reload('5s')
+  offer([3, 9])
+  expect(balanced().every((rest) => rest === 0)).toBe(true)
+  await settled
+  expect(balanced().every((rest) => rest === 0)).toBe(true)
+  const held = (id: string) => ledger.accounts.find((account) => account.id === id)!.held()
+  expect([held('tail_sampling'), held('tail_sampling/2')]).toEqual([1, 1])
+  clock.advance(2000)
+  expect(got).toEqual([1])
+  clock.advance(5000)
+  expect(got).toEqual([1, 1])
+  expect(budget.used).toBe(0)
+  await graph.stop(AbortSignal.timeout(1000))
 })

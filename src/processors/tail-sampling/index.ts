@@ -70,11 +70,11 @@ export default defineProcessor({
       clock: host.clock,
       budget: host.budget,
       handOn: (batch) => host.handOn(batch),
-      drop: (reason, spans) => host.dropped(reason, spans),
+      drop: (reason, part) => host.dropped(reason, part.count, part),
       onFault: (error) => faults.note('fault', `a policy failed on a trace, which is lost: ${String(error)}`),
     })
     const { counts } = sampler
-    const forget = host.holds(() => sampler.heldSpans)
+    host.holds(() => sampler.heldSpans)
     host.gauge('held_traces', 'Traces that wait for their decision.', () => sampler.heldTraces)
     host.gauge('held_bytes', 'Memory that they take, as it is accounted for.', () => sampler.heldBytes)
     const decided = 'Traces that were decided.'
@@ -92,7 +92,6 @@ export default defineProcessor({
       },
       async stop() {
         sampler.stop()
-        forget()
         failures.stop()
         faults.close()
       },

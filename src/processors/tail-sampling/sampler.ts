@@ -22,7 +22,8 @@ export interface SamplerOptions {
   clock: Clock
   budget: Budget
   handOn(batch: Batch): void
-  drop(reason: DropReason, spans: number): void
+  /** Counts the spans of a part as lost. */
+  drop(reason: DropReason, part: Batch): void
   /** Told of a policy that threw. */
   onFault(error: unknown): void
 }
@@ -195,7 +196,7 @@ export class Sampler {
   }
 
   private lose(part: Batch, reason: DropReason): void {
-    this.options.drop(reason, part.count)
+    this.options.drop(reason, part)
     settleAll(part.receipts, reason === 'rule' ? 'delivered' : { dropped: reason })
   }
 
