@@ -5,7 +5,7 @@ import { checkEdges } from './check-edges.ts'
 import { type Generation, newGeneration } from './generation.ts'
 import { GraphError } from './graph-error.ts'
 import type { Shared } from './host.ts'
-import type { Flow } from './intake.ts'
+import type { Flow, ReceiverIntake } from './intake.ts'
 import { canWork, inStartOrder, serviceStatus, startPart, stopParts } from './lifecycle.ts'
 import type { Part, Workshop } from './parts.ts'
 import type { Plan } from './plan.ts'
@@ -176,14 +176,15 @@ export class RunningGraph {
       if (wanted.kind === 'exporter' && !this.came.has(wanted.id)) this.came.set(wanted.id, {})
     }
     wire({ plan, shared, parts, ports })
+    const intakes = [...parts.values(), ...leaving].flatMap(intakesOf)
+    // Who waits for room must not go before what a queue hands on.
+    for (const intake of intakes) intake.hold()
     next.takeOver()
     this.plan = plan
     this.parts = parts
     this.besides = leaving
     for (const part of leaving) leadOn(part, parts.get(part.wanted.key))
-    for (const { plug } of parts.values()) {
-      if (plug.kind === 'receiver') for (const { intake } of plug.sources.values()) intake.rerouted()
-    }
+    for (const intake of intakes) intake.goOn()
   }
 
   /** Stops those who leave, and starts who waited for what they held. */
@@ -240,7 +241,7 @@ export class RunningGraph {
   /** Tries again to start what did not start, with growing pauses. */
   private retryLater(): void {
     this.retry?.cancel()
-    const failed = [...this.parts.values()].filter(({ failed }) => failed)
+    const failed = [...this.parts.values()].filter(({ error }) => error !== undefined)
     if (failed.length === 0 || this.stopping) {
       this.retries = 0
       return
@@ -251,7 +252,7 @@ export class RunningGraph {
       void this.inTurn(async () => {
         const done = await this.change(this.plan, () => false)
         for (const { wanted } of failed) {
-          if (this.parts.get(wanted.key)?.failed === false)
+          if (this.parts.get(wanted.key)?.error === undefined)
             this.shared.log.named(wanted.id).info('started after all', { retries: this.retries })
         }
         return done
@@ -259,6 +260,9 @@ export class RunningGraph {
     })
   }
 }
+
+const intakesOf = ({ plug }: Part): ReceiverIntake[] =>
+  plug.kind === 'receiver' ? [...plug.sources.values()].map(({ intake }) => intake) : []
 
 /** What a part that leaves still brings goes where its successor's does; without one the way it went before. */
 function leadOn({ plug }: Part, successor: Part | undefined): void {

@@ -16,6 +16,8 @@ export interface IntakeOptions {
   pushesBack: boolean
   /** Told of records that were not let in because memory is short. */
   onShort?: (records: number) => void
+  /** It leads nowhere yet: everything waits until `goOn`. */
+  onHold?: boolean
   /** Where records of this format are counted. Default: nobody reads it. */
   flow?: Flow
 }
@@ -48,9 +50,11 @@ export class ReceiverIntake implements Intake {
   private readonly waiting: Waiting[] = []
   private waitingRecords = 0
   private listening = false
+  private onHold: boolean
 
   constructor(options: IntakeOptions) {
     this.options = options
+    this.onHold = options.onHold ?? false
     this.flow = options.flow ?? { taken: 0, refused: 0 }
   }
 
@@ -62,6 +66,7 @@ export class ReceiverIntake implements Intake {
   offer(batch: Batch, signal?: AbortSignal): void | Promise<void> {
     const { account, budget, pushesBack } = this.options
     account.offered += batch.count
+    if (this.onHold) return this.defer(batch, signal)
     if (!pushesBack) return budget.short ? this.lose(batch) : this.run(batch)
     if (this.waiting.length > 0) return this.wait(batch, signal)
     const verdict = this.ask(batch)
@@ -72,9 +77,20 @@ export class ReceiverIntake implements Intake {
     throw verdict
   }
 
-  /** What its batches can reach has changed: who waits asks anew. */
-  rerouted(): void {
-    if (!this.listening) return
+  private defer(batch: Batch, signal: AbortSignal | undefined): void | Promise<void> {
+    if (this.options.budget.admits(entryCost(batch.size, batch.count))) return this.wait(batch, signal)
+    if (!this.options.pushesBack) return this.lose(batch)
+    this.countRefused(batch.count)
+    throw memoryShort
+  }
+
+  /** From now on everything waits, in order, until `goOn`. */
+  hold(): void {
+    this.onHold = true
+  }
+
+  goOn(): void {
+    this.onHold = false
     this.listening = false
     this.pump()
   }
@@ -164,9 +180,17 @@ export class ReceiverIntake implements Intake {
   }
 
   private refuse(entry: Waiting, error: Refused): void {
+    const { batch } = entry
     this.release(entry)
-    this.countRefused(entry.batch.count)
-    entry.reject(error)
+    if (this.options.pushesBack) {
+      this.countRefused(batch.count)
+      entry.reject(error)
+      return
+    }
+    // Nobody would hear of it.
+    this.options.account.drop('shutdown', batch.count, batch)
+    settleAll(batch.receipts, { dropped: 'shutdown' })
+    entry.resolve()
   }
 
   private release(entry: Waiting): void {
@@ -183,14 +207,18 @@ export class ReceiverIntake implements Intake {
   }
 
   // One function for good: queues that are asked again and again keep it once.
-  private readonly again = (): void => this.rerouted()
+  private readonly again = (): void => {
+    if (!this.listening || this.onHold) return
+    this.listening = false
+    this.pump()
+  }
 
   /** First come, first served: the head goes on as soon as every queue takes it. */
   private pump(): void {
     for (let head = this.waiting[0]; head; head = this.waiting[0]) {
       // Its own charge must not stand in its way.
       this.options.budget.give(head.cost)
-      const verdict = this.ask(head.batch)
+      const verdict = this.options.pushesBack ? this.ask(head.batch) : undefined
       this.options.budget.take(head.cost)
       if (verdict === 'wait') {
         this.listen()

@@ -205,7 +205,15 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
       const port = new Port()
       const { pushesBack } = spec
       const flow = shop.flow(id, format)
-      const options: IntakeOptions = { next: port, account, budget, pushesBack, flow, admissions: () => [] }
+      const options: IntakeOptions = {
+        next: port,
+        account,
+        budget,
+        pushesBack,
+        flow,
+        onHold: true,
+        admissions: () => [],
+      }
       sources.set(format, { port, options, intake: new ReceiverIntake(options) })
     }
     const intakes = Object.fromEntries([...sources].map(([format, { intake }]) => [format, intake]))
