@@ -34,21 +34,25 @@ export class AgentError extends Error {}
 /** Every agent that the flags can mean. Throws a sentence when there is none, or when it may not be asked. */
 export async function findAgents(flags: AgentFlags): Promise<RunningAgent[]> {
   const admin = flags.admin ?? process.env.TAILRACE_ADMIN
-  if (admin && /^https?:\/\//.test(admin)) return [await introduced(admin, await byHttps(admin, flags))]
-  if (admin && !isFolder(admin)) return [await introduced(admin, bySocket(admin))]
+  if (admin && /^https?:\/\//.test(admin)) return withPid([await introduced(admin, await byHttps(admin, flags))], flags)
+  if (admin && !isFolder(admin)) return withPid([await introduced(admin, bySocket(admin))], flags)
   const folders = admin ? [admin] : likelyFolders(surroundings())
   const paths = folders.flatMap(socketsIn)
   const met = await Promise.allSettled(paths.map((path) => introduced(path, bySocket(path))))
   const agents = met.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  const meant = flags.pid === undefined ? agents : agents.filter(({ pid }) => String(pid) === flags.pid)
-  if (meant.length > 0) return meant
-  if (agents.length > 0) throw new AgentError(`no agent with process id ${flags.pid}; there are ${listed(agents)}`)
+  if (agents.length > 0) return withPid(agents, flags)
   const closed = met.filter((each) => each.status === 'rejected' && /EACCES|EPERM/.test(String(each.reason)))
   if (closed.length > 0)
     throw new AgentError(`${folders.join(', ')}: the agents there belong to another user: try sudo`)
   throw new AgentError(
     `no running agent was found in ${folders.join(', ')}: start one (tailrace run FILE), or name its socket with --admin`,
   )
+}
+
+function withPid(agents: readonly RunningAgent[], { pid: wanted }: AgentFlags): RunningAgent[] {
+  const meant = agents.filter(({ pid }) => wanted === undefined || String(pid) === wanted)
+  if (meant.length > 0) return meant
+  throw new AgentError(`no agent with process id ${wanted} was found; there are ${listed(agents)}`)
 }
 
 /** The one agent that the flags mean. */

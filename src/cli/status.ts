@@ -54,7 +54,8 @@ export function statusText(status: Status): string {
   const state = service.ready ? `ready since ${clockTime(service.ready_since)}` : 'not ready'
   const open = Object.entries(connections).filter(([, n]) => n > 0)
   const lost = losses.reduce((sum, loss) => sum + loss.records, 0)
-  const back = refusals.reduce((sum, each) => sum + each.records, 0)
+  // Exporters count the same records: they are why.
+  const back = refusals.filter(({ kind }) => kind === 'receiver').reduce((sum, each) => sum + each.records, 0)
   const lines = [
     `tailrace ${agent.version} (${agent.name}), process ${service.pid}: ${state}, up ${span(service.uptime_seconds)}`,
     `  configuration  ${agent.configuration.join(', ')}`,

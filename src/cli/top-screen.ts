@@ -22,7 +22,7 @@ const keys: Readonly<Record<string, SortKey>> = {
   c: 'cpu',
 }
 
-const help = 'sort by: wa[y] [n]ame [i]n [o]ut [l]ost [w]aiting [f]ull [t]ime [c]pu   [r]everse  [p]ause  [q]uit'
+const help = '[q]uit [p]ause [r]everse   sort by: [c]pu [l]ost [i]n [o]ut [w]aiting [t]ime [f]ull [n]ame wa[y]'
 
 /** The live table on a whole screen. */
 export class TopScreen {
@@ -82,10 +82,10 @@ export class TopScreen {
     const { sample, agent, sort, reverse } = this
     if (!sample) return [`tailrace ${agent.name}, process ${agent.pid}: the first figures come in a second`]
     const head = headLines(sample, agent).map((line) => line.slice(0, width))
-    // Two lines above it, an empty one, the table, the help at the end.
+    // What stands above it, an empty line, the table, the help at the end.
     const table = tableLines(sample.rows, { sort, reverse, width, height: height - head.length - 2 })
-    const state = this.paused ? 'PAUSED, [p] goes on' : `sorted by ${sort}${reverse ? ', reversed' : ''}`
-    const bottom = `${state}   ${help}`.slice(0, width)
+    const state = this.paused ? 'PAUSED' : `sorted by ${sort}${reverse ? ', reversed' : ''}`
+    const bottom = `${help}   ${state}`.slice(0, width)
     const empty = Math.max(0, height - head.length - 2 - table.length)
     return [
       ...head,

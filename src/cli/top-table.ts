@@ -28,7 +28,7 @@ const columns: readonly Column[] = [
   { title: 'out/s', key: 'out', text: (row) => grouped(row.out), spare: 0 },
   { title: 'lost/s', key: 'lost', text: (row) => grouped(row.dropped), spare: 0 },
   { title: 'lost', key: 'lost', text: (row) => grouped(row.total.dropped), spare: 4 },
-  { title: 'back/s', key: 'out', text: (row) => grouped(row.refused), spare: 5 },
+  { title: 'refused/s', key: 'out', text: (row) => grouped(row.refused), spare: 5 },
   {
     title: 'waiting',
     key: 'waiting',
@@ -36,9 +36,15 @@ const columns: readonly Column[] = [
     spare: 1,
   },
   { title: 'full', key: 'full', text: (row) => (row.fill === null ? '-' : percent(row.fill)), spare: 3 },
-  { title: 'time', key: 'time', text: (row) => (row.latency_ms === null ? '-' : millis(row.latency_ms)), spare: 2 },
+  { title: 'time', key: 'time', text: timeText, spare: 2 },
   { title: 'cpu', key: 'cpu', text: (row) => (row.cpu === null ? '-' : percent(row.cpu)), spare: 0 },
 ]
+
+/** Where records wait and none leaves they wait longer than was looked. */
+function timeText({ latency_ms, held, kind }: TopRow): string {
+  if (latency_ms !== null) return millis(latency_ms)
+  return held > 0 && kind !== 'processor' ? 'stuck' : '-'
+}
 
 const order: Readonly<Record<TopRow['kind'], number>> = { receiver: 0, processor: 1, queue: 2 }
 
@@ -48,7 +54,7 @@ const values: Readonly<Record<Exclude<SortKey, 'name' | 'way'>, (row: TopRow) =>
   lost: (row) => row.dropped || row.total.dropped / 1e12,
   waiting: (row) => row.held,
   full: (row) => row.fill ?? -1,
-  time: (row) => row.latency_ms ?? -1,
+  time: (row) => row.latency_ms ?? (timeText(row) === 'stuck' ? Number.MAX_VALUE : -1),
   cpu: (row) => row.cpu ?? -1,
 }
 
@@ -63,13 +69,18 @@ export function sorted(rows: readonly TopRow[], { sort, reverse }: Pick<TableVie
   return reverse ? all.reverse() : all
 }
 
-/** The two lines above the table. */
-export function headLines({ at, process, interval_ms }: TopSample, agent: { name: string; pid: number }): string[] {
+/** The lines above the table. */
+export function headLines(
+  { at, process, interval_ms, rows }: TopSample,
+  agent: { name: string; pid: number },
+): string[] {
   const { ready, uptime_seconds, cpu, loop, rss, queued, memory_limit } = process
+  const inside = rows.reduce((sum, row) => sum + (row.cpu ?? 0), 0)
   const time = new Date(at).toLocaleTimeString('en-GB')
   return [
     `tailrace ${agent.name}, process ${agent.pid}: ${ready ? 'ready' : 'NOT READY'}, up ${span(uptime_seconds)}   ${time}, last ${(interval_ms / 1000).toFixed(1)} s`,
-    `CPU ${percent(cpu)} of one core   event loop ${percent(loop)} busy   memory ${mebibytes(rss)}   in queues ${mebibytes(queued)} of ${mebibytes(memory_limit)}`,
+    `CPU ${percent(cpu)} of one core, ${percent(inside)} in the rows below, the rest receives and sends`,
+    `event loop ${percent(loop)} busy   memory ${mebibytes(rss)}   in queues ${mebibytes(queued)} of ${mebibytes(memory_limit)}`,
   ].map(safeText)
 }
 

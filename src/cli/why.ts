@@ -37,10 +37,7 @@ export function whyText(
     ...losses.map((loss, i) => lossText(loss, i + 1, sourceId, now)),
   ]
   if (unattributed && unattributed.length > 0) parts.push(unattributedText(unattributed, sourceId!))
-  if (refusals.length > 0) {
-    const lines = refusals.map((each) => `   ${placeName(each)}: ${records(each.records)}`)
-    parts.push(['Sent back to their senders, who may repeat them (no loss here):', ...lines].join('\n'))
-  }
+  if (refusals.length > 0) parts.push(refusalsText(refusals))
   return `${parts.map((part) => part.split('\n').map(safeText).join('\n')).join('\n\n')}\n`
 }
 
@@ -53,8 +50,9 @@ function lossText(loss: Loss, number: number, sourceId: string | undefined, now:
   const share = sourceId === undefined ? records(part) : `about ${grouped(part)} of ${records(loss.records)}`
   const lines = [`${number}. ${placeName(loss)}: ${reason}, ${share}`, `   ${meaning}`]
   if (first !== null && last !== null) {
-    const ago = span((now.getTime() - Date.parse(last)) / 1000)
-    lines.push(`   first ${clockTime(first, now)}, last ${clockTime(last, now)} (${ago} ago)`)
+    const seconds = (now.getTime() - Date.parse(last)) / 1000
+    const ago = seconds < 2 ? 'just now' : `${span(seconds)} ago`
+    lines.push(`   first ${clockTime(first, now)}, last ${clockTime(last, now)} (${ago})`)
   }
   if (sourceId === undefined && loss.sources.length > 0)
     lines.push(`   who, estimated from samples: ${sharesText(loss)}`)
@@ -77,6 +75,15 @@ function sampleText({ at, source_id, extract, destination, detail }: ShownSample
   const to = destination === undefined ? '' : ` to ${destination}`
   const said = detail === undefined ? '' : `${extract === '' ? '' : '\n               '}because: ${detail}`
   return `     ${clockTime(at, now)}  ${source_id === '' ? '' : `[${source_id}]${to} `}${extract}${said}`
+}
+
+/** Receivers say how many; exporters, which count the same records, why. */
+function refusalsText(refusals: Why['refusals']): string {
+  const lines = (all: Why['refusals']) => all.map((each) => `   ${placeName(each)}: ${records(each.records)}`)
+  const receivers = refusals.filter(({ kind }) => kind === 'receiver')
+  const queues = refusals.filter(({ kind }) => kind !== 'receiver')
+  const why = queues.length > 0 ? ['because there was no room in', ...lines(queues)] : []
+  return ['Sent back to their senders, who may repeat them, which is no loss:', ...lines(receivers), ...why].join('\n')
 }
 
 function unattributedText(all: NonNullable<Why['unattributed']>, sourceId: string): string {
