@@ -133,8 +133,8 @@ test('queues on disk show what came over from the process before, what stays for
   account.recovered = account.sent = 5
   account.disk = () => ({ records: 0, bytes: 4096, trouble: 'no space', deadLetters: 2 })
   expect(account.imbalance()).toBe(0)
-  const fates = series(ledger, 'tailrace_queue_records_total').filter(({ fate }) =>
-    ['recovered', 'kept'].includes(fate!),
+  const fates = series(ledger, 'tailrace_queue_records_total').filter((one) =>
+    /recovered|kept/.test(JSON.stringify(one)),
   )
   expect(fates).toEqual([
     { id: 'otlp', fate: 'recovered', value: 5 },
