@@ -321,6 +321,20 @@ test.each<[Config, SpanParts[], boolean]>([
   [policy('probabilistic', { sampling_percentage: 0 }), [{}], false],
 ])('the policy %j of %o: %s', (settings, spans, expected) => expect(samples(settings, spans)).toBe(expected))
 
+test('a condition that fails on a span is counted', () => {
+  const sampler = start({
+    policies: [{ name: 'p', ...policy('ottl_condition', { span: ['ToLowerCase(name) == 1'] }) }],
+  })
+  take(sampler, [{}])
+  sampler.clock.advance(10_000)
+  expect(sampler.metric('failed_conditions_total')).toBe(0)
+  const failing = policy('ottl_condition', { span: ['ToLowerCase(attributes["k"]) == "v"'] })
+  const other = start({ policies: [{ name: 'p', ...failing }] })
+  take(other, has(5n))
+  other.clock.advance(10_000)
+  expect(other.metric('failed_conditions_total')).toBeGreaterThan(0)
+})
+
 test('attributes of resources count as those of spans', () => {
   expect(samples(string({ values: ['v'] }), [{}], { k: 'v' })).toBe(true)
   expect(samples(string({ values: ['v'], invert_match: true }), [{}], { k: 'v' })).toBe(false)

@@ -1,5 +1,5 @@
 import { bool, duration, int, object, oneOf, size } from '../../config/fields.ts'
-import { newFailures } from '../../ottl/failures.ts'
+import type { OnFailure } from '../../ottl/program.ts'
 import { defineProcessor, newLogSeries } from '../../plugin.ts'
 import { Decision, type Policy } from './decision.ts'
 import { compilePolicy } from './policies.ts'
@@ -45,13 +45,19 @@ export default defineProcessor({
     policies: policyList().describe('Policies, of which one must want a trace and none be against it.'),
   }),
   create({ config, host }) {
-    const failures = newFailures(host, newLogSeries(host.log, host.clock))
+    const log = newLogSeries(host.log, host.clock)
     const faults = newLogSeries(host.log, host.clock, 'error')
+    const failed = host.counter('failed_conditions', 'Conditions of policies that failed on a span.')
+    const onFailure: OnFailure = (mode, source, message) => {
+      failed.add(1)
+      // The span's values are not shown: they may be secrets.
+      if (mode !== 'silent') log.note(source, `${source}: ${message}; the condition does not hold for that span`)
+    }
     const policies = config.policies.map((policy): Policy => {
       const note = newNote(host, policy)
       return {
         name: policy.name,
-        evaluate: compilePolicy(policy, { clock: host.clock, onFailure: failures.note }),
+        evaluate: compilePolicy(policy, { clock: host.clock, onFailure }),
         note,
       }
     })
@@ -92,7 +98,7 @@ export default defineProcessor({
       },
       async stop() {
         sampler.stop()
-        failures.stop()
+        log.close()
         faults.close()
       },
     }
