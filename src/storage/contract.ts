@@ -123,6 +123,7 @@ export interface Spool {
 
 /** No room: the bound of the queue, or the file system's (ENOSPC, EDQUOT, EFBIG). */
 export class SpoolFull extends Error {
+  override readonly name = 'SpoolFull'
   readonly code: string
   constructor(message: string, code: string) {
     super(message)
@@ -132,6 +133,7 @@ export class SpoolFull extends Error {
 
 /** The disk did not do what it was asked to (EIO, EROFS, ...). */
 export class SpoolFailed extends Error {
+  override readonly name = 'SpoolFailed'
   readonly code: string
   constructor(message: string, code: string) {
     super(message)

@@ -187,8 +187,8 @@ export class DiskSpool implements Spool {
     this.writer.seal()
     this.cursor.toEnd()
     this.lose('removed', unread, 'an operator removed them')
+    this.savePosition()
     this.trim()
-    this.syncer.positionMoved()
     return unread
   }
 
@@ -219,8 +219,8 @@ export class DiskSpool implements Spool {
     const { disk, folder } = this
     this.expiry?.cancel()
     this.writer.seal()
+    this.savePosition()
     this.trim()
-    this.syncer.positionMoved()
     await this.syncer.flush()
     await Promise.all(this.removals)
     disk.close(folder.position.fd)

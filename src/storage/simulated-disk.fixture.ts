@@ -85,6 +85,17 @@ export class SimulatedDisk implements Disk {
     return this.seenNames.get(path)!.seen
   }
 
+  /** Cuts a file off behind the process's back. */
+  cut(path: string, size: number): void {
+    const file = this.seenNames.get(path)!
+    file.seen = Buffer.from(file.seen.subarray(0, size))
+  }
+
+  /** Puts other bytes in place of a file's. */
+  fill(path: string, bytes: Buffer): void {
+    this.seenNames.get(path)!.seen = bytes
+  }
+
   paths(): string[] {
     return [...this.seenNames.keys()].sort()
   }
