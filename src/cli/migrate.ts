@@ -93,7 +93,7 @@ const mendable = (problems: readonly Problem[], yaml: EditedYaml): Problem[] =>
 /** Settings that protect something are never taken out: without them more would get in, or out, than before. */
 const protective = [
   /\.(tls|auth|client_auth|htpasswd)(\.|$)/,
-  /^processors\.(attributes|resource|filter|redaction|transform)\b/,
+  /^processors\.(attributes|resource|filter|probabilistic_sampler|redaction|tail_sampling|transform)\b/,
   /^extensions\.(basicauth|basic_auth|bearertokenauth|bearer_token_auth)\b/,
 ]
 
