@@ -1,11 +1,11 @@
 import { object } from '../../config/fields.ts'
 import { actionList, actionsOf } from '../../ottl/action-fields.ts'
 import { compileActions } from '../../ottl/actions.ts'
+import { matchFields } from '../../ottl/match-fields.ts'
+import { compileMatch } from '../../ottl/matcher.ts'
 import { type Batch, defineProcessor } from '../../plugin.ts'
 import { pathOf } from '../../telemetry/paths.ts'
 import { Site } from '../../telemetry/site.ts'
-import { matchFields } from './match-fields.ts'
-import { compileMatch } from './matcher.ts'
 
 /** Changes the attributes of log records, data points and spans, and the tags of envelopes. */
 export default defineProcessor({

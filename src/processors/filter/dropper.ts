@@ -13,16 +13,18 @@ interface Test {
   readonly holds: Condition
 }
 
-/** Makes the function that leaves out the records that meet a condition. */
+/** Makes the function that leaves out the records that meet a condition, or one of `others`. */
 export function newDropper(
   groups: readonly ConditionGroup[],
   format: Format,
   mode: ErrorMode,
   onFailure: OnFailure,
+  others: readonly Condition[] = [],
 ): (batch: Batch) => Batch {
   const tests = groups
     .filter(({ context }) => context !== 'spanevent')
     .flatMap((group) => testsOf(group, format, mode, onFailure))
+    .concat(others.map((holds) => ({ level: Level.record, holds })))
   // What is around records is looked at once for all that are in it.
   const around = [Level.resource, Level.scope, Level.metric, Level.data]
     .map((level) => ({ level, group: -1, holds: false, tests: tests.filter((test) => test.level === level) }))

@@ -4,6 +4,7 @@ import { type Batch, defineProcessor, type Format, newLogSeries } from '../../pl
 import type { PathContext } from '../../telemetry/paths.ts'
 import { condition, flatConditions } from './condition-field.ts'
 import { newDropper, newEventDropper } from './dropper.ts'
+import { droppedBy, logMatch, metricMatch, spanMatch } from './match.ts'
 import { groupsFor } from './sources.ts'
 
 const all = ['envelopes', 'logs', 'metrics', 'traces'] as const
@@ -25,11 +26,19 @@ export default defineProcessor({
     logs: object({
       resource: conditions('Conditions on resources of logs: drops all their records.', ['logs'], 'resource'),
       log_record: conditions('Conditions on OTLP log records.', ['logs']),
+      include: logMatch().optional().describe('What does not match is dropped. An older form of conditions.'),
+      exclude: logMatch().optional().describe('What matches is dropped. An older form of conditions.'),
     }).default({}),
     metrics: object({
       resource: conditions('Conditions on resources of metrics: drops all their points.', ['metrics'], 'resource'),
       metric: conditions('Conditions on OTLP metrics: drops all points of a metric.', ['metrics'], 'metric'),
       datapoint: conditions('Conditions on OTLP data points.', ['metrics']),
+      include: metricMatch().optional().describe('What does not match is dropped. An older form of conditions.'),
+      exclude: metricMatch().optional().describe('What matches is dropped. An older form of conditions.'),
+    }).default({}),
+    spans: object({
+      include: spanMatch().optional().describe('What does not match is dropped. An older form of conditions.'),
+      exclude: spanMatch().optional().describe('What matches is dropped. An older form of conditions.'),
     }).default({}),
     traces: object({
       resource: conditions('Conditions on resources of traces: drops all their spans.', ['traces'], 'resource'),
@@ -49,7 +58,7 @@ export default defineProcessor({
   create({ config, host, format }) {
     const groups = groupsFor(config, format)
     const failures = newFailures(host, newLogSeries(host.log, host.clock))
-    const drop = newDropper(groups, format, config.error_mode, failures.note)
+    const drop = newDropper(groups, format, config.error_mode, failures.note, droppedBy(config, format))
     const dropEvents = newEventDropper(groups, config.error_mode, failures.note)
     const events = host.counter('dropped_span_events', 'Events taken out of spans, which are no records of their own.')
     const process = (batch: Batch) => {

@@ -1,8 +1,10 @@
-import { anything, bool, int, list, object, oneOf, text } from '../../config/fields.ts'
-import { GoRegex, PatternError } from '../../ottl/go-regex.ts'
-import type { Format } from '../../plugin.ts'
+import type { z } from 'zod'
+import { anything, bool, int, list, object, oneOf, text } from '../config/fields.ts'
+import type { Format } from '../telemetry/format.ts'
+import { GoRegex, PatternError } from './go-regex.ts'
 
-const properties = (what: string) =>
+/** A list of attributes, `{key, value}`, that must all match. */
+export const properties = (what: string) =>
   list(
     object({
       key: text().describe('Its name.'),
@@ -43,17 +45,24 @@ export const matchFields = () =>
     )
       .default([])
       .describe('Instrumentation scopes of which one must match.'),
-  }).superRefine((config, ctx) => {
-    if (config.match_type !== 'regexp') return
-    for (const [path, source] of patternsIn(config)) {
-      try {
-        new GoRegex(source)
-      } catch (error) {
-        if (!(error instanceof PatternError)) throw error
-        ctx.addIssue({ code: 'custom', path, message: error.message })
-      }
+  }).superRefine((config, ctx) => checkPatterns(config, ctx))
+
+/** Reports what is no regular expression where they are meant. `written` is the name of a setting in the file. */
+export function checkPatterns(
+  config: Patterned & { match_type: 'strict' | 'regexp' },
+  ctx: z.RefinementCtx,
+  written: (key: PropertyKey) => PropertyKey = (key) => key,
+): void {
+  if (config.match_type !== 'regexp') return
+  for (const [[key, ...path], source] of patternsIn(config)) {
+    try {
+      new GoRegex(source)
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error
+      ctx.addIssue({ code: 'custom', path: [written(key), ...path], message: error.message })
     }
-  })
+  }
+}
 
 const named = ['services', 'span_names', 'span_kinds', 'log_bodies', 'log_severity_texts', 'metric_names'] as const
 type Patterned = { readonly [K in (typeof named)[number]]: readonly string[] } & {
@@ -63,7 +72,7 @@ type Patterned = { readonly [K in (typeof named)[number]]: readonly string[] } &
 }
 
 /** What is a regular expression when they are meant, with its place. */
-function* patternsIn(config: Patterned): Generator<[PropertyKey[], string]> {
+function* patternsIn(config: Patterned): Generator<[[PropertyKey, ...PropertyKey[]], string]> {
   for (const key of named) for (const [i, each] of config[key].entries()) yield [[key, i], each]
   for (const key of ['attributes', 'resources'] as const) {
     for (const [i, { value }] of config[key].entries()) if (value != null) yield [[key, i, 'value'], String(value)]

@@ -1,11 +1,12 @@
-import type { Condition } from '../../ottl/expression.ts'
-import { GoRegex } from '../../ottl/go-regex.ts'
-import { equals, ottlOf, textOf } from '../../ottl/ottl-value.ts'
-import { fromYaml } from '../../ottl/yaml-value.ts'
-import type { Cursor, Format } from '../../plugin.ts'
-import { pathOf } from '../../telemetry/paths.ts'
-import { Value, ValueType } from '../../telemetry/value.ts'
+import type { Cursor } from '../telemetry/cursor.ts'
+import type { Format } from '../telemetry/format.ts'
+import { pathOf } from '../telemetry/paths.ts'
+import { Value, ValueType } from '../telemetry/value.ts'
+import type { Condition } from './expression.ts'
+import { GoRegex } from './go-regex.ts'
 import { keysFor, type MatchConfig } from './match-fields.ts'
+import { equals, ottlOf, textOf } from './ottl-value.ts'
+import { fromYaml } from './yaml-value.ts'
 
 /**
  * Compiles `include` or `exclude` for one format: everything that is written must match. Throws an Error when something
