@@ -8,6 +8,9 @@ import type { Sink } from './sinks.ts'
 export type DrainKind = 'syslog' | 'syslog-tls' | 'https'
 export const drainKinds: readonly string[] = ['syslog', 'syslog-tls', 'https'] satisfies DrainKind[]
 
+/** A drain that reads nothing does not notice that peers give up on it: of more connections than these the oldest are ended. */
+const mostUnread = 4000
+
 /** A drain of RFC 5424 messages: octet-counted over TCP or TLS, or the body of POSTs. It counts, and answers what it must. */
 export async function openDrain(name: string, kind: DrainKind, files: TlsFiles): Promise<Sink> {
   const sockets = new Set<Socket>()
@@ -41,7 +44,10 @@ export async function openDrain(name: string, kind: DrainKind, files: TlsFiles):
     socket.on('error', () => {}).on('close', () => void sockets.delete(socket))
     const read = kind === 'https' ? newPostReader(sink, socket) : newFrameReader(sink)
     socket.on('data', withCarry(read))
-    if (stalled) socket.pause()
+    if (!stalled) return
+    socket.pause()
+    const [oldest] = sockets
+    if (sockets.size > mostUnread) oldest!.destroy()
   }
   const pem = () => ({ cert: readFileSync(files.cert!), key: readFileSync(files.key!) })
   const server: Server = kind === 'syslog' ? createServer(connected) : createTls(pem(), connected)
