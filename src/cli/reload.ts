@@ -3,9 +3,7 @@ import type { ServiceSettings } from '../config/schema.ts'
 import type { Shared } from '../engine/host.ts'
 import { type Plan, prepared } from '../engine/plan.ts'
 import { sameSettings } from '../engine/same-settings.ts'
-import { rereadTlsFiles } from '../net/tls.ts'
 import type { Graph, Reloaded } from '../pipeline.ts'
-import { readInThread } from './read-in-thread.ts'
 
 /** What came of a reload. */
 export interface ReloadOutcome {
@@ -56,6 +54,11 @@ export function newReloader(options: ReloaderOptions): Reloader {
   let next: Promise<ReloadOutcome> | undefined
 
   const change = async (): Promise<Change> => {
+    // Most processes never need these.
+    const [{ readInThread }, { rereadTlsFiles }] = await Promise.all([
+      import('./read-in-thread.ts'),
+      import('../net/tls.ts'),
+    ])
     const read = await readInThread(locations, set, gates)
     if (!read.plan || !read.service) return { result: 'failure', text: read.findings }
     const whole = await prepared(read.plan, log)

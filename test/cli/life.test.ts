@@ -52,7 +52,7 @@ test('a signal that comes twice at once, as npm and the terminal send it, is one
   expect(await agent.end('SIGCONT')).toBe(0)
 })
 
-test('SIGUSR1 prints what runs, SIGHUP says what it does not, and the process lives on', async () => {
+test('SIGUSR1 prints what runs, SIGHUP reads the configuration, and the process lives on', async () => {
   const agent = runTailrace(['run', plain()])
   await agent.until(/GET \/ 200/)
   agent.child.kill('SIGUSR1')
@@ -66,7 +66,7 @@ test('SIGUSR1 prints what runs, SIGHUP says what it does not, and the process li
   ])
     expect(report).toMatch(part)
   agent.child.kill('SIGHUP')
-  await agent.until(/SIGHUP received/)
+  await agent.until(/reloaded: nothing has changed/)
   const lines = agent.stdout().split('\n').length
   await agent.until((stdout) => stdout.split('\n').length > lines + 2)
   expect(await agent.end()).toBe(0)
