@@ -171,6 +171,18 @@ test('an answer without end is read for 64 KiB', async () => {
   expect([status, body.length]).toEqual([500, 64 << 10])
 })
 
+test('large bodies go side by side', async () => {
+  const peer = await peerOf((stream, { body }) => {
+    stream.respond({ ':status': 200 })
+    stream.end(String(body.length))
+  })
+  const post = clientOf(peer)
+  const size = 24 << 20
+  const replies = await Promise.all(Array.from({ length: 5 }, () => post('x'.repeat(size))))
+  expect(replies.map(({ body }) => body.toString())).toEqual(Array(5).fill(String(size)))
+  expect(peer.sockets).toHaveLength(1)
+})
+
 test('an idle connection is closed', async () => {
   const peer = await peerOf()
   const post = clientOf(peer, { idleMs: 5, clock: systemClock })

@@ -35,7 +35,12 @@ const ofConnection = new Set([
 
 /** Speaks HTTP/2 on a connection whose peer has chosen it by ALPN. */
 export function newHttp2Requests({ socket, origin, idleMs, clock }: Http2RequestsOptions): Http2Requests {
-  const session = connect(origin, { createConnection: () => socket, settings: { enablePush: false } })
+  const session = connect(origin, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+    // MB: for many requests at a time; the default is 10.
+    maxSessionMemory: 100,
+  })
   const login = basicAuthorization(origin)
   const fixed = {
     [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -138,9 +143,25 @@ export function newHttp2Requests({ socket, origin, idleMs, clock }: Http2Request
         }),
       )
       signal.addEventListener('abort', abort, { once: true })
-      stream.end(body)
+      writeBody(stream, body)
     })
   }
+}
+
+/** A session counts what its streams were handed, and refuses requests when that is much: bodies are handed over in pieces. */
+const pieceBytes = 256 * 1024
+
+function writeBody(stream: ClientHttp2Stream, body: Uint8Array): void {
+  let pos = 0
+  const next = () => {
+    while (!stream.destroyed) {
+      const piece = body.subarray(pos, pos + pieceBytes)
+      pos += piece.length
+      if (pos === body.length) return void stream.end(piece)
+      if (!stream.write(piece)) return void stream.once('drain', next)
+    }
+  }
+  next()
 }
 
 function brokenText(error: Error | undefined, host: string): string {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -11,6 +12,7 @@ import { Dropped, Retryable } from '../../delivery/sender.ts'
 import { newHost } from '../../engine/host.ts'
 import { writeRetryInfo } from '../../net/status.ts'
 import { until } from '../../net/test-kit.ts'
+import { issue, newAuthority } from '../../runtime/certs.ts'
 import { ManualClock } from '../../runtime/clock.ts'
 import { newLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
@@ -183,6 +185,27 @@ describe('requests', () => {
     await until(() => logs.sent === 1)
     expect(proxy.requests[0]!.path).toBe('http://collector.example:4318/v1/logs')
   })
+})
+
+test.each([
+  [{}, '2.0'],
+  [{ force_attempt_http2: false }, '1.1'],
+  [{ disable_keep_alives: true }, '1.1'],
+])('%j: a TLS server that speaks both is spoken to by HTTP/%s', async (settings, spoken) => {
+  const authority = newAuthority({ commonName: 'collectors' })
+  const certificate = issue(authority, { commonName: 'collector', ips: ['127.0.0.1'] })
+  const seen: string[] = []
+  const server = createSecureServer({ ...certificate, allowHTTP1: true }, (request, response) => {
+    seen.push(`${request.httpVersion} ${request.method} ${request.url} ${request.headers['content-type']}`)
+    request.resume().on('end', () => response.writeHead(200, proto).end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => void server.close())
+  const endpoint = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { exporter, account } = await exporting({ endpoint, tls: { ca_pem: authority.cert }, ...settings })
+  for (const signal of signals) exporter.consume(Batch.copyOf(signal, samples[signal]))
+  await until(() => signals.every((signal) => account(signal).sent === 1))
+  expect(seen.sort()).toEqual(signals.map((signal) => `${spoken} POST /v1/${signal} application/x-protobuf`))
 })
 
 describe('answers', () => {
