@@ -50,10 +50,10 @@ async function endOf(disk: Disk, segments: Segments, log: Log): Promise<{ next: 
   let next = 1
   let records = 0
   for (const segment of segments.list.toReversed()) {
-    next = Math.max(next, segment.first)
     const end = await endOfSegment(disk, segments, segment, log)
-    // What is kept may have held a batch, even if none is to be seen.
-    next = Math.max(next, end.next, end.empty ? 0 : segment.first + 1)
+    // It may have held a batch, even if none is to be seen; and no two segments may begin with the same number, not even with one
+    // that is removed now and comes back with a power cut.
+    next = Math.max(next, end.next, segment.first + 1)
     // The front of an empty segment may know of batches that are damaged or missing.
     records = Math.max(records, segment.start ?? 0, end.records ?? 0)
     if (end.records !== undefined) return { next, records }
