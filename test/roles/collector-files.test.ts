@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { newGrpcClient } from '../../src/net/grpc-client.ts'
 import { silentLog } from '../../src/runtime/log.ts'
+import { runTailrace } from '../repository/process.ts'
 import { certificate, clientTlsOf } from '../support/certificates.ts'
 import { startCollectorFile } from '../support/collector-file.ts'
 import {
@@ -68,6 +69,12 @@ async function overHttp(address: string, signal: Signal, body: Buffer, token = '
 }
 
 const textOf = async (address: string, path = '/') => (await fetch(`http://${address}${path}`)).text()
+
+test('options: all of them are known', async () => {
+  const file = new URL('../testdata/collector-files/options.yaml', import.meta.url).pathname
+  const run = runTailrace(['validate', `--config=${file}`])
+  expect([await run.done, run.stderr()]).toEqual([0, ''])
+})
 
 test('local: defaults, and everything is printed', async () => {
   const [grpc, http, health] = [await freePort(), await freePort(), await freePort()]
@@ -138,7 +145,7 @@ test('gateway: a token in, a token out, and what passes is cleaned', async () =>
   })
   const line = {
     timeUnixNano: 5n,
-    body: { stringValue: 'request failed' },
+    body: { stringValue: 'no paper left' },
     attributes: [attribute('user', 'a'), attribute('card', '4111111111111111')],
   }
   expect(await overHttp(at(4318), 'logs', logs(line), 'wrong')).toBe(401)
@@ -153,7 +160,7 @@ test('gateway: a token in, a token out, and what passes is cleaned', async () =>
     return vendor.of(path)!.body
   }) as [Buffer, Buffer, Buffer]
   const [log] = decodeOtlpLogs(vendor.of('/special/logs')!.body).resourceLogs[0].scopeLogs[0].logRecords
-  expect(log).toMatchObject({ severityText: 'FAIL', attributes: [attribute('user', 'a')] })
+  expect(log).toMatchObject({ severityText: 'LOST', attributes: [attribute('user', 'a')] })
   const [cart] = decodeOtlpTraces(spans).resourceSpans[0].scopeSpans[0].spans
   expect(cart.name).toBe('/cart')
   const address = cart.attributes.find(({ key }: Message) => key === 'url.full').value.stringValue
