@@ -89,7 +89,7 @@ export interface TableLine {
   readonly kind: 'head' | 'plain' | 'losing' | 'idle' | 'note'
 }
 
-const leastName = 24
+const leastName = 28
 
 /** The table, cut to the terminal. */
 export function tableLines(rows: readonly TopRow[], view: TableView): TableLine[] {
