@@ -38,13 +38,15 @@ export interface SenderOptions {
   senders?: number
   perRequest?: number
   lineBytes?: number
+  /** The first number. */
+  from?: number
 }
 
 /** Sends numbered lines by OTLP to whichever process listens, and notes which ones it was told are taken. */
-export function newLineSenders({ senders = 4, perRequest = 50, lineBytes = 200 }: SenderOptions = {}) {
+export function newLineSenders({ senders = 4, perRequest = 50, lineBytes = 200, from = 0 }: SenderOptions = {}) {
   const taken = new Set<number>()
   const padding = 'x'.repeat(lineBytes)
-  let next = 0
+  let next = from
   let refused = 0
   let address: string | undefined
   let stopped = false
