@@ -316,13 +316,13 @@ describe('the life cycle', () => {
     expect(states()).toEqual([
       ['extension', 'e', 'ok', undefined],
       ['exporter', 'x', 'ok', undefined],
-      ['receiver', 'r', 'failed', 'port taken'],
+      ['receiver', 'r', 'recoverable error', 'port taken'],
       ['processor', 'p', 'ok', undefined],
     ])
     expect(host!.status().ready).toBe(true)
     working = false
     expect(host!.status().ready).toBe(false)
-    expect(states()).toContainEqual(['exporter', 'x', 'not ready', undefined])
+    expect(states()).toContainEqual(['exporter', 'x', 'recoverable error', 'it says that it cannot work right now'])
     working = true
     const stopped = graph.stop(never)
     expect(host!.status().ready).toBe(false)

@@ -24,6 +24,7 @@ export {
   duration,
   either,
   endpoint,
+  extensionId,
   int,
   list,
   map,
@@ -179,8 +180,14 @@ export interface ComponentStatus {
   readonly kind: ComponentKind
   readonly id: string
   readonly required: boolean
-  readonly state: 'starting' | 'ok' | 'not ready' | 'failed' | 'stopped'
-  /** Why it failed to start. */
+  /**
+   * With an error that is recoverable it tries again by itself: it did not start, or does not deliver. A permanent one takes
+   * somebody to mend it, here or on the other side.
+   */
+  readonly state: 'starting' | 'ok' | 'recoverable error' | 'permanent error' | 'stopping' | 'stopped'
+  /** Wall time in milliseconds. */
+  readonly since: number
+  /** What is wrong. */
   readonly error?: string
 }
 

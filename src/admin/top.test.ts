@@ -10,7 +10,7 @@ function running() {
   const clock = new ManualClock()
   const ledger = new Ledger(clock)
   const taps = new Taps()
-  const components = [{ kind: 'exporter' as const, id: 'otlp', required: true, state: 'ok' as const }]
+  const components = [{ kind: 'exporter' as const, id: 'otlp', required: true, state: 'ok' as const, since: 0 }]
   const status = () => ({ ready: true, readySince: 0, components, pipelines: [] })
   const samples: TopSample[] = []
   const budget = { used: 5, maxBytes: 100 }

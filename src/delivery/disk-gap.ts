@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { Trouble } from './progress.ts'
 
 /** How long after a failure the disk is asked again. */
 const retryMs = 1000
@@ -22,6 +23,12 @@ export class DiskGap {
     this.clock = clock
     this.log = log
     this.again = again
+  }
+
+  /** The same as what keeps a queue from its work. */
+  fault(): Trouble | undefined {
+    if (this.trouble === undefined) return undefined
+    return { error: `the queue on disk cannot be written: ${this.trouble}`, since: this.since, lasting: false }
   }
 
   /** Nothing is to be tried right now. */

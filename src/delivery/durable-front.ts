@@ -10,6 +10,7 @@ import { DiskGap } from './disk-gap.ts'
 import type { Account, DiskState } from './ledger.ts'
 import type { OnDrop } from './outbox.ts'
 import { Parked } from './parked.ts'
+import type { Trouble } from './progress.ts'
 import type { Queue, WhenFull } from './queue.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
 import type { DropReason } from './reasons.ts'
@@ -82,6 +83,11 @@ export class DurableFront implements Admission {
   /** Why the disk does not take anything right now. */
   get trouble(): string | undefined {
     return this.gap.trouble
+  }
+
+  /** The same as what keeps the queue from its work. */
+  fault(): Trouble | undefined {
+    return this.gap.fault()
   }
 
   /** What status and metrics show of the disk. */

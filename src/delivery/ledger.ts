@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Labels } from '../runtime/metrics.ts'
 import type { BatchStats } from './batch-stats.ts'
 import { type Evidence, LossNotes, type LostPart, SamplePace } from './loss-notes.ts'
+import type { Trouble } from './progress.ts'
 import { type DropReason, dropReasons } from './reasons.ts'
 
 /** What an account counts, in records, besides its drops. */
@@ -77,6 +78,8 @@ export class Account {
   fill: { size(): number; readonly capacity: number } | undefined
   /** Queue: what stands on disk; absent for queues in memory. */
   disk: (() => DiskState) | undefined
+  /** Queue: what keeps it from delivering right now. */
+  trouble: (() => Trouble | undefined) | undefined
   /** Queue: its batches, when it obeys written batch settings. */
   batches: BatchStats | undefined
   /** Records lost, whatever the reason. */
@@ -118,7 +121,7 @@ export class Account {
    * is gone: `done` when it was the predecessor, `undone` when it was the successor.
    */
   succession(): { done(): void; undone(): void } {
-    const { holder, fill, disk } = this
+    const { holder, fill, disk, trouble } = this
     this.predecessor = holder === none ? undefined : holder
     this.held = none
     const only = (read: () => number) => {
@@ -130,7 +133,7 @@ export class Account {
       done: () => only(this.holder),
       undone: () => {
         only(holder)
-        Object.assign(this, { fill, disk })
+        Object.assign(this, { fill, disk, trouble })
       },
     }
   }

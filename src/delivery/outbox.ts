@@ -6,6 +6,7 @@ import { backoff } from './backoff.ts'
 import type { Account } from './ledger.ts'
 import type { LostPart } from './loss-notes.ts'
 import { ownCopy } from './own-memory.ts'
+import { Progress, type Trouble } from './progress.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
 import { Rhythm } from './rhythm.ts'
@@ -49,8 +50,6 @@ export type OnRefused = (batch: Batch, records: number, reason: DropReason, deta
 
 /** Sends what a queue holds: when, how much at once, how often, and what became of it. */
 export class Outbox {
-  /** The last attempt failed, or it has not been answered yet after one that did. */
-  troubled = false
   private readonly queue: Queue
   private readonly sender: Sender
   private readonly settings: DeliverySettings
@@ -61,6 +60,8 @@ export class Outbox {
   private readonly onRefused: OnRefused | undefined
   private readonly random: () => number
   private readonly rhythm: Rhythm
+  private readonly progress = new Progress()
+  private patienceMs: number
   private running = false
   /** Sends nothing yet: what comes before it is on the wire still. */
   private waiting = false
@@ -84,12 +85,23 @@ export class Outbox {
     this.onRefused = onRefused
     this.random = random
     this.free = settings.consumers
+    this.patienceMs = settings.batching?.flushMs ?? 0
     this.rhythm = new Rhythm(settings, queue, clock, (now) => this.pump(now))
   }
 
   /** Batch settings to be obeyed to the letter from now on. */
   obey(batching: Batching): void {
     this.rhythm.obey(batching)
+    this.patienceMs = batching.flushMs ?? 0
+  }
+
+  /** What keeps it from delivering; undefined while all is well. */
+  trouble(): Trouble | undefined {
+    if (!this.running) return undefined
+    const [first] = this.flying
+    const oldest = Math.min(first?.since ?? Number.POSITIVE_INFINITY, this.queue.oldest ?? Number.POSITIVE_INFINITY)
+    const waits = Number.isFinite(oldest) ? oldest : undefined
+    return this.progress.trouble(this.clock.monotonic(), waits, this.patienceMs)
   }
 
   run(): void {
@@ -228,7 +240,9 @@ export class Outbox {
   private delivered(shipment: Shipment, result: SendResult): void {
     const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
-    if (this.troubled) this.recovered()
+    if (this.progress.failing) this.recovered()
+    if (sent > 0) this.progress.delivered(this.clock.monotonic())
+    else if (rejected > 0) this.progress.refused(this.clock.monotonic(), result.detail ?? '')
     if (rejected > 0) {
       this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
       // Which of several it was the peer does not say.
@@ -253,10 +267,15 @@ export class Outbox {
       shipment.uncertain ||= maybeDelivered(error)
       this.giveBack(shipment, true)
     } else if (end) {
-      if (error instanceof Dropped) this.onRefused?.(shipment.batch, shipment.batch.count, end, error.message)
-      else this.troubled = true
+      if (error instanceof Dropped) this.refused(shipment, end, error.message)
+      else this.progress.failed(this.clock.monotonic(), textOf(error))
       this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`)
     } else this.pause(shipment, error, pause)
+  }
+
+  private refused({ batch }: Shipment, reason: DropReason, why: string): void {
+    this.progress.refused(this.clock.monotonic(), why)
+    this.onRefused?.(batch, batch.count, reason, why)
   }
 
   /** The reason to give up after this failure, if there is one; `pause` would be the wait before the next attempt. */
@@ -274,7 +293,7 @@ export class Outbox {
     if (maybeDelivered(error)) shipment.uncertain = true
     // It may stand here for long: it must not pin the memory that others share.
     if (shipment.attempt === 1) shipment.batch = ownCopy(shipment.batch)
-    this.trouble(error, pause)
+    this.complain(error, pause)
     shipment.abort = undefined
     shipment.paused = true
     this.flying.add(shipment)
@@ -310,16 +329,16 @@ export class Outbox {
   }
 
   /** The first of a series is told, in the Collector's words. */
-  private trouble(error: unknown, pause: number): void {
-    if (!this.troubled) {
+  private complain(error: unknown, pause: number): void {
+    if (!this.progress.failing) {
       const interval = `${Number((pause / 1000).toPrecision(3))}s`
       this.log.warn('Exporting failed. Will retry the request after interval.', { error: textOf(error), interval })
     }
-    this.troubled = true
+    this.progress.failed(this.clock.monotonic(), textOf(error))
   }
 
   private recovered(): void {
-    this.troubled = false
+    this.progress.answered()
     this.log.info('sending works again')
   }
 }

@@ -63,7 +63,7 @@ export interface Queued {
   start(): Promise<void>
   /** Sends what is queued, one attempt each; what is left when `deadline` aborts is lost and counted as `shutdown`. */
   stop(deadline: AbortSignal): Promise<void>
-  /** False while sending fails. */
+  /** False while it does not deliver, though there is something to deliver. */
   ready(): boolean
   /** Resolves when nothing is queued or on its way. */
   idle(): Promise<void>
@@ -114,6 +114,8 @@ export function queued(
   const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
   account.fill = front ? front.fillOf(settings.disk?.maxBytes ?? Number.POSITIVE_INFINITY) : queue.fillOf()
+  const trouble = () => outbox.trouble() ?? front?.fault()
+  account.trouble = trouble
   if (front || letters) account.disk = () => diskState(front, letters)
   // Asked for twice for every batch.
   const admissions = [front ?? queue]
@@ -173,7 +175,7 @@ export function queued(
       front?.run()
     },
     stop: (deadline) => (stopped ??= stop(deadline)),
-    ready: () => !outbox.troubled && front?.trouble === undefined,
+    ready: () => trouble() === undefined,
     idle: () => front?.idle() ?? outbox.idle(),
     obey: (batching) => outbox.obey(batching),
   }

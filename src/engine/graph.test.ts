@@ -392,7 +392,7 @@ describe('a component that is not required and does not start', () => {
         .get('receiver r')!
         .status()
         .components.find(({ id }) => id === 'q/2')
-    expect(state()).toMatchObject({ state: 'failed', error: 'port taken', required: false })
+    expect(state()).toMatchObject({ state: 'recoverable error', error: 'port taken', required: false })
     expect(graph.ready()).toBe(true)
     send('1')
     expect(got).toEqual(['1>q'])

@@ -13,6 +13,9 @@ const graceMs = 200
 /** What receivers may take of the time to stop: peers with open streams would take all of it, and nothing be drained. */
 const receiversPart = 1 / 4
 
+/** About when the process began. */
+const startedAt = Math.round(performance.timeOrigin)
+
 /** A part that has a life of its own. */
 type Living = Part & { readonly component: Component }
 
@@ -74,6 +77,7 @@ export async function stopParts(parts: Iterable<Part>, options: StopOptions): Pr
 }
 
 async function stopPart(part: Part, deadline: AbortSignal, { log, gone }: StopOptions): Promise<void> {
+  part.life.stops()
   try {
     if (part.component) await Promise.race([part.component.stop(deadline), overdue(deadline)])
     part.stopped = true
@@ -96,11 +100,10 @@ function overdue(deadline: AbortSignal): Promise<never> {
 export const canWork = ({ started, component }: Part): boolean =>
   component === undefined || (started && (component.ready?.() ?? true))
 
-function stateOf(part: Part): ComponentStatus['state'] {
-  if (part.error !== undefined) return 'failed'
-  if (part.stopped) return 'stopped'
-  if (!part.started) return 'starting'
-  return canWork(part) ? 'ok' : 'not ready'
+/** How it is, as people see it. */
+function stateOf({ life, started, stopped, error, component, accounts }: Part) {
+  const troubles = accounts.flatMap((account) => account.trouble?.() ?? [])
+  return life.look({ started, stopped, error, ready: component?.ready?.(), troubles })
 }
 
 /** What runs right now, for extensions that show it. */
@@ -114,16 +117,16 @@ export function serviceStatus(
   // Processors that are a plain function have no life of their own, in whichever pipelines they are.
   const plain = new Set(all.filter((part) => !isLiving(part)).map(({ wanted }) => wanted.id))
   const state = readySince === undefined ? ('starting' as const) : ('ok' as const)
+  const since = readySince ?? startedAt
   return {
     ready,
     readySince,
     components: [
       ...living.map((part): ComponentStatus => {
         const { kind, id, instance } = part.wanted
-        const { error } = part
-        return { kind, id, required: instance.required, state: stateOf(part), ...(error !== undefined && { error }) }
+        return { kind, id, required: instance.required, ...stateOf(part) }
       }),
-      ...[...plain].map((id) => ({ kind: 'processor' as const, id, required: true, state })),
+      ...[...plain].map((id) => ({ kind: 'processor' as const, id, required: true, state, since })),
     ],
     pipelines,
   }

@@ -14,6 +14,7 @@ import type {
 import type { Batch } from '../telemetry/batch.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { ExporterBatching } from './batching.ts'
+import { Life } from './component-state.ts'
 import type { Standing } from './difference.ts'
 import { newFaultLog } from './faults.ts'
 import { GuardedQueues, guardExporter } from './guard.ts'
@@ -38,6 +39,7 @@ export interface Part extends Standing {
   conceal(): void
   started: boolean
   stopped: boolean
+  readonly life: Life
   /** Why it did not start. */
   error: string | undefined
 }
@@ -129,6 +131,7 @@ export function makePart(wanted: Wanted, shop: Workshop): Part {
     },
     started: false,
     stopped: false,
+    life: new Life(shared.clock),
     error: undefined,
     get failed() {
       // An extension is tried again as it is: others have it in their hands.

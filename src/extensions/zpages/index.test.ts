@@ -13,8 +13,8 @@ const status: ServiceStatus = {
   ready: true,
   readySince: 1_700_000_000_000,
   components: [
-    { kind: 'extension', id: 'zpages', required: true, state: 'ok' },
-    { kind: 'receiver', id: 'otlp/<b>', required: false, state: 'failed', error: 'port taken' },
+    { kind: 'extension', id: 'zpages', required: true, state: 'ok', since: 0 },
+    { kind: 'receiver', id: 'otlp/<b>', required: false, state: 'recoverable error', since: 0, error: 'port taken' },
   ],
   pipelines: [{ id: 'logs', format: 'logs', receivers: ['otlp'], processors: ['batch'], exporters: ['otlp'] }],
 }
