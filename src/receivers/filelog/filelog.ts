@@ -78,17 +78,25 @@ export function newFilelog(
     return !isStopping
   }
   const run = async () => {
+    let readUntil = 0
     while (!isStopping) {
-      const isDue = clock.monotonic() >= pollAt
+      const begun = clock.monotonic()
+      const isDue = begun >= pollAt
       if (isDue) {
         await watch.poll(pause)
-        pollAt = clock.monotonic() + config.poll_interval
+        const now = clock.monotonic()
+        pollAt = now + config.poll_interval
+        readUntil = 2 * now - begun
       }
-      // A block between two looks at least: looks that take long must not keep files from being read.
-      if (queue.size > 0 && !offer.isWaiting && !isStopping) {
+      // A block between two looks at least, and for as long as the look took: looks that take long must not keep files
+      // from being read, else those that are held open become too many.
+      let isRead = false
+      while (queue.size > 0 && !offer.isWaiting && !isStopping && (!isRead || clock.monotonic() < readUntil)) {
         await turn()
         await nextTurn()
-      } else if (!isDue) await rest()
+        isRead = true
+      }
+      if (!isRead && !isDue) await rest()
     }
   }
   /** Reads up to a block from the files that have something, and offers it. */

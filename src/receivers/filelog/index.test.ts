@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { decodeOtlpLogs } from '../../../test/support/decode.ts'
 import { newFolder } from '../../../test/support/folder.ts'
 import { type Intake, Refused } from '../../plugin.ts'
@@ -269,6 +269,105 @@ test('a copy that turns up after the truncation is not read again', async () => 
   expect((await run.lines(3)).slice(1)).toEqual(['end', 'more'])
   await run.stop()
   expect(run.counter('lost_bytes')).toBe(0)
+})
+
+describe('small logs, copied and truncated', () => {
+  const text = 'first line\nsecond line\n'
+
+  test.each(['x.log.1', 'x.copy', 'x-20261121.log'])('a copy named %s is not read again', async (name) => {
+    const run = await startRun({ include: ['x*'] })
+    run.write('x.log', text)
+    await run.lines(2)
+    copyFileSync(run.path('x.log'), run.path(name))
+    const looks = run.counter('looks')
+    await run.until(() => run.counter('looks') > looks + 2)
+    expect(run.bodies()).toHaveLength(2)
+    truncateSync(run.path('x.log'))
+    await run.until(() => run.counter('watched_files') === 2)
+    run.write('x.log', 'new\n')
+    run.write(name, 'more\n')
+    expect((await run.lines(4)).sort()).toEqual(['first line', 'more', 'new', 'second line'])
+    expect(run.counter('lost_bytes')).toBe(0)
+  })
+
+  test('what the log has and nobody has read is read from the copy', async () => {
+    const run = await startRun({ include: ['x*'], force_flush_period: '10s' })
+    run.write('x.log', 'first line\nsecond ')
+    await run.lines(1)
+    copyFileSync(run.path('x.log'), run.path('x.copy'))
+    const looks = run.counter('looks')
+    await run.until(() => run.counter('looks') > looks + 2)
+    truncateSync(run.path('x.log'))
+    await run.until(() => run.counter('watched_files') === 2)
+    run.write('x.copy', 'line\n')
+    expect(await run.lines(2)).toEqual(['first line', 'second line'])
+  })
+
+  test('a large one that is first seen with little of its text', async () => {
+    const run = await startRun({ include: ['x*'] })
+    const large = text + 'and more text of the line\n'.repeat(1000)
+    run.write('x.log', large)
+    await run.lines(1002)
+    for (let pos = 0; pos < large.length; pos += 500) {
+      run.write('x.copy', large.slice(pos, pos + 500))
+      const looks = run.counter('looks')
+      if (pos < 3000) await run.until(() => run.counter('looks') > looks + 1)
+    }
+    truncateSync(run.path('x.log'))
+    await run.until(() => run.counter('truncated_files') === 1 && run.counter('watched_files') === 2)
+    run.write('x.copy', 'end\n')
+    await run.lines(1003)
+    expect(run.bodies().at(-1)).toBe('end')
+  })
+
+  test('another log that begins alike is read whole as soon as it differs', async () => {
+    const run = await startRun({ include: ['x*'] })
+    run.write('x.log', text)
+    await run.lines(2)
+    run.write('x-2.log', 'first line\n')
+    const looks = run.counter('looks')
+    await run.until(() => run.counter('looks') > looks + 2)
+    run.write('x-2.log', 'another line\n')
+    expect((await run.lines(4)).slice(2)).toEqual(['first line', 'another line'])
+  })
+
+  test('and after a while if it does not', async () => {
+    const run = await startRun({ include: ['x*'] })
+    run.write('x.log', text)
+    await run.lines(2)
+    run.write('x-2.log', text)
+    expect(await run.lines(4)).toHaveLength(4)
+  })
+
+  test('one that is deleted or renamed while that is not known is read', async () => {
+    const run = await startRun({ include: ['x*.log'] })
+    run.write('x.log', text)
+    await run.lines(2)
+    for (const gone of [
+      (path: string) => unlinkSync(path),
+      (path: string) => renameSync(path, run.path('elsewhere')),
+    ]) {
+      run.write('x-2.log', 'first line\n')
+      const looks = run.counter('looks')
+      await run.until(() => run.counter('looks') > looks + 2)
+      const before = run.bodies().length
+      gone(run.path('x-2.log'))
+      await run.lines(before + 1)
+    }
+    expect(run.bodies()).toEqual(['first line', 'second line', 'first line', 'first line'])
+    await run.stop()
+    expect(run.counter('open_files')).toBe(0)
+  })
+
+  test('a file of another name is not held against it', async () => {
+    const run = await startRun({ include: ['*.log'] })
+    run.write('x.log', text)
+    await run.lines(2)
+    run.write('y.log', text)
+    const since = performance.now()
+    await run.lines(4)
+    expect(performance.now() - since).toBeLessThan(1500)
+  })
 })
 
 test('what was cut off before it was read is counted', async () => {

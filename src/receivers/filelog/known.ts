@@ -1,14 +1,20 @@
 import { closeSync, fstatSync, type Stats } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { hasHead, openFile, type Tail } from './tail.ts'
 
 /** Files that were let go of are remembered up to this number, so that nobody reads them again under another name. */
 const mostFinished = 256
+
+/** A path up to the first dot, dash or underscore of its name. */
+const stemOf = (path: string) => `${dirname(path)}/${/^[^._-]*/.exec(basename(path))![0]}`
 
 /** All files by what they are, not by their names. */
 export class Known {
   private readonly byInode = new Map<string, Tail>()
   private readonly heads = new Map<number, Set<Tail>>()
   private readonly finished = new Set<Tail>()
+  private readonly byStem = new Map<string, Set<Tail>>()
+  private readonly stems = new Map<Tail, string>()
   private readonly headSize: number
   private readonly forgotten: (tail: Tail) => void
 
@@ -21,7 +27,7 @@ export class Known {
     return this.byInode.size - this.finished.size
   }
 
-  at({ dev, ino }: Stats): Tail | undefined {
+  at({ dev, ino }: Pick<Stats, 'dev' | 'ino'>): Tail | undefined {
     return this.byInode.get(`${dev}:${ino}`)
   }
 
@@ -35,6 +41,16 @@ export class Known {
     if (before) this.remove(before)
     this.byInode.set(key, tail)
     this.addHead(tail)
+    const stem = stemOf(tail.path)
+    this.stems.set(tail, stem)
+    const alike = this.byStem.get(stem)
+    if (alike) alike.add(tail)
+    else this.byStem.set(stem, new Set([tail]))
+  }
+
+  /** Files of the same folder whose names begin alike: `app.log` and `app-1.log` for `app.log.copy`. */
+  alike(path: string): Iterable<Tail> {
+    return this.byStem.get(stemOf(path)) ?? []
   }
 
   /** The first bytes of a file are all there. */
@@ -50,6 +66,10 @@ export class Known {
     if (this.byInode.get(key) === tail) this.byInode.delete(key)
     this.finished.delete(tail)
     this.removeHead(tail)
+    const stem = this.stems.get(tail) ?? ''
+    const alike = this.byStem.get(stem)
+    if (alike?.delete(tail) && alike.size === 0) this.byStem.delete(stem)
+    this.stems.delete(tail)
   }
 
   removeHead(tail: Tail): void {

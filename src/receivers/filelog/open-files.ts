@@ -41,13 +41,19 @@ export class OpenFiles {
     for (const tail of this.all) this.close(tail)
   }
 
-  /** Closes files that are where they were, those with nothing to be read first. */
+  /**
+   * Closes files that are where they were: those with nothing to be read, the one read longest ago first; then those that
+   * were found last, which will be there longest.
+   */
   private makeRoom(): void {
-    for (const alsoReady of [false, true]) {
-      for (const tail of this.all) {
-        if (this.all.size < this.most) return
-        if (tail.departedAt < 0 && (alsoReady || !tail.isReady)) this.close(tail)
-      }
+    if (this.all.size < this.most) return
+    for (const tail of this.all) {
+      if (tail.departedAt < 0 && !tail.isReady) this.close(tail)
+      if (this.all.size < this.most) return
+    }
+    for (const tail of [...this.all].reverse()) {
+      if (tail.departedAt < 0) this.close(tail)
+      if (this.all.size < this.most) return
     }
   }
 }

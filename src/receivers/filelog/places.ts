@@ -10,6 +10,10 @@ export interface Place {
   retryAt: number
   /** Monotonic time when it was first found to be a copy that is still being made; 0: it was not. */
   copyAt: number
+  /** How much of the copy there was then. */
+  copySize: number
+  /** A small file that may be a copy of which more is to come: held open until it is known, nothing of it was read. */
+  held: Tail | undefined
   /** Monotonic time when its file was gone. */
   goneAt: number
 }
@@ -37,7 +41,7 @@ export class Places {
     for (const path of paths) next.set(path, this.byPath.get(path) ?? newPlace(path))
     for (const [path, place] of this.byPath) {
       if (next.has(path)) continue
-      if (place.tail) departs(place)
+      if (place.tail || place.held) departs(place)
       // A log that is being rotated comes back.
       if (place.since > 0) next.set(path, place)
     }
@@ -68,4 +72,13 @@ export class Places {
   }
 }
 
-const newPlace = (path: string): Place => ({ path, tail: undefined, since: 0, retryAt: 0, copyAt: 0, goneAt: 0 })
+const newPlace = (path: string): Place => ({
+  path,
+  tail: undefined,
+  since: 0,
+  retryAt: 0,
+  copyAt: 0,
+  copySize: 0,
+  held: undefined,
+  goneAt: 0,
+})

@@ -51,7 +51,9 @@ export class Watch {
   /** Looks at all files. `pause` lets others have their turn; the look ends early when it answers false. */
   async poll(pause: () => Promise<boolean>): Promise<void> {
     const { finder, clock, checkpoints } = this.options
-    this.places.arrange(finder.find(clock.now()), (place) => this.depart(place))
+    this.places.arrange(finder.find(clock.now()), (place) =>
+      place.tail ? this.depart(place) : this.newcomers.lostSight(place),
+    )
     const fresh: Place[] = []
     let looked = 0
     // Rotations first: then it is known what a new name stands for.
@@ -123,6 +125,8 @@ export class Watch {
     const { tail } = place
     if (tail && stat?.ino === tail.ino && stat.dev === tail.dev) return this.check(place, tail, stat)
     if (tail) this.depart(place)
+    const { held } = place
+    if (held && (stat?.ino !== held.ino || stat.dev !== held.dev)) this.newcomers.lostSight(place)
     if (!stat) return this.missing(place)
     if (!stat.isFile()) return this.skip(place, describe(stat))
     if (olderThanMs > 0 && clock.now() - stat.mtimeMs > olderThanMs) return
@@ -131,7 +135,8 @@ export class Watch {
       stat = statOf(place.path)
       if (!stat?.isFile()) return
     }
-    if (!this.isKnown(place, stat)) this.newcomers.welcome(place, stat)
+    if (this.isKnown(place, stat)) this.newcomers.release(place)
+    else this.newcomers.welcome(place, stat)
   }
 
   /** Whether what lies at `place` is a file that is read, or was, under another name. */
