@@ -36,25 +36,18 @@ export function newGeneration(
   const found = difference(standing, wantedParts(plan))
   const leaving = [...found.changed.map(({ part }) => part), ...found.removed]
   const stage = new Stage()
-  const successions = new Map<Account, ReturnType<Account['succession']>>()
-  let isOver = false
-  const opened = (account: Account) => {
-    if (isOver || successions.has(account)) return
-    if (leaving.some(({ accounts }) => accounts.includes(account))) successions.set(account, account.succession())
-  }
   const fresh: Part[] = []
   const parts = new Map<string, Part>()
   const kept = new Map(found.kept.map(({ part, wanted }) => [wanted.key, part]))
-  // Those that are made with it ask for each other; later what runs is asked.
-  const extension = (id: string) => (isOver ? shop.extension(id) : parts.get(`extension ${id}`)?.component)
+  const transition = new Transition(parts, leaving)
+  const making = { ...shop, ...transition.ways(shop), stage }
   const abandon = () => {
-    isOver = true
     for (const part of fresh) part.conceal()
-    for (const each of successions.values()) each.undone()
+    transition.end('undone')
   }
   try {
     for (const wanted of wantedParts(plan)) {
-      const part = kept.get(wanted.key) ?? makePart(wanted, { ...shop, stage, opened, extension })
+      const part = kept.get(wanted.key) ?? makePart(wanted, making)
       parts.set(wanted.key, part)
       if (!kept.has(wanted.key)) fresh.push(part)
     }
@@ -78,12 +71,45 @@ export function newGeneration(
       for (const { part, wanted } of found.changed) succeed(part.accounts, parts.get(wanted.key)!.accounts)
     },
     settled() {
-      isOver = true
       for (const part of leaving) part.conceal()
-      for (const each of successions.values()) each.done()
+      transition.end('done')
     },
     withdraw: () => handover.abandon(),
     abandon,
+  }
+}
+
+/**
+ * What new parts need of the generation while it is on its way. It forgets the others at the end: parts live for long, and
+ * would keep all who were there before them.
+ */
+class Transition {
+  private parts: ReadonlyMap<string, Part> | undefined
+  private leaving: readonly Part[]
+  private readonly successions = new Map<Account, ReturnType<Account['succession']>>()
+
+  constructor(parts: ReadonlyMap<string, Part>, leaving: readonly Part[]) {
+    this.parts = parts
+    this.leaving = leaving
+  }
+
+  ways(shop: Pick<Workshop, 'extension'>): Pick<Workshop, 'extension' | 'opened'> {
+    return {
+      // Those that are made together ask for each other; later what runs is asked.
+      extension: (id) => (this.parts ? this.parts.get(`extension ${id}`)?.component : shop.extension(id)),
+      opened: (account) => {
+        if (this.successions.has(account)) return
+        if (this.leaving.some(({ accounts }) => accounts.includes(account)))
+          this.successions.set(account, account.succession())
+      },
+    }
+  }
+
+  end(how: 'done' | 'undone'): void {
+    for (const each of this.successions.values()) each[how]()
+    this.successions.clear()
+    this.parts = undefined
+    this.leaving = []
   }
 }
 

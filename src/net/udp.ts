@@ -140,6 +140,7 @@ export function newUdpListener(options: UdpListenerOptions): UdpListener {
     const by = currentOwner()
     address = { host: endpoint.host, port }
     promise = promised(held.by, () => {
+      promise = undefined
       const bound = held.giveAway()
       if (bound) opened(bound.socket, by, bound)
       else rebind()
