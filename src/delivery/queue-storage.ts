@@ -10,6 +10,10 @@ export interface QueueStorage {
   isTaken?(use: StorageUse): boolean
   /** Opens one queue, when whoever has it in this process has closed it; rejects with a sentence that says what to do. */
   open(use: StorageUse): Promise<Spool>
+  /** The parts of an exporter that have a place here, whoever made it. */
+  parts?(exporter: string): Promise<string[]>
+  /** Removes the place of a queue that is closed, with all that is in it. */
+  remove?(use: StorageUse): Promise<void>
 }
 
 /** One queue that wants to stand on disk. */

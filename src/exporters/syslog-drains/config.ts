@@ -4,6 +4,7 @@ import {
   type ConfigOf,
   duration,
   endpoint,
+  extensionId,
   int,
   list,
   object,
@@ -61,6 +62,18 @@ export const fields = object({
   queue_size: int({ min: 1 }).default(10_000).describe('Messages that may wait for one drain; then the oldest go.'),
   queue_bytes: size({ min: 65_536 }).default('16MiB').describe('Memory that may wait for one drain.'),
   max_memory: size({ min: 65_536 }).default('256MiB').describe('Memory that may wait for all drains together.'),
+  sending_queue: object({
+    storage: extensionId()
+      .optional()
+      .describe(
+        'Id of the extension that keeps on disk what does not fit into the memory of a drain: `file_storage`. A folder for each drain, as long as it needs one.',
+      ),
+    max_drains: int({ min: 1 })
+      .default(100)
+      .describe('Drains that may have a folder at a time; the others go on without, as if there were no storage.'),
+  })
+    .default({})
+    .describe('More room for drains that are slow or away.'),
   max_write: size({ min: 4096 }).default('256KiB').describe('Most bytes on their way to one TCP or TLS drain.'),
   max_round_interval: duration()
     .default('10ms')

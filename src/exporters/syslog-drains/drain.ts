@@ -2,8 +2,11 @@ import type { Account } from '../../delivery/ledger.ts'
 import { classTakes, type DrainKind } from '../../drains/drain-parameters.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import type { Batch } from '../../telemetry/batch.ts'
 import { Kind } from '../../telemetry/envelope-scan.ts'
+import { Row } from '../../telemetry/record-index.ts'
 import { type FrameForm, newFrameForm } from '../../wire/syslog/from-envelope/frame-form.ts'
+import { FrameWriter } from '../../wire/syslog/from-envelope/frame-writer.ts'
 import { Delivery } from './delivery.ts'
 import { FloodGate } from './flood-gate.ts'
 import { FrameRing, type RingLimits } from './frame-ring.ts'
@@ -13,6 +16,7 @@ import { retrySlots } from './retry-slots.ts'
 import type { Rounds } from './rounds.ts'
 import type { DrainSeries, SeriesTable } from './series.ts'
 import type { Shares } from './shares.ts'
+import { Spill, type SpillWorld, spillKey } from './spill.ts'
 import type { TransportFactory } from './transports.ts'
 
 /** What all drains share. */
@@ -29,8 +33,19 @@ export interface DrainWorld {
   formOf(hostname: string, metadata: boolean): FrameForm
   /** Drains that hold a ring and a sender, those on their way out included. */
   readonly live: Set<Drain>
+  /** The disk, where `sending_queue.storage` names one; known once extensions run. */
+  spill: SpillWorld | undefined
 }
 
+/** Parts of a drain's memory: a folder is opened from here on, */
+const nearlyFull = 0.5
+/** what comes goes to disk, */
+const full = 0.9
+/** and comes back. */
+const roomy = 0.25
+const mostAtOnce = 64 << 10
+
+const backWriter = new FrameWriter()
 const notYet = newFrameForm({ hostname: '', metadata: true })
 const kindsByName = Object.entries(Kind) as [DrainKind | 'none', number][]
 
@@ -47,6 +62,7 @@ export class Drain {
   readonly gate: FloodGate | undefined
   ring: FrameRing | undefined = undefined
   delivery: Delivery | undefined = undefined
+  spill: Spill | undefined = undefined
   /** Monotonic time of the last message; set by the router once a batch. */
   usedAt = 0
   /** What is told of a lost message. */
@@ -70,6 +86,24 @@ export class Drain {
   takesType(type: string): boolean {
     const { includeLogTypes, excludeLogTypes } = this.spec.url.parameters
     return includeLogTypes ? includeLogTypes.has(type) : !excludeLogTypes?.has(type)
+  }
+
+  /** Whether what comes now belongs on disk: its memory is used up, or older messages wait there. */
+  get spills(): boolean {
+    const { spill } = this
+    if (!spill) return false
+    if (spill.isActive) return true
+    const fill = this.fill()
+    if (fill >= nearlyFull) spill.prepare()
+    return fill >= full && spill.isOpen
+  }
+
+  /** Goes on with what the process before this one left on disk. */
+  resume(): void {
+    const { spill: world } = this.world
+    if (!world || world.left.size === 0 || !world.left.has(spillKey(this.spec))) return
+    if (!this.ring) this.open()
+    this.spill?.prepare()
   }
 
   /** Makes ring and sender; the connection comes with the first write. */
@@ -97,6 +131,7 @@ export class Drain {
       onClosed: () => this.closed(),
     })
     live.add(this)
+    if (this.world.spill) this.spill ??= this.newSpill(this.world.spill)
     return ring
   }
 
@@ -108,12 +143,13 @@ export class Drain {
 
   /** No messages for a long time: ring and connection go, until the next one. */
   closeIdle(): void {
-    if (this.delivery?.idle) this.delivery.close('no_destination')
+    if (this.delivery?.idle && !this.spill?.isActive) this.delivery.close('no_destination')
   }
 
   /** Nobody wants it any more: what waits is still sent, if that works. */
   remove(): void {
     this.removed = true
+    void this.spill?.discard('no_destination')
     if (this.delivery) this.delivery.close('no_destination')
     else this.release()
   }
@@ -131,6 +167,48 @@ export class Drain {
   private sent(messages: number): void {
     this.world.account.sent += messages
     if (this.series) this.series.sent += messages
+    this.spill?.drain()
+  }
+
+  /** How much of its memory is used, by the nearest bound: 1 is all. */
+  private fill(): number {
+    const { ring } = this
+    return ring ? Math.max(ring.fill, this.world.shares.pressure(ring)) : 0
+  }
+
+  private newSpill(world: SpillWorld): Spill {
+    const { maxBytes, maxMessages } = this.world.limits
+    return new Spill({
+      key: spillKey(this.spec),
+      name: this.spec.url.clean,
+      world,
+      atOnce: { bytes: Math.min(mostAtOnce, maxBytes >> 3), messages: Math.max(1, maxMessages >> 2) },
+      refill: (batch) => this.refill(batch),
+      hasRoom: () => this.fill() < roomy,
+      onLost: (reason, messages) => this.lost(reason, messages),
+      onChanged: (by) => {
+        if (by > 0) this.world.account.received += by
+        else this.lost('not_representable', -by)
+      },
+    })
+  }
+
+  /** Writes into the ring what comes back from disk; answers how many messages that makes. */
+  private refill(batch: Batch): number {
+    const ring = this.ring ?? this.open()
+    const { rows } = batch.index()
+    let all = 0
+    for (let i = 0; i < batch.count; i++) {
+      const row = batch.rowAt(i)
+      backWriter.look(batch.buffer, rows[row + Row.start]!, rows[row + Row.end]!)
+      const messages = backWriter.write(this.form, ring)
+      if (messages <= 0) continue
+      ring.appended(messages)
+      all += messages
+    }
+    if (this.delivery) this.world.rounds.mark(this.delivery)
+    this.world.rounds.turn()
+    return all
   }
 
   private lost(reason: DropReason, messages: number): void {

@@ -179,7 +179,8 @@ export class FrameRing implements FrameSink, Shareholder {
   /** Adds a chunk with room for `bytes`; answers why there can be none. */
   private addChunk(bytes: number): DropReason | undefined {
     const wanted = this.held === 0 ? this.firstSize : this.held
-    const size = chunkSize(Math.max(bytes, Math.min(wanted, largestChunk)))
+    const fitting = [chunkSize(Math.max(bytes, Math.min(wanted, largestChunk))), chunkSize(bytes)]
+    const size = fitting.find((each) => chunkCost(each) <= this.limits.maxBytes) ?? bytes
     const cost = chunkCost(size)
     if (cost > this.limits.maxBytes) return 'too_large'
     while (this.held + cost > this.limits.maxBytes) if (!this.dropForOwn()) return 'queue_full'

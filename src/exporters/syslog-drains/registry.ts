@@ -41,12 +41,18 @@ export class Registry {
     yield* this.aggregates
   }
 
+  private newDrain(spec: DrainSpec): Drain {
+    const drain = new Drain(spec, this.world)
+    drain.resume()
+    return drain
+  }
+
   /** The drains for `specs`: those of `before` that are the same, and new ones. The others of `before` are removed. */
   private matched(before: readonly Drain[], specs: readonly DrainSpec[]): readonly Drain[] {
     const left = new Set(before)
     const drains = specs.map((spec) => {
       const kept = before.find((drain) => left.has(drain) && sameDrain(drain.spec, spec))
-      if (!kept) return new Drain(spec, this.world)
+      if (!kept) return this.newDrain(spec)
       left.delete(kept)
       return kept
     })

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { Kind, kindMask } from '../../telemetry/envelope-scan.ts'
 import { Row } from '../../telemetry/record-index.ts'
+import { GrowingSink } from '../../wire/syslog/frame-sink.ts'
 import { FrameWriter } from '../../wire/syslog/from-envelope/frame-writer.ts'
 import type { ChunkPool } from './chunk-pool.ts'
 import type { Drain } from './drain.ts'
@@ -26,6 +27,8 @@ export class Router {
   handed = 0
   private readonly options: RouterOptions
   private readonly writer = new FrameWriter()
+  /** Messages that only have to be counted: their envelopes go to disk. */
+  private readonly scratch = new GrowingSink()
   private now = 0
 
   constructor(options: RouterOptions) {
@@ -60,9 +63,11 @@ export class Router {
         const drain = drains && d < drains.length ? drains[d]! : aggregates[d - (drains ? drains.length : 0)]!
         if ((drain.kinds & (1 << kind)) === 0) continue
         if (!looked) this.writer.look(buffer, rows[row + Row.start]!, rows[row + Row.end]!)
+        if (!looked) this.scratch.end = 0
         looked = true
         if (drain.byType && kind === Kind.log && !drain.takesType(this.writer.logType())) continue
-        if (drain.gate && !this.isFair(drain, buffer, rows, row)) drain.refuse('unfair_share')
+        if (drain.spills) this.putAside(drain, buffer, rows[row + Row.frame]!, rows[row + Row.end]!)
+        else if (drain.gate && !this.isFair(drain, buffer, rows, row)) drain.refuse('unfair_share')
         else this.put(drain)
       }
     }
@@ -77,6 +82,18 @@ export class Router {
     const size = rows[row + Row.end]! - rows[row + Row.start]!
     const capacity = fill > 0 ? ring.waitingBytes / fill : 0
     return gate.admits(bytes, rows[row + Row.sourceStart]!, rows[row + Row.sourceEnd]!, size, fill, capacity)
+  }
+
+  /** Its memory is used up: the envelope waits on disk. */
+  private putAside(drain: Drain, bytes: Buffer, from: number, to: number): void {
+    const { account, door } = this.options
+    const messages = this.writer.write(drain.form, this.scratch)
+    if (messages < 0) return void drain.refuse('not_representable')
+    if (messages === 0) return
+    account.received += messages
+    door.made += messages
+    drain.spill!.put(bytes, from, to, messages)
+    drain.usedAt = this.now
   }
 
   private put(drain: Drain): void {

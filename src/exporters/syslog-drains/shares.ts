@@ -15,6 +15,7 @@ export interface Shareholder {
 }
 
 const classes = 32
+const nearly = 0.8
 /** How many drains of a class are asked: one whose only old chunk is half on its way gives nothing. */
 const asked = 8
 
@@ -38,6 +39,11 @@ export class Shares {
   /** Drains that hold something. */
   get count(): number {
     return this.holders
+  }
+
+  /** How much of its share a drain has taken, when the memory of all is nearly used up; 0 before. */
+  pressure({ held }: Shareholder): number {
+    return this.pool.used < this.maxBytes * nearly ? 0 : (held * Math.max(1, this.holders)) / this.maxBytes
   }
 
   /** Makes room for a chunk of `size` bytes; answers false when nobody has anything to give. */

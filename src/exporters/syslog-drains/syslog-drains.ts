@@ -1,4 +1,6 @@
 import { settleAll } from '../../delivery/backlog.ts'
+import type { Account, DiskState } from '../../delivery/ledger.ts'
+import { type QueueStorage, storageOf } from '../../delivery/queue-storage.ts'
 import { type AppLines, newAppLines } from '../../drains/app-lines.ts'
 import { parseDenyRanges } from '../../drains/deny-ranges.ts'
 import { newResolver } from '../../net/resolver.ts'
@@ -9,7 +11,7 @@ import { newBindingsWatch } from './bindings-watch.ts'
 import { ChunkPool } from './chunk-pool.ts'
 import type { SyslogDrainsConfig } from './config.ts'
 import { newDialer } from './dialer.ts'
-import type { DrainWorld } from './drain.ts'
+import type { Drain, DrainWorld } from './drain.ts'
 import { newDrainTrust } from './drain-trust.ts'
 import { Notices } from './notices.ts'
 import { Registry } from './registry.ts'
@@ -18,6 +20,7 @@ import { Rounds } from './rounds.ts'
 import { Router } from './router.ts'
 import { SeriesTable } from './series.ts'
 import { Shares } from './shares.ts'
+import type { SpillWorld } from './spill.ts'
 import { newTransports } from './transports.ts'
 
 export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporter {
@@ -32,7 +35,9 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const registry = new Registry(world)
   const router = new Router({ registry, rounds, pool, clock, account, door })
   const watch = newBindingsWatch({ config, host, registry, notices })
-  account.held = () => sum(world.live, (drain) => (drain.ring ? drain.ring.waiting + drain.ring.taken : 0))
+  const { storage, max_drains } = config.sending_queue
+  account.held = () => sum(world.live, heldBy)
+  if (storage !== undefined) account.disk = () => diskState(world)
   showGauges(host, registry, world, router)
   let stopping: Promise<void> | undefined
   let sweep: { cancel(): void } | undefined
@@ -40,11 +45,14 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const sweepIdle = () => {
     const since = clock.monotonic() - config.idle_timeout
     for (const drain of world.live) if (drain.spec.app !== '' && drain.usedAt < since) drain.closeIdle()
+    // Folders of the process before wait until there are few enough.
+    if (world.spill && world.spill.left.size > 0) for (const drain of registry.all()) drain.resume()
     sweep = clock.after(Math.min(60_000, config.idle_timeout / 2), sweepIdle)
   }
   const stop = async (deadline: AbortSignal) => {
     watch.stop()
     sweep?.cancel()
+    await Promise.all(Array.from(world.live, ({ spill }) => spill?.park()))
     for (const drain of world.live) drain.stop()
     while (world.live.size > 0 && !deadline.aborted) await sleep(clock, 5, deadline)
     for (const drain of world.live) drain.abort()
@@ -66,10 +74,48 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
     },
     admissions: () => [],
     async start() {
+      if (storage !== undefined) world.spill = await newSpillWorld(storageOf(host, storage), max_drains, host, account)
       sweepIdle()
       await watch.start()
     },
     stop: (deadline) => (stopping ??= stop(deadline)),
+  }
+}
+
+const heldBy = ({ ring, spill }: Drain): number => (ring ? ring.waiting + ring.taken : 0) + (spill?.messages ?? 0)
+
+async function newSpillWorld(
+  storage: QueueStorage,
+  most: number,
+  { id, clock, log }: Host,
+  account: Account,
+): Promise<SpillWorld> {
+  const left = (await storage.parts?.(id)) ?? []
+  return {
+    storage,
+    exporter: id,
+    most,
+    clock,
+    log,
+    open: new Set(),
+    left: new Set(left),
+    recovered: (messages) => {
+      account.recovered += messages
+    },
+    kept: (messages) => {
+      account.kept += messages
+    },
+  }
+}
+
+function diskState({ spill }: DrainWorld): DiskState {
+  const open = [...(spill?.open ?? [])]
+  const trouble = open.map((each) => each.trouble).find((text) => text !== undefined)
+  return {
+    records: sum(open, (each) => each.messages),
+    bytes: sum(open, (each) => each.bytes),
+    trouble,
+    deadLetters: 0,
   }
 }
 
@@ -136,6 +182,7 @@ function newWorld(
       return form
     },
     live: new Set(),
+    spill: undefined,
   }
 }
 

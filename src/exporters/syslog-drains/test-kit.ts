@@ -146,7 +146,7 @@ export async function httpDrain(keepAlive = true): Promise<HttpDrain> {
 }
 
 /** The exporter, started, with everything it counts. */
-export async function exporter(settings: object, clock: Clock = systemClock) {
+export async function exporter(settings: object, clock: Clock = systemClock, extension?: unknown) {
   const lines: string[] = []
   const shared = {
     log: newLog({ write: (line) => void lines.push(line) }),
@@ -160,7 +160,7 @@ export async function exporter(settings: object, clock: Clock = systemClock) {
     type: 'syslog_drains',
     id: 'syslog_drains',
     readsOrigins: false,
-    extension: () => undefined,
+    extension: () => extension,
   })
   const tls = { insecure_skip_verify: true }
   const made = syslogDrains.create({ config: syslogDrains.config.parse({ tls, ...settings }), host })

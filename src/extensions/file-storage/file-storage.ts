@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
 import type { Component, Host } from '../../plugin.ts'
@@ -55,6 +55,15 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
       await checkDirectory(directory)
     },
     stop: () => Promise.resolve(),
+    async parts(exporter) {
+      const prefix = queueFolderName('exporter', exporter, '')
+      const names = await readdir(directory)
+      return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+    },
+    async remove(use) {
+      const folder = folderOf(use)
+      if (!taken.has(folder)) await rm(folder, { recursive: true, force: true })
+    },
     isTaken: (use) => taken.has(folderOf(use)),
     async open(use) {
       const folder = folderOf(use)

@@ -1,0 +1,141 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { newTestHost } from '../../../test/conformance/kit.ts'
+import { newFolder } from '../../../test/support/folder.ts'
+import { fileStorageConfig } from '../../extensions/file-storage/config.ts'
+import { newFileStorage } from '../../extensions/file-storage/file-storage.ts'
+import fileStorage from '../../extensions/file-storage/index.ts'
+import { ManualClock } from '../../runtime/clock.ts'
+import { bindingCache, bindingsJson, cleanUp, exporter, logs, range, tcpDrain, until } from './test-kit.ts'
+
+afterEach(cleanUp)
+
+async function storageIn(directory: string, written: object = {}) {
+  const config = fileStorageConfig.parse({ directory, ...written })
+  const storage = newFileStorage(config, newTestHost(fileStorage).host)
+  await storage.start()
+  return storage
+}
+
+/** Drains with little memory, and a disk. */
+async function spilling(directory: string, settings: object, written: object = {}) {
+  const small = { queue_size: 100, queue_bytes: '64KiB', max_write: '8KiB' }
+  const sending_queue = { storage: 'file_storage' }
+  return exporter({ ...small, sending_queue, ...settings }, undefined, await storageIn(directory, written))
+}
+
+const folders = (directory: string) =>
+  readdirSync(directory).filter((name) => name.startsWith('exporter_syslog_drains'))
+const onDisk = (lines: readonly string[]) => lines.some((line) => line.includes('part of its queue on disk'))
+const nextTurn = () => new Promise((resolve) => setTimeout(resolve, 1))
+
+/** In many batches with turns between them, as lines come. */
+async function send(made: { consume(batch: ReturnType<typeof logs>): void }, app: string, from: number, to: number) {
+  for (let line = from; line < to; line += 10) {
+    made.consume(logs(app, ...range(line, Math.min(to, line + 10))))
+    if (line % 50 === 0) await nextTurn()
+  }
+}
+
+describe('a drain whose memory is used up', () => {
+  test('has the rest on disk, loses nothing, and gets all of it in order when it reads again', async () => {
+    const directory = newFolder()
+    const gone = await tcpDrain()
+    await gone.stop()
+    const { made, account, lines } = await spilling(directory, {
+      aggregate_drains: [`syslog://127.0.0.1:${gone.port}`],
+    })
+    await send(made, 'app', 0, 60)
+    await until(() => onDisk(lines))
+    await send(made, 'app', 60, 3000)
+    expect([account.droppedTotal, account.held(), account.imbalance()]).toEqual([0, 3000, 0])
+    const drain = await tcpDrain({ port: gone.port })
+    await until(() => drain.messages.length === 3000)
+    expect(drain.texts()).toEqual(range(0, 3000))
+    await until(() => account.held() === 0)
+    expect(account).toMatchObject({ received: 3000, sent: 3000, droppedTotal: 0 })
+    expect(account.imbalance()).toBe(0)
+  })
+
+  test('keeps what is on disk over a restart', async () => {
+    const directory = newFolder()
+    const gone = await tcpDrain()
+    await gone.stop()
+    const settings = { aggregate_drains: [`syslog://127.0.0.1:${gone.port}`] }
+    const before = await spilling(directory, settings)
+    await send(before.made, 'app', 0, 60)
+    await until(() => onDisk(before.lines))
+    await send(before.made, 'app', 60, 1000)
+    await before.made.stop(AbortSignal.timeout(50))
+    const { kept } = before.account
+    // What stood in memory is lost with the process, as without a disk.
+    expect(kept).toBeGreaterThan(800)
+    expect([before.account.dropped('shutdown'), before.account.imbalance()]).toEqual([1000 - kept, 0])
+    const drain = await tcpDrain({ port: gone.port })
+    const after = await spilling(directory, settings)
+    await until(() => drain.messages.length === kept)
+    expect(drain.texts()).toEqual(range(1000 - kept, 1000))
+    await until(() => after.account.held() === 0)
+    expect([after.account.recovered, after.account.sent, after.account.imbalance()]).toEqual([kept, kept, 0])
+  })
+
+  test('that is taken away leaves nothing behind, and what it had is counted', async () => {
+    const directory = newFolder()
+    const gone = await tcpDrain()
+    await gone.stop()
+    const answers = { bindings: bindingsJson({ [`syslog://127.0.0.1:${gone.port}`]: ['a'] }), aggregate: 'null\n' }
+    const cache = await bindingCache(answers)
+    const { made, account, lines } = await spilling(directory, { bindings: cache.settings })
+    await send(made, 'a', 0, 60)
+    await until(() => onDisk(lines))
+    await send(made, 'a', 60, 500)
+    answers.bindings = '[]\n'
+    await until(() => account.held() === 0)
+    await until(() => folders(directory).length === 0)
+    expect([account.dropped('no_destination'), account.imbalance()]).toEqual([500, 0])
+  })
+
+  test('loses its oldest on disk when that is full too', async () => {
+    const directory = newFolder()
+    const gone = await tcpDrain()
+    await gone.stop()
+    const settings = { aggregate_drains: [`syslog://127.0.0.1:${gone.port}`] }
+    const { made, account, lines } = await spilling(directory, settings, { max_bytes: '128KiB' })
+    await send(made, 'app', 0, 60)
+    await until(() => onDisk(lines))
+    await send(made, 'app', 60, 9000)
+    expect(account.dropped('displaced')).toBeGreaterThan(0)
+    expect(account.imbalance()).toBe(0)
+  })
+
+  test('goes on without a disk when too many have one', async () => {
+    const directory = newFolder()
+    const gone = await Promise.all([tcpDrain(), tcpDrain()])
+    for (const drain of gone) await drain.stop()
+    const aggregate_drains = gone.map(({ port }) => `syslog://127.0.0.1:${port}`)
+    const sending_queue = { storage: 'file_storage', max_drains: 1 }
+    const { made, account, lines } = await spilling(directory, { aggregate_drains, sending_queue })
+    await send(made, 'app', 0, 60)
+    await until(() => onDisk(lines))
+    await send(made, 'app', 60, 1000)
+    expect(folders(directory)).toHaveLength(1)
+    const { droppedTotal } = account
+    expect(droppedTotal).toBeGreaterThan(800)
+    expect([account.held() + droppedTotal, account.imbalance()]).toEqual([2000, 0])
+  })
+})
+
+test('a folder that stays empty is removed', async () => {
+  const directory = newFolder()
+  const clock = new ManualClock()
+  const gone = await tcpDrain()
+  await gone.stop()
+  const small = { queue_size: 100, queue_bytes: '64KiB', aggregate_drains: [`syslog://127.0.0.1:${gone.port}`] }
+  const sending_queue = { storage: 'file_storage' }
+  const { made, lines } = await exporter({ ...small, sending_queue }, clock, await storageIn(directory))
+  made.consume(logs('app', ...range(0, 80)))
+  await until(() => onDisk(lines))
+  clock.advance(10_000)
+  await until(() => folders(directory).length === 0)
+  expect(existsSync(directory)).toBe(true)
+})
