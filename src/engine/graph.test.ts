@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { envelopes, textsOf } from '../../test/support/delivery.ts'
@@ -359,6 +361,29 @@ describe('a reload', () => {
     expect(ledger.open('receiver', 'r')).toMatchObject({ offered: 2, taken: 2 })
     expect(graph.flows().receivers).toContainEqual({ id: 'r', format: 'envelopes', taken: 2, refused: 0 })
     expect(graph.flows().exporters).toEqual([{ id: 'q', format: 'envelopes', received: 2 }])
+  })
+
+  test('leaves nothing behind of what it replaced', async () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    const { plan, run, hosts, events } = newWorld()
+    const graph = await run(
+      plan({ r: { mark: '0' }, p: { mark: '0' }, q: { mark: '0' }, e: { mark: '0' } }, 'r > p > q'),
+    )
+    const replaced: WeakRef<Host>[] = []
+    for (const mark of ['1', '2', '3', '4', '5']) {
+      for (const host of hosts.values()) replaced.push(new WeakRef(host))
+      const all = { r: { mark }, p: { mark }, q: { mark }, e: { mark } }
+      await (await graph.reload(plan(all, 'r > p > q'))).settled
+      hosts.clear()
+      events.length = 0
+    }
+    await turns()
+    gc()
+    const alive = replaced.flatMap((ref) => ref.deref()?.id ?? [])
+    expect(replaced).toHaveLength(20)
+    // The engine may still have its hands on the last one it was called with: one, not one for each reload.
+    expect(alive.length).toBeLessThan(2)
   })
 
   test('waits for the one before it, and the last one asked for is what runs', async () => {
