@@ -373,9 +373,9 @@ describe('a reload', () => {
     const replaced: WeakRef<Host>[] = []
     for (const mark of ['1', '2', '3', '4', '5']) {
       for (const host of hosts.values()) replaced.push(new WeakRef(host))
+      hosts.clear()
       const all = { r: { mark }, p: { mark }, q: { mark }, e: { mark } }
       await (await graph.reload(plan(all, 'r > p > q'))).settled
-      hosts.clear()
       events.length = 0
     }
     await turns()
