@@ -117,7 +117,6 @@ const extensions: Hints = {
   db_storage: 'use the extension file_storage',
   docker_observer: 'the receiver prometheus finds targets by file_sd_configs and http_sd_configs',
   headers_setter: 'write headers on the exporter',
-  healthcheckv2: 'the extension health_check answers over HTTP, 503 while a required component is not ready',
   host_observer: 'the receiver prometheus finds targets by file_sd_configs and http_sd_configs',
   http_forwarder: 'use a reverse proxy',
   jaegerremotesampling: 'set the sampling of clients by OTEL_TRACES_SAMPLER',

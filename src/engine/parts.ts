@@ -11,6 +11,7 @@ import type {
   ReceiverSpec,
   ServiceStatus,
 } from '../plugin.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { ExporterBatching } from './batching.ts'
@@ -117,7 +118,7 @@ export function makePart(wanted: Wanted, shop: Workshop): Part {
     )
   const making: Making = { wanted, shop, hostOf, open }
   const { component, plug } = created(wanted.instance, () => makers[wanted.kind](making))
-  return {
+  const part: Part = {
     wanted,
     component,
     uses,
@@ -138,6 +139,16 @@ export function makePart(wanted: Wanted, shop: Workshop): Part {
       return this.error !== undefined && wanted.kind !== 'extension'
     },
   }
+  if (component?.ready) showReady(part, metrics)
+  return part
+}
+
+/** Of those who say so themselves. */
+function showReady(part: Part, metrics: Pick<Metrics, 'observe'>): void {
+  const { kind, id, pipeline } = part.wanted
+  const help = 'Whether a component can do its work; of exporters: whether they deliver.'
+  const labels = { kind, id, ...(pipeline !== undefined && { pipeline }) }
+  metrics.observe('tailrace_component_ready', help, labels, () => (part.started && part.component!.ready!() ? 1 : 0))
 }
 
 interface Making {
