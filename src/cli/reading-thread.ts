@@ -1,21 +1,25 @@
 /** The thread that reads a configuration for a process that runs: see read-in-thread.ts. Answers with one message. */
 
+import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FeatureGate } from '../config/feature-gates.ts'
-import { findingsText, readConfiguration } from './configuration.ts'
-import { packPlan } from './packed-plan.ts'
-import { pluginModules } from './plugins.ts'
-import { packed } from './portable.ts'
 import type { ReadMessage, ReadQuestion } from './read-in-thread.ts'
 
-const { files, set, gates } = workerData as ReadQuestion
-parentPort!.postMessage(await read())
+// On Linux that is this thread alone: where processors are few, telemetry goes first. So what it needs is loaded after it.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
+parentPort!.postMessage(await read(workerData as ReadQuestion))
 
-async function read(): Promise<ReadMessage> {
+async function read({ files, set, gates }: ReadQuestion): Promise<ReadMessage> {
+  const { findingsText, readConfiguration } = await import('./configuration.ts')
   const configuration = await readConfiguration(files, set, { on: new Set(gates as FeatureGate[]) })
   const { plan, service, loaded } = configuration
   const base = { findings: findingsText(configuration), files: configuration.files }
   if (!plan || !service) return base
+  const [{ packPlan }, { pluginModules }, { packed }] = await Promise.all([
+    import('./packed-plan.ts'),
+    import('./plugins.ts'),
+    import('./portable.ts'),
+  ])
   const plugins = pluginModules(loaded, files).map(({ target }) => target)
   try {
     return { ...base, plan: packPlan(plan), service: packed(service), plugins }
