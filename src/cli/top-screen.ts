@@ -22,7 +22,7 @@ const keys: Readonly<Record<string, SortKey>> = {
   c: 'cpu',
 }
 
-const help = '[q]uit [p]ause [r]everse   sort by: [c]pu [l]ost [i]n [o]ut [w]aiting [t]ime [f]ull [n]ame wa[y]'
+const help = '[q]uit [p]ause [r]everse [c]pu [l]ost [i]n [o]ut [w]aiting [t]ime [f]ull [n]ame wa[y]'
 
 /** The live table on a whole screen. */
 export class TopScreen {
@@ -85,7 +85,7 @@ export class TopScreen {
     // What stands above it, an empty line, the table, the help at the end.
     const table = tableLines(sample.rows, { sort, reverse, width, height: height - head.length - 2 })
     const state = this.paused ? 'PAUSED' : `sorted by ${sort}${reverse ? ', reversed' : ''}`
-    const bottom = `${help}   ${state}`.slice(0, width)
+    const bottom = `${state}  ${help}`.slice(0, width)
     const empty = Math.max(0, height - head.length - 2 - table.length)
     return [
       ...head,
