@@ -25,10 +25,9 @@ export class Newcomers {
     this.rotations = rotations
   }
 
-  /** What lies at `place` is read from now on, unless that cannot be told yet. */
-  welcome(place: Place, stat: Stats) {
+  /** What lies at `place` is read from now on, unless that cannot be told yet. `now`: wall time of its first sight. */
+  welcome(place: Place, stat: Stats, now: number) {
     const { files } = this
-    const now = files.options.clock.now()
     const tail = files.make(place.path, stat, place.since || now)
     const { copyAt } = place
     this.release(place)

@@ -78,6 +78,8 @@ export class Watch {
   changed(tail: Tail): void {
     if (tail.isOver) return
     const { known, departed, opened, counts } = this.files
+    // Before generations are looked for: one that comes meanwhile is younger.
+    const now = this.options.clock.now()
     counts.truncated++
     const stat = tail.fd >= 0 ? fstatSync(tail.fd) : statOf(tail.path)
     const place = this.places.at(tail.path)
@@ -90,7 +92,7 @@ export class Watch {
       this.rotations.take(tail.path, tail.since, { truncated: tail })
     if (!isCopied && tail.size > 0) this.rotations.awaitCopy(tail)
     tail.isOver = true
-    if (stat) this.beginAnew(tail, stat, here)
+    if (stat) this.beginAnew(tail, stat, here, now)
     else if (here) here.tail = undefined
     opened.close(tail)
     this.options.checkpoints?.drop(tail)
@@ -103,9 +105,8 @@ export class Watch {
   }
 
   /** Another text in the file of `before`, which lies at `here` or has gone from its place. */
-  private beginAnew(before: Tail, stat: Stats, here: Place | undefined): void {
+  private beginAnew(before: Tail, stat: Stats, here: Place | undefined, now: number): void {
     const { files } = this
-    const now = this.options.clock.now()
     const next = files.make(before.path, stat, here?.since || now)
     if (!here) next.departedAt = Math.max(0, before.departedAt)
     next.isTruncated = true
@@ -129,14 +130,16 @@ export class Watch {
     if (held && (stat?.ino !== held.ino || stat.dev !== held.dev)) this.newcomers.lostSight(place)
     if (!stat) return this.missing(place)
     if (!stat.isFile()) return this.skip(place, describe(stat))
-    if (olderThanMs > 0 && clock.now() - stat.mtimeMs > olderThanMs) return
+    // Before generations are looked for: one that comes meanwhile is younger.
+    const now = clock.now()
+    if (olderThanMs > 0 && now - stat.mtimeMs > olderThanMs) return
     if (place.since > 0) {
       this.rotations.take(place.path, place.since)
       stat = statOf(place.path)
       if (!stat?.isFile()) return
     }
     if (this.isKnown(place, stat)) this.newcomers.release(place)
-    else this.newcomers.welcome(place, stat)
+    else this.newcomers.welcome(place, stat, now)
   }
 
   /** Whether what lies at `place` is a file that is read, or was, under another name. */
@@ -179,6 +182,8 @@ export class Watch {
     if (wasTouched && tail.offset === 0 && (stat.size === 0 || tail.isTruncated))
       this.rotations.take(tail.path, tail.since)
     if (stat.size > tail.size) {
+      // Cut off, and longer than before already: its copy must be found while it is there.
+      if (tail.fd >= 0 && !hasMark(tail.fd, tail.mark)) return this.changed(tail)
       if (tail.size === 0 && !tail.isTruncated && !this.newcomers.firstText(tail, place, stat.size)) return
       this.grow(tail, stat.size)
       this.files.wasRead(tail)
