@@ -2,6 +2,7 @@ import type { SpoolRecord } from './contract.ts'
 import type { Disk } from './disk.ts'
 import { headerBytes } from './disk-record.ts'
 import { codeOf, failure } from './failures.ts'
+import type { Finished } from './finished-file.ts'
 import { parseNote } from './note.ts'
 import type { Outstanding } from './outstanding.ts'
 import type { Damage, Quarantine } from './quarantine.ts'
@@ -16,6 +17,8 @@ export interface CursorOptions {
   writer: Writer
   outstanding: Outstanding
   quarantine: Quarantine
+  /** Batches that were finished out of turn in an earlier life. */
+  finished: Finished
   /** Everything below was finished in an earlier life. */
   sequence: number
   /** Records in the queue's life before it. */
@@ -47,7 +50,7 @@ export class Cursor {
 
   /** Batches that nobody was given. */
   get unread(): number {
-    return this.options.writer.next - this.sequence
+    return this.options.writer.next - this.sequence - this.options.finished.size
   }
 
   /** Whether nothing is left in the segment where it stands. */
@@ -70,7 +73,7 @@ export class Cursor {
     const { writer, segments } = this.options
     this.segment = writer.active ?? segments.list.at(-1)
     this.offset = this.segment?.end ?? frameBytes
-    this.sequence = writer.next
+    this.pass(writer.next)
     this.records = writer.records
   }
 
@@ -94,12 +97,13 @@ export class Cursor {
       this.segment ??= segments.list[0]
       const { segment } = this
       // Also where nothing is unread there may be damage to be set aside before the next batch.
-      if (!segment || (this.unread === 0 && this.atEnd && !segments.after(segment))) break
+      if (!segment || (this.atEnd && !segments.after(segment))) break
       const records = await this.readFrom(segment, most)
       if (records.length > 0) return records
     }
+    this.pass(this.options.writer.next)
     this.catchUp(this.options.writer.records, this.segment)
-    if (this.unread > 0) this.toEnd()
+    this.toEnd()
     return []
   }
 
@@ -143,9 +147,11 @@ export class Cursor {
         continue
       }
       if (each.sequence < this.floor) continue
+      this.pass(each.sequence)
       this.catchUp(each.before, segment)
       this.sequence = each.sequence + 1
       this.records = each.before + each.count
+      if (this.options.finished.take(each.sequence)) continue
       if (each.kind === 'damaged') this.setAside(segment, each)
       else records.push(this.given(each))
     }
@@ -165,6 +171,13 @@ export class Cursor {
     }
   }
 
+  /** Goes on at a higher sequence: what was finished before it in an earlier life needs not be seen. */
+  private pass(sequence: number): void {
+    if (sequence <= this.sequence) return
+    this.records += this.options.finished.takeBetween(this.sequence, sequence)
+    this.sequence = sequence
+  }
+
   /** Where it goes on is known to be behind so many records: what was not seen of them is lost. */
   private catchUp(records: number, segment: Segment | undefined): void {
     const lost = records - this.records
@@ -177,15 +190,16 @@ export class Cursor {
     const { segments, writer } = this.options
     const next = segments.after(segment)
     if (!next) {
+      this.pass(writer.next)
       this.catchUp(writer.records, segment)
       this.toEnd()
       return
     }
     if (!next.looked) segments.look(next)
+    this.pass(next.first)
     if (next.start !== undefined && next.first > this.floor) this.catchUp(next.start, segment)
     this.segment = next
     this.offset = frameBytes
-    this.sequence = Math.max(this.sequence, next.first)
   }
 
   private setAside(segment: Segment, { from, bytes, sequence, count, format, at }: Omit<FoundBatch, 'kind'>): void {

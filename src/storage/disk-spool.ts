@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Timer } from '../runtime/clock.ts'
 import type { Format } from '../telemetry/format.ts'
 import {
@@ -13,6 +14,7 @@ import {
 import { Cursor } from './cursor.ts'
 import type { Disk } from './disk.ts'
 import { headerBytes } from './disk-record.ts'
+import { type Finished, finishedName } from './finished-file.ts'
 import type { QueueFolder } from './folder.ts'
 import { noteBytes } from './note.ts'
 import { Outstanding } from './outstanding.ts'
@@ -44,6 +46,7 @@ export class DiskSpool implements Spool {
   private readonly segments: Segments
   private readonly outstanding = new Outstanding()
   private readonly quarantine: Quarantine
+  private readonly finished: Finished
   private readonly syncer: Syncer
   private readonly writer: Writer
   private readonly cursor: Cursor
@@ -55,15 +58,23 @@ export class DiskSpool implements Spool {
   private readonly removals = new Set<Promise<void>>()
   private closing: Promise<void> | undefined
 
-  constructor(options: SpoolOptions, disk: Disk, folder: QueueFolder, segments: Segments, from: Recovered) {
+  constructor(
+    options: SpoolOptions,
+    disk: Disk,
+    folder: QueueFolder,
+    segments: Segments,
+    from: Recovered,
+    finished: Finished,
+  ) {
     const { clock, log, maxBytes, maxAgeMs, maxLossMs } = options
     this.options = options
     this.disk = disk
     this.folder = folder
     this.segments = segments
     this.opened = { wall: clock.now(), tick: clock.monotonic() }
-    this.records = from.total - from.records
-    this.recovered = { batches: from.next - from.sequence, records: this.records }
+    this.finished = finished
+    this.records = Math.max(0, from.total - from.records - finished.records)
+    this.recovered = { batches: Math.max(0, from.next - from.sequence - finished.size), records: this.records }
     this.quarantine = new Quarantine(disk, folder.path, options.quarantineBytes ?? quarantineBytes, log)
     this.quarantine.open()
     const eighth = maxBytes > 0 ? Math.max(leastSegmentBytes, Math.floor(maxBytes / 8)) : mostSegmentBytes
@@ -95,6 +106,7 @@ export class DiskSpool implements Spool {
       writer: this.writer,
       outstanding: this.outstanding,
       quarantine: this.quarantine,
+      finished,
       sequence: from.sequence,
       records: from.records,
       onCorrupt: (records, detail) => this.lose('corrupt', records, detail),
@@ -183,7 +195,8 @@ export class DiskSpool implements Spool {
   }
 
   clear(): number {
-    const unread = this.writer.records - this.cursor.records
+    const { cursor, finished, writer } = this
+    const unread = writer.records - cursor.records - finished.takeBetween(cursor.sequence, writer.next)
     this.writer.seal()
     this.cursor.toEnd()
     this.lose('removed', unread, 'an operator removed them')
@@ -223,9 +236,20 @@ export class DiskSpool implements Spool {
     this.trim()
     await this.syncer.flush()
     await Promise.all(this.removals)
+    await this.saveFinished()
     disk.close(folder.position.fd)
     disk.close(folder.fd)
     folder.lock.release()
+  }
+
+  /** A failure costs batches that come again. */
+  private async saveFinished(): Promise<void> {
+    const { disk, folder, finished, outstanding, options } = this
+    try {
+      await finished.write(disk, join(folder.path, finishedName), outstanding.doneAbove())
+    } catch (error) {
+      options.log.warn('what was delivered out of turn may be sent again', { error: String(error) })
+    }
   }
 
   /** Lowest unfinished batch. */
@@ -303,7 +327,7 @@ export class DiskSpool implements Spool {
     const sequence = next?.first ?? writer.next
     let lost = 0
     if (cursor.sequence < sequence || cursor.needs(first)) {
-      lost = Math.max(0, behind - cursor.records)
+      lost = Math.max(0, behind - cursor.records - this.finished.takeBetween(cursor.sequence, sequence))
       cursor.jump(next, behind)
     }
     this.savePosition()

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import type { Disk } from './disk.ts'
 import { codeOf } from './failures.ts'
+import { finishedName } from './finished-file.ts'
 import { type FolderLock, lockName } from './folder-lock.ts'
 import { PositionFile } from './position-file.ts'
 import { quarantineName } from './quarantine.ts'
 import { parseSegmentName } from './segment-frame.ts'
 
 export const formatName = 'format'
-const positionName = 'position'
+export const positionName = 'position'
 const version = 1
 const formatText = `tailrace disk queue, version ${version}\n`
 
@@ -57,6 +58,7 @@ const isOurs = (name: string) =>
   name === formatName ||
   name === positionName ||
   name === lockName ||
+  name === finishedName ||
   name === quarantineName ||
   parseSegmentName(name) !== undefined
 

@@ -40,6 +40,16 @@ export class Outstanding {
     return this.places[this.head]
   }
 
+  /** What was finished above the lowest unfinished batch: sequence and records. */
+  doneAbove(): Map<number, number> {
+    const done = new Map<number, number>()
+    for (let i = this.head; i < this.places.length; i++) {
+      const place = this.places[i]
+      if (place?.done) done.set(place.sequence, place.count)
+    }
+    return done
+  }
+
   private skipDone(): void {
     while (this.places[this.head]?.done) this.places[this.head++] = undefined
     if (this.head < 64 || this.head * 2 < this.places.length) return

@@ -38,8 +38,7 @@ export class PositionFile {
   constructor(disk: Disk, path: string, isNew: boolean) {
     this.disk = disk
     this.fd = isNew ? disk.create(path) : disk.open(path)
-    const slots = slotAt.map((at) => this.readSlot(at)).filter((slot) => slot !== undefined)
-    const newest = slots.sort((a, b) => b.generation - a.generation)[0]
+    const newest = readPosition(disk, this.fd)
     this.generation = newest?.generation ?? 0
     this.found = newest?.position
     // Both of its blocks exist from now on.
@@ -59,17 +58,28 @@ export class PositionFile {
     seal(slot, 0, slotBytes - 4)
     this.disk.write(this.fd, [slot], slotAt[this.generation % 2]!)
   }
+}
 
-  private readSlot(at: number): { generation: number; position: Position } | undefined {
-    const bytes = Buffer.alloc(slotBytes)
-    if (this.disk.readNow(this.fd, bytes, at) < slotBytes) return undefined
-    if (bytes.readUInt32LE(0) !== magic || bytes[4] !== version || !isSealed(bytes, 0, slotBytes - 4)) return undefined
-    const position = {
-      sequence: get64(bytes, 16),
-      records: get64(bytes, 24),
-      next: get64(bytes, 32),
-      synced: get64(bytes, 40),
-    }
-    return { generation: get64(bytes, 8), position }
+interface Slot {
+  readonly generation: number
+  readonly position: Position
+}
+
+/** The newest whole slot of an open file. */
+export function readPosition(disk: Disk, fd: number): Slot | undefined {
+  const slots = slotAt.map((at) => readSlot(disk, fd, at)).filter((slot) => slot !== undefined)
+  return slots.sort((a, b) => b.generation - a.generation)[0]
+}
+
+function readSlot(disk: Disk, fd: number, at: number): Slot | undefined {
+  const bytes = Buffer.alloc(slotBytes)
+  if (disk.readNow(fd, bytes, at) < slotBytes) return undefined
+  if (bytes.readUInt32LE(0) !== magic || bytes[4] !== version || !isSealed(bytes, 0, slotBytes - 4)) return undefined
+  const position = {
+    sequence: get64(bytes, 16),
+    records: get64(bytes, 24),
+    next: get64(bytes, 32),
+    synced: get64(bytes, 40),
   }
+  return { generation: get64(bytes, 8), position }
 }

@@ -48,6 +48,8 @@ export class SpoolModel {
   /** Anything may have been damaged by a power cut or a fault. */
   private damaged = false
   private highest = 0
+  /** Finished when the life before this one came to an orderly end. */
+  private orderly = new Set<Entry>()
 
   constructor(disk: SimulatedDisk, maxLossMs: number) {
     this.disk = disk
@@ -66,7 +68,9 @@ export class SpoolModel {
           await this.step(step)
           if (!disk.dead) this.checkTally()
         }
+        this.orderly.clear()
         if (end === 'close' && !disk.dead) await this.close()
+        if (end === 'close' && !disk.dead) this.orderly = new Set(this.entries.filter(({ finished }) => finished))
       }
     } finally {
       disk.dead = true
@@ -206,6 +210,7 @@ export class SpoolModel {
       if (!entry?.payload.equals(payload) || entry.count !== count || format !== 'logs') {
         throw new Error(`damaged: ${sequence} ${payload.toString('latin1')}`)
       }
+      if (this.orderly.has(entry) && !this.damaged) throw new Error(`${id} came again after an orderly end`)
       if (id <= this.lastGiven) throw new Error(`order: ${id} came after ${this.lastGiven}`)
       this.lastGiven = id
       entry.given = true

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import type { Spool, SpoolOptions } from './contract.ts'
 import { realDisk } from './disk.ts'
 import { DiskSpool } from './disk-spool.ts'
+import { Finished, finishedName } from './finished-file.ts'
 import { openFolder } from './folder.ts'
 import { recover } from './recover.ts'
 import { Segments } from './segments.ts'
@@ -19,7 +21,8 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const segments = new Segments(disk, folder.path)
     segments.find(folder.names)
     const from = await recover(disk, segments, folder.position.found, options.log)
-    return new DiskSpool(options, disk, folder, segments, from)
+    const finished = Finished.read(disk, join(folder.path, finishedName), from.sequence)
+    return new DiskSpool(options, disk, folder, segments, from, finished)
   } catch (error) {
     disk.close(folder.position.fd)
     disk.close(folder.fd)
