@@ -32,6 +32,18 @@ test('sockets are known by what they are bound to', () => {
   ])
 })
 
+test('local datagram sockets are known by their path', () => {
+  const unix = [
+    'ffff9e4a: 00000002 00000000 00000000 0002 01 21 /run/tailrace/log socket',
+    'ffff9e4b: 00000002 00000000 00010000 0001 01 22 /run/stream',
+    'ffff9e4c: 00000002 00000000 00000000 0002 01 23',
+  ]
+  const proc = procWith(['socket:[21]', 'socket:[22]', 'socket:[23]'], { unix })
+  expect(findInherited({ LISTEN_PID: '5', LISTEN_FDS: '3' }, 5, proc)).toEqual([
+    { kind: 'unix', path: '/run/tailrace/log socket', fd: 3 },
+  ])
+})
+
 test('connections, files and sockets of other kinds are left alone', () => {
   const proc = procWith(['socket:[12]', '/dev/null', 'socket:[99]'], tables)
   expect(findInherited({ LISTEN_PID: '5', LISTEN_FDS: '3' }, 5, proc)).toEqual([])

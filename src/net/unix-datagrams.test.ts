@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { silentLog } from '../runtime/log.ts'
+import { giveBackInherited, takeInheritedPath } from './inherited-sockets.ts'
 import { newUnixDatagrams } from './unix-datagrams.ts'
 import { openUnixSockets } from './unix-sockets.ts'
 
@@ -113,4 +114,19 @@ test('a consumer that throws costs its own datagram', async () => {
   onTestFinished(() => listener.stop())
   await writeAll(writerTo(path), ['bad', 'good'])
   await vi.waitFor(() => expect(packets).toEqual(['good']))
+})
+
+test('a socket of the service manager is left as it was: with its path, and readable by whoever comes next', async () => {
+  const path = freePath()
+  giveBackInherited(path, openUnixSockets().listen(path))
+  const writer = writerTo(path)
+  for (const text of ['first', 'second']) {
+    const { listener, packets } = listenAt(path)
+    writeSync(writer, text)
+    await vi.waitFor(() => expect(packets).toEqual([text]))
+    await listener.stop()
+    expect(packets).toEqual([text])
+  }
+  expect(existsSync(path)).toBe(true)
+  closeSync(takeInheritedPath(path)!)
 })

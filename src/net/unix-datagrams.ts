@@ -1,10 +1,11 @@
-import { chmodSync, closeSync, lstatSync, read, unlinkSync } from 'node:fs'
+import { chmodSync, closeSync, lstatSync, read, unlinkSync, writeSync } from 'node:fs'
 import type { Log } from '../runtime/log.ts'
+import { giveBackInherited, takeInheritedPath } from './inherited-sockets.ts'
 import { mostPerRead, openRecvmmsg } from './recvmmsg.ts'
 import { openUnixSockets, type UnixSockets } from './unix-sockets.ts'
 
 export interface UnixDatagramsOptions {
-  /** `/dev/log`. Made at the start, removed at the end. */
+  /** `/dev/log`. Made at the start, removed at the end, unless a service manager made it. */
   path: string
   /** One datagram, whose bytes are lent for the time of the call. */
   onPacket: (packet: Buffer) => void
@@ -31,6 +32,7 @@ export function newUnixDatagrams({ path, log, onPacket }: UnixDatagramsOptions):
   const room = Buffer.allocUnsafeSlow(mostPacketBytes)
   let sockets: UnixSockets | undefined
   let fd: number | undefined
+  let isInherited = false
   let packets = 0
   let isWaiting = false
   /** Set while the end waits for the last read. */
@@ -58,7 +60,11 @@ export function newUnixDatagrams({ path, log, onPacket }: UnixDatagramsOptions):
     })
   }
   // A process that ends waits for the threads of its pool.
-  const wake = () => isWaiting && sockets!.wake(fd!)
+  const wake = () => {
+    if (!isWaiting) return
+    if (isInherited) poke(sockets!, path)
+    else sockets!.wake(fd!)
+  }
   const readWaiting = () => {
     if (fd === undefined) return
     if (readSome(fd, take)) setImmediate(readWaiting)
@@ -71,16 +77,16 @@ export function newUnixDatagrams({ path, log, onPacket }: UnixDatagramsOptions):
     start() {
       if (fd !== undefined) return
       sockets = openUnixSockets()
-      removeStale(sockets, path)
-      fd = sockets.listen(path)
-      chmodSync(path, 0o666)
+      fd = takeInheritedPath(path)
+      isInherited = fd !== undefined
+      fd ??= listen(sockets, path)
       process.once('exit', wake)
       waitForNext()
     },
     async stop() {
       if (fd === undefined || over) return
       process.off('exit', wake)
-      unlinkQuietly(path)
+      if (!isInherited) unlinkQuietly(path)
       // Closed when the read that waits has ended: a descriptor closed under it could be somebody else's by then.
       if (isWaiting) {
         const ended = new Promise<void>((resolve) => (over = resolve))
@@ -89,10 +95,30 @@ export function newUnixDatagrams({ path, log, onPacket }: UnixDatagramsOptions):
         over = undefined
       }
       readSome(fd, take)
-      closeSync(fd)
+      if (isInherited) giveBackInherited(path, fd)
+      else closeSync(fd)
       fd = undefined
     },
   }
+}
+
+function listen(sockets: UnixSockets, path: string): number {
+  removeStale(sockets, path)
+  const fd = sockets.listen(path)
+  chmodSync(path, 0o666)
+  return fd
+}
+
+/** Ends a read by an empty datagram: others who hold the socket must be able to go on reading it. */
+function poke(sockets: UnixSockets, path: string): void {
+  const fd = sockets.connect(path)
+  if (fd === undefined) return
+  try {
+    writeSync(fd, '')
+  } catch {
+    // It is full: whoever reads it does not wait.
+  }
+  closeSync(fd)
 }
 
 let readMany: ReturnType<typeof openRecvmmsg> | false
