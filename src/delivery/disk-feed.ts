@@ -16,8 +16,8 @@ export interface DiskFeedOptions {
   unreadable: (records: number) => void
 }
 
-/** Read at a time: 3 ms of a slow disk. */
-const readBytes = 1 << 20
+/** Read at a time. */
+const readBytes = 256 << 10
 const retryMs = 1000
 
 /** Between the disk and the queue in memory: what was just written goes straight on, what waits on disk when there is room. */
