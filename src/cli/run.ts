@@ -71,7 +71,11 @@ export async function run(files: readonly string[], options: RunOptions): Promis
     const whole = await prepared(plan, log)
     graph = buildGraph(whole, shared)
     const running = { locations: files, ...options, service, plan: whole, shared, graph }
-    reloader = newReloader({ ...running, before: manager.reloading, after: () => manager.ready('running') })
+    reloader = newReloader({
+      ...running,
+      before: manager.reloading,
+      after: ({ result }) => manager.ready(runningText(result)),
+    })
     const { request } = reloader
     currentReload = request
     const pages = await telemetryPages(reloader, service, shared, graph)
@@ -101,6 +105,10 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   if (stopping) farewell = () => log.line(stopping)
   return end(ExitCode.ok)
 }
+
+/** What `systemctl status` shows after a reload. */
+const runningText = (result: ReloadOutcome['result']) =>
+  result === 'failure' ? 'running as before: the last reload failed, the log says why' : 'running'
 
 let currentReload: (() => Promise<ReloadOutcome>) | undefined
 
