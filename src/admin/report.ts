@@ -1,7 +1,8 @@
 import type { Account, DiskState } from '../delivery/ledger.ts'
-import type { Host, ServiceStatus } from '../plugin.ts'
+import type { ComponentStatus, Host, ServiceStatus } from '../plugin.ts'
 import { type ProcessFacts, processFacts } from './process-facts.ts'
 import { type Rate, sumsOf } from './rates.ts'
+import { rfc3339 } from './rfc3339.ts'
 
 /** One side of the books as it is shown. */
 export interface Flow {
@@ -24,6 +25,9 @@ export interface Flow {
   readonly rate: Rate
 }
 
+/** A component with its state, and since when that is so (RFC 3339). */
+export type ShownComponent = Omit<ComponentStatus, 'since'> & { readonly since: string }
+
 /** What runs and how it is: what `zpages` and the admin socket show. */
 export interface Report {
   readonly service: ProcessFacts & {
@@ -31,7 +35,7 @@ export interface Report {
     /** RFC 3339; null before everything has started. */
     readonly ready_since: string | null
   }
-  readonly components: ServiceStatus['components']
+  readonly components: readonly ShownComponent[]
   readonly pipelines: ServiceStatus['pipelines']
   readonly flows: readonly Flow[]
 }
@@ -47,7 +51,7 @@ export function newReport(sources: ReportSources, rates: { of(account: Account):
     const ready_since = readySince === undefined ? null : new Date(readySince).toISOString()
     return {
       service: { ready, ready_since, ...processFacts(budget.used) },
-      components,
+      components: components.map((each) => ({ ...each, since: rfc3339(each.since) })),
       pipelines: pipelines.map(({ id, format, receivers, processors, exporters }) => {
         return { id, format, receivers, processors, exporters }
       }),

@@ -2,6 +2,7 @@ import type { Account, Ledger } from '../delivery/ledger.ts'
 import type { LossNotes, LossSample, SourceLoss } from '../delivery/loss-notes.ts'
 import { type DropReason, dropReasons } from '../delivery/reasons.ts'
 import { advice } from './advice.ts'
+import { rfc3339 } from './rfc3339.ts'
 
 /** The losses of one reason at one place. */
 export interface Loss {
@@ -148,10 +149,4 @@ function narrowed(loss: Loss, source_id: string): Loss[] {
   const sources = loss.sources.filter((source) => source.source_id === source_id)
   const samples = loss.samples.filter((sample) => sample.source_id === source_id)
   return sources.length > 0 || samples.length > 0 ? [{ ...loss, sources, samples }] : []
-}
-
-/** `2026-11-21T08:00:00.000Z`; a clock may be set to anything. */
-export function rfc3339(ms: number): string {
-  const at = new Date(ms)
-  return Number.isNaN(at.getTime()) ? 'unknown' : at.toISOString()
 }

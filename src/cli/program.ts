@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { GateChoice } from '../config/feature-gates.ts'
+import type { AgentFlags } from './admin-client.ts'
 import type { DrainCheckFlags } from './drain-check.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { PrintFlags } from './print-config.ts'
@@ -135,12 +136,16 @@ function addConfigured(program: Command): void {
       const [{ run }, gates] = await Promise.all([import('./run.ts'), gatesOf(options)])
       process.exitCode = await run([...files, ...options.config], { ...options, gates })
     })
-  program
-    .command('reload')
-    .description('have a running process read its configuration anew: what has not changed goes on untouched')
-    .argument('[pid]', 'id of the process')
+  const about = 'have the running agent read its configuration anew: what has not changed goes on untouched'
+  asking(program, 'reload', about)
+    .argument('[pid]', 'id of a process to signal, instead of asking through the admin socket')
     .option('--pid-file <file>', 'what `tailrace run --pid-file` wrote')
-    .action(async (pid: string | undefined, flags: ReloadFlags) => {
+    .action(async (pid: string | undefined, flags: ReloadFlags & AgentFlags) => {
+      if (pid === undefined && flags.pidFile === undefined) {
+        const { askReload } = await import('./ask-reload.ts')
+        process.exitCode = await askReload(flags)
+        return
+      }
       const { signalReload } = await import('./reload-command.ts')
       process.exitCode = signalReload(pid, flags)
     })

@@ -76,9 +76,10 @@ export function statusText(status: Status): string {
   return `${lines.map(safeText).join('\n')}\n`
 }
 
-function componentRow({ kind, id, state, required, error }: Status['components'][number]): string[] {
+function componentRow({ kind, id, state, required, error, since }: Status['components'][number]): string[] {
   const optional = required ? '' : ' (not required)'
-  return [`${kind} ${id}`, error === undefined ? state + optional : `${state}${optional}: ${error}`]
+  const trouble = state === 'ok' ? '' : ` since ${clockTime(since)}`
+  return [`${kind} ${id}`, `${state}${optional}${trouble}${error === undefined ? '' : `: ${error}`}`]
 }
 
 function pipelineRow({ id, format, receivers, processors, exporters }: Status['pipelines'][number]): string[] {

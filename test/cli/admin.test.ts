@@ -22,6 +22,7 @@ service:
 interface Agent {
   readonly role: Role
   readonly env: Record<string, string>
+  readonly file: string
   say(...lines: readonly string[]): void
 }
 
@@ -37,7 +38,7 @@ async function startAgent(runtime = newFolder()): Promise<Agent> {
     for (const line of lines) socket.send(line, Number(port), '127.0.0.1')
   }
   // Not XDG_RUNTIME_DIR: agents of other tests have their sockets in /run.
-  return { role, env: { TAILRACE_ADMIN: join(runtime, 'tailrace') }, say }
+  return { role, env: { TAILRACE_ADMIN: join(runtime, 'tailrace') }, file, say }
 }
 
 const environment = (env: Record<string, string>) => ({ PATH: process.env.PATH ?? '', TZ: 'UTC', ...env })
@@ -148,6 +149,19 @@ test('several agents of one user: each has a socket, status lists them, others w
   expect((await told(one, 'why', '--pid', String(two.role.pid))).code).toBe(0)
   await two.role.stop()
   expect(readdirSync(join(runtime, 'tailrace'))).toEqual([`shop.${one.role.pid}.sock`])
+})
+
+test('reload says what came of it, and why not', async () => {
+  const agent = await startAgent()
+  expect((await told(agent, 'reload')).out).toContain(`process ${agent.role.pid}: nothing has changed`)
+  writeFileSync(agent.file, configuration.replace('"noise"', '"silence"'))
+  const changed = await told(agent, 'reload')
+  expect(changed.out).toMatch(/: reloaded in \d+ ms, \d+ parts kept\n {2}changed: processor filter\/noise/)
+  writeFileSync(agent.file, configuration.replace('statsd]', 'absent]'))
+  const refused = await told(agent, 'reload')
+  expect(refused.code).toBe(1)
+  expect(refused.err).toContain('goes on as it was')
+  expect(refused.err).toContain('absent')
 })
 
 test.each<[string, string[], string]>([
