@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
 import type { Component, Host } from '../../plugin.ts'
 import { sleep } from '../../runtime/clock.ts'
@@ -46,6 +46,19 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
       }
     }
   }
+  const used = new Set<string>()
+  const families = new Set<string>()
+  /** Queues that exporters of an earlier configuration left: nobody sends what is in them. */
+  const nameOrphans = async () => {
+    const names = (await readdir(directory)).filter((name) => name.startsWith('exporter_') && !used.has(name))
+    const alone = names.filter((name) => !families.values().some((prefix) => name.startsWith(prefix)))
+    for (const name of alone) {
+      const isEmpty = !(await readdir(join(directory, name))).some((file) => file.endsWith('.batches'))
+      if (isEmpty) continue
+      const folder = join(directory, name)
+      host.log.warn('no exporter has this queue; `tailrace queue` shows, replays or drops what is in it', { folder })
+    }
+  }
   return {
     maxLossMs,
     maxBytes: storageBytes,
@@ -54,9 +67,11 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
         await mkdir(directory, { recursive: true, mode: Number.parseInt(config.directory_permissions, 8) })
       await checkDirectory(directory)
     },
+    started: () => void nameOrphans().catch((error) => host.log.warn('cannot list queues', { error: String(error) })),
     stop: () => Promise.resolve(),
     async parts(exporter) {
       const prefix = queueFolderName('exporter', exporter, '')
+      families.add(prefix)
       const names = await readdir(directory)
       return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
     },
@@ -67,6 +82,7 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
     isTaken: (use) => taken.has(folderOf(use)),
     async open(use) {
       const folder = folderOf(use)
+      used.add(basename(folder))
       for (let before = taken.get(folder); before; before = taken.get(folder)) await before
       const { promise, resolve } = Promise.withResolvers<void>()
       taken.set(folder, promise)
