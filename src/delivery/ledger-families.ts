@@ -44,7 +44,20 @@ export function ledgerFamilies(ledger: Ledger): Family[] {
       .filter(({ kind, holds }) => kind !== 'processor' || holds)
       .map((account) => ({ labels: labelsOf(account), value: account.held() })),
   }
-  return [...byFate, drops, held, ...diskFamilies(accounts)]
+  return [...byFate, drops, ...lastLossFamily(accounts), held, ...diskFamilies(accounts)]
+}
+
+/** When records were lost last, by where and why; no family where none was. */
+function lastLossFamily(accounts: readonly Account[]): Family[] {
+  const series = accounts.flatMap((account) =>
+    account.losses().flatMap(([reason]) => {
+      const notes = account.notes(reason)
+      return notes ? [{ labels: { ...labelsOf(account), reason }, value: notes.last / 1000 }] : []
+    }),
+  )
+  if (series.length === 0) return []
+  const help = 'When records were lost last, by where and why, in seconds since 1970.'
+  return [{ name: 'tailrace_last_loss_timestamp_seconds', help, type: 'gauge', series }]
 }
 
 /** Queues on disk; no family where there are none. */

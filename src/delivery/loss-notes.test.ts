@@ -3,6 +3,7 @@ import { ManualClock } from '../runtime/clock.ts'
 import { Batch } from '../telemetry/batch.ts'
 import { batchOf, envelope } from '../telemetry/testing/encode.ts'
 import { Ledger } from './ledger.ts'
+import { ledgerFamilies } from './ledger-families.ts'
 import { LossNotes } from './loss-notes.ts'
 
 const log = (source: string, text: string) => envelope({ source, log: text })
@@ -115,4 +116,16 @@ test('a clock that is set back does not end the samples', () => {
   clock.jump(-3_600_000)
   queue.drop('queue_full', 1, logs(['a', 'two']))
   expect(queue.notes('queue_full')!.samples).toHaveLength(2)
+})
+
+test('metrics say when records were lost last, once some were', () => {
+  const { clock, ledger, queue } = newBooks()
+  const names = () => ledgerFamilies(ledger).map(({ name }) => name)
+  expect(names()).not.toContain('tailrace_last_loss_timestamp_seconds')
+  queue.drop('queue_full', 1)
+  clock.advance(500)
+  queue.drop('queue_full', 1)
+  expect(ledgerFamilies(ledger).find(({ name }) => name === 'tailrace_last_loss_timestamp_seconds')?.series).toEqual([
+    { labels: { kind: 'queue', id: 'otlp', reason: 'queue_full' }, value: 1_700_000_000.5 },
+  ])
 })
