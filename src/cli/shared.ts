@@ -2,6 +2,7 @@ import type { ServiceSettings } from '../config/schema.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
+import { BatchSampler } from '../engine/batch-sampler.ts'
 import type { Shared } from '../engine/host.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Taps } from '../engine/taps.ts'
@@ -34,8 +35,15 @@ export async function newShared(plan: Plan, service: ServiceSettings, logFormat:
   })
   const budget = new Budget('service', plan.memoryLimit)
   budget.softBytes = plan.softMemoryLimit ?? plan.memoryLimit
-  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps() }
-  return { shared, log, closeTelemetry: async () => telemetry?.close() }
+  const tracer = telemetry?.tracer
+  const { max_per_second: maxPerSecond } = service.telemetry.traces
+  const sampler = tracer && new BatchSampler({ tracer, clock: systemClock, metrics, maxPerSecond })
+  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps(), sampler }
+  const closeTelemetry = async () => {
+    sampler?.close()
+    await telemetry?.close()
+  }
+  return { shared, log, closeTelemetry }
 }
 
 /** What is no scalar is written as JSON. */
@@ -46,5 +54,5 @@ const initialFields = (given: Readonly<Record<string, unknown>>): Fields =>
 
 const wantsOtlp = ({ telemetry }: ServiceSettings): boolean =>
   telemetry.logs.processors !== undefined ||
-  telemetry.traces.processors !== undefined ||
+  (telemetry.traces.processors !== undefined && telemetry.traces.level !== 'none') ||
   telemetry.metrics.readers?.some((reader) => reader.periodic !== undefined) === true

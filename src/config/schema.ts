@@ -201,10 +201,25 @@ const telemetry = object({
     .default({}),
   traces: object({
     level: oneOf(['none', 'basic', 'normal', 'detailed'])
-      .default('none')
-      .describe('Accepted for the sake of Collector files; tailrace has no traces of its own.'),
-    propagators: list().default([]).describe('Accepted for the sake of Collector files.'),
-    processors: anything().optional().describe('Refused: there are no spans to send.'),
+      .default('basic')
+      .describe('none: no traces. The others mean the same.'),
+    propagators: list()
+      .default([])
+      .describe(
+        'With `tracecontext` a `traceparent` that came with a request (`include_metadata`) is the parent of its trace.',
+      ),
+    processors: anything()
+      .optional()
+      .describe(
+        'Where spans of sampled batches go: `batch` or `simple` around `otlp` or `console`. Left out: there are none.',
+      ),
+    sampler: anything()
+      .optional()
+      .describe(
+        'Which batches are sampled: `always_on`, `always_off`, `trace_id_ratio_based`, or `parent_based` around them.',
+      ),
+    max_per_second: int({ min: 0 }).default(10).describe('Traces a second at most, whatever the sampler says.'),
+    limits: anything().optional().describe('Accepted for the sake of Collector files.'),
   }).default({}),
   resource: map(anything()).default({}).describe('Attributes of what leaves by OTLP; null removes one.'),
 })

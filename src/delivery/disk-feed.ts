@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Spool, SpoolRecord } from '../storage/contract.ts'
 import { Batch } from '../telemetry/batch.ts'
+import { pointOf, type TracePoint } from '../telemetry/batch-trace.ts'
 import type { Receipt } from '../telemetry/receipt.ts'
 import type { Queue } from './queue.ts'
 
@@ -11,7 +12,7 @@ export interface DiskFeedOptions {
   clock: Clock
   log: Log
   /** The receipt of the batch with this sequence. */
-  receipt: (sequence: number) => Receipt
+  receipt: (sequence: number, trace?: TracePoint) => Receipt
   /** Told of records that the disk says it does not have. */
   unreadable: (records: number) => void
 }
@@ -55,7 +56,7 @@ export class DiskFeed {
     const { queue, receipt } = this.options
     if (this.unread === 0 && this.running && queue.admit() === undefined) {
       if (this.spool!.took(sequence)) {
-        this.push(batch.withReceipts([receipt(sequence)]), now, true)
+        this.push(batch.withReceipts([receipt(sequence, pointOf(batch.receipts))]), now, true)
         return
       }
       queue.settle()

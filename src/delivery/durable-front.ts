@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Spool, SpoolFull, type SpoolLoss, type SpoolNote } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { TracePoint } from '../telemetry/batch-trace.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 import { type Admission, Refused, type Verdict } from './admission.ts'
 import { settleAll } from './backlog.ts'
@@ -70,7 +71,7 @@ export class DurableFront implements Admission {
     this.options = options
     this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
     this.gap = new DiskGap(clock, log, () => this.again())
-    const receipt = (sequence: number) => new StoredReceipt(() => this.finished(sequence))
+    const receipt = (sequence: number, trace?: TracePoint) => new StoredReceipt(() => this.finished(sequence), trace)
     const unreadable = (records: number) => options.onDrop('corrupt', records, 'nothing more can be read of them')
     this.feed = new DiskFeed({ queue, pump, clock, log, receipt, unreadable })
   }

@@ -19,6 +19,7 @@ import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
 import { isStored } from './stored-receipt.ts'
 import { enter, type Heir } from './succession.ts'
+import { queueTraced, traced } from './traced.ts'
 
 /** What a queue needs of its component's `Host`. */
 export interface DeliveryHost {
@@ -101,7 +102,7 @@ export function queued(
   const letters = newDeadLetters(config, host, options)
   const outbox = new Outbox({
     queue,
-    sender,
+    sender: traced(sender, account),
     settings: settings.disk ? settings : withRoomToDisplace(settings),
     account,
     clock,
@@ -163,7 +164,7 @@ export function queued(
     consume(batch, now = clock.monotonic()) {
       account.received += batch.count
       if (closed || batch.count === 0) onLate(batch)
-      else take(batch, now)
+      else take(batch.receipts.length > 0 ? queueTraced(batch, account, now) : batch, now)
     },
     admissions: () => admissions,
     async start() {

@@ -1,13 +1,14 @@
 import type { Batch } from '../telemetry/batch.ts'
+import type { TracePoint } from '../telemetry/batch-trace.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 
 /** The receipt of a batch that stands on disk: what is given up at the end of the process stays there. */
 export class StoredReceipt extends Receipt {
   /** `finish` is called when the batch is done with, whatever became of it. */
-  constructor(finish: () => void) {
+  constructor(finish: () => void, trace?: TracePoint) {
     super((outcome) => {
       if (typeof outcome !== 'object' || outcome.dropped !== 'shutdown') finish()
-    })
+    }, trace)
   }
 }
 

@@ -2,6 +2,7 @@ import { settleAll } from '../delivery/backlog.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import { beginWork } from '../telemetry/batch-trace.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { Outcome } from '../telemetry/receipt.ts'
 import type { Converted, Converter } from './converters.ts'
@@ -33,7 +34,9 @@ export class ConverterNode implements Consumer {
     const { account, takers } = this
     account.received += batch.count
     const wanted = this.converter.to.filter((format) => takers.some((taker) => taker.takes().includes(format)))
+    const work = batch.receipts.length > 0 ? beginWork('process', batch, account) : undefined
     const { batches, losses } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
+    work?.end({ 'tailrace.records_out': batches.reduce((sum, { count }) => sum + count, 0) })
     account.drop('not_representable', losses.notRepresentable)
     account.drop('too_large', losses.tooLarge)
     account.drop('malformed', losses.malformed)

@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
 import type { Format } from '../telemetry/format.ts'
+import type { BatchSampler } from './batch-sampler.ts'
 import type { Taps } from './taps.ts'
 
 /** What all components of one process share. */
@@ -17,6 +18,8 @@ export interface Shared {
   readonly budget: Budget
   /** Where somebody may look on; absent: nobody ever does. */
   readonly taps?: Taps
+  /** Which batches are traced; absent: none. */
+  readonly sampler?: BatchSampler | undefined
 }
 
 export interface HostOptions {

@@ -5,6 +5,7 @@ import { entryCost } from '../delivery/budget.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Intake } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { BatchSampler } from './batch-sampler.ts'
 
 export interface IntakeOptions {
   next: Consumer
@@ -20,6 +21,8 @@ export interface IntakeOptions {
   onHold?: boolean
   /** Where records of this format are counted. Default: nobody reads it. */
   flow?: Flow
+  /** Asked of every batch that is let in whether it is traced. */
+  sampler?: BatchSampler | undefined
 }
 
 /** Records of one format, as the account of a receiver counts those of all. */
@@ -31,6 +34,8 @@ export interface Flow {
 interface Waiting {
   batch: Batch
   cost: number
+  /** Since when, monotonic; undefined when nobody asks. */
+  since: number | undefined
   /** Its signal is listened to no longer. */
   over(): void
   resolve(): void
@@ -68,8 +73,9 @@ export class ReceiverIntake implements Intake {
     account.offered += batch.count
     if (this.onHold) return this.defer(batch, signal)
     if (!pushesBack) return budget.short ? this.lose(batch) : this.run(batch)
-    if (this.waiting.length > 0) return this.wait(batch, signal)
-    const verdict = this.ask(batch)
+    // What waits is in memory too: it is let in only while there is some.
+    const waits = this.waiting.length > 0 && budget.admits(entryCost(batch.size, batch.count))
+    const verdict = waits ? 'wait' : this.ask(batch)
     if (verdict === undefined) return this.run(batch)
     if (verdict === 'wait') return this.wait(batch, signal)
     this.countRefused(batch.count)
@@ -101,13 +107,13 @@ export class ReceiverIntake implements Intake {
   }
 
   /** A promise: some queue has not made safe yet what it got. */
-  private run(batch: Batch): void | Promise<void> {
-    const { account, next, pushesBack } = this.options
+  private run(batch: Batch, since?: number): void | Promise<void> {
+    const { account, next, pushesBack, sampler } = this.options
     account.taken += batch.count
     this.flow.taken += batch.count
     let safe: Promise<void> | undefined
     try {
-      next.consume(batch)
+      next.consume(sampler ? sampler.follow(batch, account, since) : batch)
     } finally {
       if (pushesBack) safe = this.settle()
     }
@@ -160,7 +166,8 @@ export class ReceiverIntake implements Intake {
         this.refuse(entry, new Refused('withdrawn'))
       }
       const over = () => signal?.removeEventListener('abort', withdraw)
-      const entry: Waiting = { batch, cost, over, resolve, reject }
+      const since = this.options.sampler?.now()
+      const entry: Waiting = { batch, cost, since, over, resolve, reject }
       signal?.addEventListener('abort', withdraw, { once: true })
       this.waiting.push(entry)
       this.waitingRecords += batch.count
@@ -230,7 +237,7 @@ export class ReceiverIntake implements Intake {
         continue
       }
       this.release(head)
-      const safe = this.run(head.batch)
+      const safe = this.run(head.batch, head.since)
       if (safe) safe.then(head.resolve, head.reject)
       else head.resolve()
     }

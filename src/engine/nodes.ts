@@ -2,6 +2,7 @@ import { settleAll } from '../delivery/backlog.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Process } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import { beginWork, type Work } from '../telemetry/batch-trace.ts'
 import type { OnFault } from './faults.ts'
 import { loseRest, settleLost } from './guard.ts'
 
@@ -76,15 +77,15 @@ export class ProcessorNode implements Consumer {
     account.received += batch.count
     const endedBefore = account.consumed + account.droppedTotal
     const madeBefore = account.made
+    const work = batch.receipts.length > 0 ? beginWork('process', batch, account) : undefined
     let out: Batch | undefined
     try {
       out = this.process(batch)
     } catch (error) {
+      work?.end(undefined, error)
       const { count } = batch
       // One that holds records may have ended some of another batch: what is missing in its books tells.
-      const rest = account.holds
-        ? account.imbalance()
-        : count - (account.consumed + account.droppedTotal - endedBefore)
+      const rest = account.holds ? account.imbalance() : count - (account.consumed + account.droppedTotal - endedBefore)
       account.drop('fault', rest, batch, 0, String(error))
       settleLost(batch)
       // What it made is lost too: nobody gets it.
@@ -93,6 +94,7 @@ export class ProcessorNode implements Consumer {
       return
     }
     const count = out?.count ?? 0
+    work?.end({ 'tailrace.records_out': count })
     account.passed += count - (account.made - madeBefore)
     if (out && count > 0) this.next.consume(out)
     else this.end(batch)
@@ -117,9 +119,13 @@ export function withBooks(
   fault: OnFault,
 ): { out(next: Consumer): Consumer; around(inner: Consumer): Consumer } {
   let madeBefore = 0
+  let work: Work | undefined
   return {
     out: (next) => ({
       consume(batch) {
+        // What comes behind it is others' work.
+        work?.end()
+        work = undefined
         account.passed += batch.count - (account.made - madeBefore)
         madeBefore = account.made
         next.consume(batch)
@@ -129,9 +135,12 @@ export function withBooks(
       consume(batch) {
         account.received += batch.count
         const ended = account.passed + account.consumed + account.droppedTotal
+        work = batch.receipts.length > 0 ? beginWork('process', batch, account) : undefined
         try {
           inner.consume(batch)
+          work?.end({ 'tailrace.records_out': 0 })
         } catch (error) {
+          work?.end(undefined, error)
           // What it made and did not hand on is lost too.
           account.made = madeBefore
           const rest = batch.count - (account.passed + account.consumed + account.droppedTotal - ended)

@@ -210,7 +210,7 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
   },
 
   receiver({ wanted: { id, instance, around }, shop, hostOf, open }) {
-    const { ledger, budget } = shop.shared
+    const { ledger, budget, sampler } = shop.shared
     const spec = specOf<ReceiverSpec>(instance)
     const account = ledger.open('receiver', id)
     open(account)
@@ -225,6 +225,7 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
         budget,
         pushesBack,
         flow,
+        sampler,
         onHold: true,
         admissions: () => [],
       }

@@ -1,5 +1,5 @@
 import { credentials, Metadata } from '@grpc/grpc-js'
-import type { Target } from './otel-settings.ts'
+import type { Target } from './otel-target.ts'
 
 /** What the gRPC exporters of the SDK are made with. */
 export function grpcOptions({ url, plain, headers, authorities, timeoutMillis }: Target) {

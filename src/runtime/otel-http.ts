@@ -5,10 +5,13 @@ import {
   MetricsExporterMetricsHelper,
   ProtobufLogsSerializer,
   ProtobufMetricsSerializer,
+  ProtobufTraceSerializer,
+  TraceExporterMetricsHelper,
 } from '@opentelemetry/otlp-transformer'
 import type { LogRecordExporter } from '@opentelemetry/sdk-logs'
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
-import type { Target } from './otel-settings.ts'
+import type { SpanExporter } from '@opentelemetry/sdk-trace'
+import type { Target } from './otel-target.ts'
 
 /** An exporter of metrics by OTLP over HTTP, in protobuf. */
 export const newHttpMetrics = (target: Target): PushMetricExporter =>
@@ -30,6 +33,18 @@ export const newHttpLogs = (target: Target): LogRecordExporter =>
       ProtobufLogsSerializer,
       'otlp_http_log_exporter',
       LogsExporterMetricsHelper,
+      undefined,
+    ),
+  )
+
+/** The same for spans. */
+export const newHttpTraces = (target: Target): SpanExporter =>
+  new OTLPExporterBase(
+    createOtlpHttpExportDelegate(
+      optionsOf(target, 'v1/traces'),
+      ProtobufTraceSerializer,
+      'otlp_http_span_exporter',
+      TraceExporterMetricsHelper,
       undefined,
     ),
   )

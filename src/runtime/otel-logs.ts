@@ -7,7 +7,8 @@ import {
   SimpleLogRecordProcessor,
 } from '@opentelemetry/sdk-logs'
 import type { Level, LogRecord } from './log.ts'
-import type { LogProcessor, Target } from './otel-settings.ts'
+import type { LogProcessor } from './otel-settings.ts'
+import type { Target } from './otel-target.ts'
 
 const severity: Record<Level, SeverityNumber> = {
   debug: SeverityNumber.DEBUG,

@@ -9,7 +9,8 @@ import {
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
 import type { Family } from './metrics.ts'
-import type { MetricsTarget, Target } from './otel-settings.ts'
+import type { MetricsTarget } from './otel-settings.ts'
+import type { Target } from './otel-target.ts'
 
 /** Exports all metrics of the agent at every interval: the slots are read when an export is due, not before. */
 export async function newMetricsOut(

@@ -1,17 +1,6 @@
-import { readFileSync } from 'node:fs'
-
-/** Where to send, as written under `exporter.otlp`. */
-export interface OtlpTarget {
-  protocol?: string | undefined
-  /** `http://host:4317` (no TLS), `https://host:4317`, or `host:4317` with `insecure`. */
-  endpoint?: string | undefined
-  headers?: unknown
-  insecure?: boolean | undefined
-  /** PEM file of the authorities of the peer. */
-  certificate?: string | undefined
-  /** Milliseconds. */
-  timeout?: number | undefined
-}
+import { readProcessors } from './otel-processors.ts'
+import { isOff, readSampler, type SamplerPlan } from './otel-sampler.ts'
+import { type OtelFault, type OtlpTarget, readTarget, type Target } from './otel-target.ts'
 
 /** What `service.telemetry` says about sending by OTLP. */
 export interface OtelSettings {
@@ -24,21 +13,15 @@ export interface OtelSettings {
           }[]
         | undefined
     }
-    traces: { processors?: unknown }
+    traces: {
+      level?: string | undefined
+      processors?: unknown
+      sampler?: unknown
+      propagators?: readonly string[] | undefined
+      max_per_second?: number | undefined
+    }
     resource: Readonly<Record<string, unknown>>
   }
-}
-
-/** A target that can be sent to. */
-export interface Target {
-  readonly protocol: 'grpc' | 'http/protobuf'
-  /** With scheme; for HTTP also the path, but for that of the signal. */
-  readonly url: string
-  readonly plain: boolean
-  readonly headers: Readonly<Record<string, string>>
-  /** PEM text of the authorities of the peer. */
-  readonly authorities: string | undefined
-  readonly timeoutMillis: number
 }
 
 export interface MetricsTarget {
@@ -53,16 +36,35 @@ export interface LogProcessor {
   readonly interval: number | undefined
 }
 
-/** A setting that cannot be carried out: what stands at `path` of the configuration. */
-export interface OtelFault {
-  readonly path: readonly (string | number)[]
-  readonly message: string
-  readonly hint?: string
+/** Where spans go. */
+export interface SpanProcessorPlan {
+  /** Standard output: for trying. */
+  readonly target: Target | 'console'
+  /** Undefined: every span at once. */
+  readonly batch:
+    | {
+        readonly scheduledDelayMillis: number
+        readonly exportTimeoutMillis: number
+        readonly maxQueueSize: number
+        readonly maxExportBatchSize: number
+      }
+    | undefined
+}
+
+export interface TracesPlan {
+  readonly processors: readonly SpanProcessorPlan[]
+  readonly sampler: SamplerPlan
+  /** Traces that begin in a second, at most. */
+  readonly maxPerSecond: number
+  /** Whether `traceparent` of a request is the parent of its trace. */
+  readonly readsParents: boolean
 }
 
 export interface OtelPlan {
   readonly readers: readonly MetricsTarget[]
   readonly processors: readonly LogProcessor[]
+  /** Undefined: no traces are made. */
+  readonly traces: TracesPlan | undefined
   readonly faults: readonly OtelFault[]
 }
 
@@ -78,91 +80,40 @@ export function otelPlan({ telemetry }: OtelSettings): OtelPlan {
     const target = readTarget(written, at, faults)
     return target ? [{ interval: periodic.interval, target }] : []
   })
-  const processors = logProcessors(telemetry.logs.processors, faults)
-  if (telemetry.traces.processors !== undefined)
-    faults.push({
-      path: [...root, 'traces', 'processors'],
-      message: 'tailrace has no traces of its own',
-      hint: 'leave the processors out',
-    })
-  return { readers, processors, faults }
+  const processors = readProcessors(telemetry.logs.processors, [...root, 'logs', 'processors'], faults).flatMap(
+    // What its console exporter would print stands on stderr already.
+    ({ kind, settings, target }): LogProcessor[] => {
+      const interval = kind === 'batch' ? Number(settings.schedule_delay ?? 1000) : undefined
+      return target === 'console' ? [] : [{ target, interval }]
+    },
+  )
+  const traces = tracesPlan(telemetry.traces, faults)
+  return { readers, processors, traces, faults }
 }
 
-interface Processor {
-  schedule_delay?: number
-  exporter?: { otlp?: OtlpTarget }
+function tracesPlan(written: OtelSettings['telemetry']['traces'], faults: OtelFault[]): TracesPlan | undefined {
+  const at = [...root, 'traces']
+  const processors = readProcessors(written.processors, [...at, 'processors'], faults).map(
+    ({ kind, settings, target, path }): SpanProcessorPlan => {
+      const number = (key: string, usual: number) => readNumber(settings[key] ?? usual, [...path, key], faults)
+      // The SDKs' own figures.
+      const batch = {
+        scheduledDelayMillis: number('schedule_delay', 5000),
+        exportTimeoutMillis: number('export_timeout', 30_000),
+        maxQueueSize: number('max_queue_size', 2048),
+        maxExportBatchSize: number('max_export_batch_size', 512),
+      }
+      return { target, batch: kind === 'batch' ? batch : undefined }
+    },
+  )
+  const sampler = readSampler(written.sampler, [...at, 'sampler'], faults)
+  const { level = 'basic', propagators = [], max_per_second: maxPerSecond = 10 } = written
+  if (level === 'none' || processors.length === 0 || maxPerSecond === 0 || isOff(sampler)) return undefined
+  return { processors, sampler, maxPerSecond, readsParents: propagators.includes('tracecontext') }
 }
 
-/** Reads the Collector's list: `- batch: {schedule_delay: 1000, exporter: {otlp: {endpoint: "http://host:4317"}}}`. */
-function logProcessors(list: unknown, faults: OtelFault[]): LogProcessor[] {
-  if (list === undefined || list === null) return []
-  const path = [...root, 'logs', 'processors']
-  const hint = 'write [{batch: {exporter: {otlp: {endpoint: "http://127.0.0.1:4317"}}}}]'
-  if (!Array.isArray(list)) {
-    faults.push({ path, message: 'expected a list', hint })
-    return []
-  }
-  return list.flatMap((item: Record<string, Processor> | undefined, i) => {
-    const [kind, settings] = Object.entries(item ?? {})[0] ?? []
-    if (kind !== 'batch' && kind !== 'simple') {
-      faults.push({ path: [...path, i], message: 'expected batch or simple', hint })
-      return []
-    }
-    // Its console exporter would repeat what stands on stderr already.
-    const written = settings?.exporter?.otlp
-    if (!written) return []
-    const target = readTarget(written, [...path, i, kind, 'exporter', 'otlp'], faults)
-    const interval = kind === 'batch' ? Number(settings.schedule_delay ?? 1000) : undefined
-    return target ? [{ interval, target }] : []
-  })
+function readNumber(value: unknown, path: OtelFault['path'], faults: OtelFault[]): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 31) return value
+  faults.push({ path, message: 'expected a whole number above 0', hint: 'leave it out for the usual one' })
+  return 1
 }
-
-const protocols: Readonly<Record<string, Target['protocol']>> = {
-  grpc: 'grpc',
-  'grpc/protobuf': 'grpc',
-  'http/protobuf': 'http/protobuf',
-}
-
-function readTarget(written: OtlpTarget, at: OtelFault['path'], faults: OtelFault[]): Target | undefined {
-  const { endpoint, insecure, certificate, timeout = 10_000 } = written
-  const known = faults.length
-  const fault = (key: string, message: string, hint?: string) =>
-    void faults.push({ path: [...at, key], message, ...(hint !== undefined && { hint }) })
-  const protocol = protocols[written.protocol ?? 'grpc']
-  if (!protocol) fault('protocol', `"${written.protocol}" is not spoken here`, 'write grpc or http/protobuf')
-  const example = protocol === 'http/protobuf' ? 'http://127.0.0.1:4318' : 'http://127.0.0.1:4317'
-  const plain = endpoint?.startsWith('http://') === true || (insecure === true && !endpoint?.startsWith('https://'))
-  const url = /^[a-z]+:\/\//.test(endpoint ?? '') ? endpoint! : `${plain ? 'http' : 'https'}://${endpoint}`
-  if (!endpoint) fault('endpoint', 'endpoint is missing', `write endpoint: "${example}"`)
-  else if (!isHttp(url)) fault('endpoint', `"${endpoint}" is no address to send to`, `write it like "${example}"`)
-  const authorities = certificate === undefined ? undefined : readText(certificate)
-  if (authorities instanceof Error) fault('certificate', `certificate cannot be read: ${authorities.message}`)
-  if (faults.length > known || authorities instanceof Error || !protocol) return undefined
-  return { protocol, url, plain, headers: headersOf(written.headers), authorities, timeoutMillis: timeout }
-}
-
-function isHttp(url: string): boolean {
-  const parsed = URL.parse(url)
-  return (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') && parsed.hostname !== ''
-}
-
-function readText(path: string): string | Error {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    return error as Error
-  }
-}
-
-/** Headers as a map or as the list `{name, value}`; values may be secrets. */
-function headersOf(headers: unknown): Record<string, string> {
-  const pairs: [string, unknown][] = Array.isArray(headers)
-    ? headers.map(({ name, value }: { name: string; value: unknown }) => [name, value])
-    : Object.entries(headers ?? {})
-  return Object.fromEntries(pairs.map(([name, value]) => [name, plainText(value)]))
-}
-
-const plainText = (value: unknown): string =>
-  typeof (value as { reveal?: unknown } | undefined)?.reveal === 'function'
-    ? (value as { reveal(): string }).reveal()
-    : String(value)

@@ -220,13 +220,13 @@ test.each([
 test('all faults are found at once', () => {
   const otlp = { protocol: 'smoke' }
   const processors = [{ batch: { exporter: { otlp } } }, { loud: {} }, 7]
-  const found = faultsOf({ logs: { processors }, traces: { processors: [] } })
+  const found = faultsOf({ logs: { processors }, traces: { processors: {} } })
   expect(found.map((text) => text.split(';')[0])).toEqual([
     'logs.processors.0.batch.exporter.otlp.protocol: "smoke" is not spoken here',
     'logs.processors.0.batch.exporter.otlp.endpoint: endpoint is missing',
     'logs.processors.1: expected batch or simple',
     'logs.processors.2: expected batch or simple',
-    'traces.processors: tailrace has no traces of its own',
+    'traces.processors: expected a list',
   ])
   expect(faultsOf({ logs: { processors: 'batch' } })).toHaveLength(1)
 })

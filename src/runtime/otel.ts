@@ -1,6 +1,7 @@
 import { type Log, type LogRecord, newLog } from './log.ts'
 import type { Family } from './metrics.ts'
 import { type OtelSettings, otelPlan } from './otel-settings.ts'
+import type { Tracer } from './tracer.ts'
 
 export type { OtelSettings } from './otel-settings.ts'
 
@@ -8,6 +9,8 @@ export type { OtelSettings } from './otel-settings.ts'
 export interface Otel {
   /** Takes one record of the agent's log. */
   log(record: LogRecord): void
+  /** Where spans are made, when traces are wanted. */
+  readonly tracer?: Tracer
   /** Sends what is left; gives up after a second. */
   close(): Promise<void>
 }
@@ -20,7 +23,7 @@ export interface OtelOptions {
 }
 
 /**
- * Sends metrics and logs of the agent itself by OTLP, over gRPC or HTTP, as `service.telemetry` asks. Metrics are read from their
+ * Sends metrics, logs and traces of the agent itself by OTLP, over gRPC or HTTP, as `service.telemetry` asks. Metrics are read from their
  * slots when an export is due; the SDK is loaded only here. Throws an Error that says what to write when a setting
  * cannot be carried out.
  */
@@ -30,7 +33,7 @@ export async function newOtel(
   options: OtelOptions = {},
 ): Promise<Otel> {
   const { telemetry } = service
-  const { readers, processors, faults } = otelPlan(service)
+  const { readers, processors, traces, faults } = otelPlan(service)
   const [fault] = faults
   if (fault) throw new Error(`${fault.path.join('.')}: ${fault.message}${fault.hint ? `; ${fault.hint}` : ''}`)
   const resource = await newResource(telemetry.resource)
@@ -39,10 +42,12 @@ export async function newOtel(
   const logsOut = processors.length > 0 ? (await import('./otel-logs.ts')).newLogsOut : undefined
   const metricsSent = await metricsOut?.(readers, resource, families)
   const logsSent = await logsOut?.(processors, resource)
+  const tracesSent = traces && (await (await import('./otel-traces.ts')).newTracesOut(traces, resource))
   return {
+    ...(tracesSent && { tracer: tracesSent.tracer }),
     log: (record) => logsSent?.log(record),
     async close() {
-      const closing = [metricsSent, logsSent].map((out) => out?.close().catch(() => {}))
+      const closing = [metricsSent, logsSent, tracesSent].map((out) => out?.close().catch(() => {}))
       await within(options.closeWithinMs ?? 1000, Promise.all(closing))
     },
   }

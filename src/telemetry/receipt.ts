@@ -1,4 +1,5 @@
 import type { DropReason } from '../delivery/reasons.ts'
+import type { TracePoint } from './batch-trace.ts'
 
 /** What became of the records a receipt stands for, in one branch. */
 export type Outcome = 'delivered' | 'durable' | { readonly dropped: DropReason }
@@ -8,13 +9,16 @@ export type Outcome = 'delivered' | 'durable' | { readonly dropped: DropReason }
  * split call `fork` for the branches they add; each branch calls `settle` exactly once.
  */
 export class Receipt {
+  /** Of a batch that is being traced. */
+  readonly trace: TracePoint | undefined
   private open = 1
   private lost: DropReason | undefined
   private durable = true
   private readonly done: (outcome: Outcome) => void
 
-  constructor(done: (outcome: Outcome) => void) {
+  constructor(done: (outcome: Outcome) => void, trace?: TracePoint) {
     this.done = done
+    this.trace = trace
   }
 
   /** Adds `branches` more that must settle. */

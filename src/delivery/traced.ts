@@ -1,0 +1,78 @@
+import type { Batch } from '../telemetry/batch.ts'
+import { beginSend, type Place, TracePoint, type Work } from '../telemetry/batch-trace.ts'
+import { Receipt } from '../telemetry/receipt.ts'
+import { Dropped, fatesOf, Retryable, type Sender, type SendResult } from './sender.ts'
+
+/** The batch as it goes into a queue at `now`, monotonic: traced ones know since when they wait, all others stay as they are. */
+export function queueTraced(batch: Batch, queue: Place, now: number): Batch {
+  const { receipts } = batch
+  if (!receipts.some(({ trace }) => trace !== undefined)) return batch
+  return batch.withReceipts(receipts.map((receipt) => (receipt.trace ? waiting(receipt, queue, now) : receipt)))
+}
+
+function waiting(receipt: Receipt, queue: Place, now: number): Receipt {
+  const point = new TracePoint(receipt.trace!.trace, queue, now)
+  return new Receipt((outcome) => {
+    point.settled(outcome)
+    receipt.settle(outcome)
+  }, point)
+}
+
+/** The sender with a span for each attempt with a traced batch. Batches without receipts cost nothing. */
+export function traced(sender: Sender, queue: Place): Sender {
+  return {
+    ...(sender.connect && { connect: () => sender.connect!() }),
+    send: (batch, signal) =>
+      batch.receipts.length === 0 ? sender.send(batch, signal) : sendTraced(sender, batch, signal, queue),
+    close: () => sender.close(),
+  }
+}
+
+function sendTraced(sender: Sender, batch: Batch, signal: AbortSignal, queue: Place): SendResult | Promise<SendResult> {
+  const work = beginSend(batch, queue)
+  if (!work) return sender.send(batch, signal)
+  let result: SendResult | Promise<SendResult>
+  try {
+    result = sender.send(batch, signal)
+  } catch (error) {
+    failed(work, error)
+    throw error
+  }
+  if (result instanceof Promise) follow(work, result, signal, batch.count)
+  else answered(work, result, batch.count)
+  return result
+}
+
+/** Ends the span with the answer, or with the timeout that comes before it. */
+function follow(work: Work, result: Promise<SendResult>, signal: AbortSignal, count: number): void {
+  let over = false
+  const once = (end: () => void) => {
+    if (over) return
+    over = true
+    signal.removeEventListener('abort', aborted)
+    end()
+  }
+  const aborted = () => once(() => failed(work, signal.reason))
+  signal.addEventListener('abort', aborted)
+  result.then(
+    (answer) => once(() => answered(work, answer, count)),
+    (error) => once(() => failed(work, error)),
+  )
+}
+
+function answered(work: Work, result: SendResult, count: number): void {
+  const { rejected, fault } = fatesOf(result, count)
+  const lost = rejected + fault
+  if (lost === 0) {
+    work.end({ 'tailrace.outcome': result.durable ? 'durable' : 'delivered' })
+    return
+  }
+  const reason = rejected > 0 ? 'rejected' : 'fault'
+  const about = { 'tailrace.outcome': 'dropped', 'tailrace.reason': reason, 'tailrace.lost_records': lost }
+  work.end(about, result.detail ?? reason)
+}
+
+function failed(work: Work, error: unknown): void {
+  if (error instanceof Dropped) work.end({ 'tailrace.outcome': 'dropped', 'tailrace.reason': error.reason }, error)
+  else work.end({ 'tailrace.outcome': error instanceof Retryable ? 'retryable' : 'failed' }, error)
+}
