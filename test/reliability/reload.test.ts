@@ -78,7 +78,7 @@ test(`${reloads} reloads of right and wrong files under load lose nothing and di
   const agent = startProcess(['run', `${folder}/agent.yaml`])
   await agent.line(/^ready: everything is running/)
 
-  const load = { perRequest: 20, lineBytes: 100, senders: 2 }
+  const load = { perRequest: 20, lineBytes: 100, senders: 2, pauseMs: 4 }
   const senders = [newLineSenders(load), newLineSenders({ ...load, from: 1e9 })]
   senders[0]!.to(`127.0.0.1:${keptPort}`)
   senders[1]!.to(`127.0.0.1:${movingPort}`)

@@ -40,10 +40,18 @@ export interface SenderOptions {
   lineBytes?: number
   /** The first number. */
   from?: number
+  /** Between two requests of a sender. */
+  pauseMs?: number
 }
 
 /** Sends numbered lines by OTLP to whichever process listens, and notes which ones it was told are taken. */
-export function newLineSenders({ senders = 4, perRequest = 50, lineBytes = 200, from = 0 }: SenderOptions = {}) {
+export function newLineSenders({
+  senders = 4,
+  perRequest = 50,
+  lineBytes = 200,
+  from = 0,
+  pauseMs = 0,
+}: SenderOptions = {}) {
   const taken = new Set<number>()
   const padding = 'x'.repeat(lineBytes)
   let next = from
@@ -68,6 +76,7 @@ export function newLineSenders({ senders = 4, perRequest = 50, lineBytes = 200, 
     try {
       await client.unary(otlpPaths.logs, bytes, { timeoutMs: 5000 })
       for (const line of lines) taken.add(line)
+      if (pauseMs > 0) await pause(pauseMs)
     } catch {
       refused++
       // Not acknowledged: whether it arrives is open. The address may have changed meanwhile.
