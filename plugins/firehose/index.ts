@@ -11,7 +11,8 @@ export default defineExporter({
   delivery: {
     semantics: 'at most once',
     order: 'kept within a stream',
-    on_kill: 'what is queued (10,000 records a protocol by default) and what is on the wire',
+    on_kill:
+      'what is queued (10,000 records a protocol by default) and what is on the wire; nothing with `sending_queue.storage`',
   },
   config: firehoseConfig,
   create: ({ config, host }) => newFirehoseExporter(config, host),

@@ -106,6 +106,10 @@ export function settingsOf(spec: AnySpec): unknown {
     'extension/syslog_binding_cache': { endpoint: loopback, api: { url: 'http://127.0.0.1:9' } },
     'extension/basicauth': { htpasswd: { inline: 'user:password' } },
     'extension/bearertokenauth': { token: 'token' },
+    'extension/file_storage': {
+      directory: spec.type === 'file_storage' ? `${newFolder()}/queues` : '',
+      create_directory: true,
+    },
     'extension/demo': { dir: spec.type === 'demo' ? `${newFolder()}/demo` : '' },
   }
   const parsed = [known[`${spec.kind}/${spec.type}`], {}]

@@ -14,7 +14,7 @@ export default defineExporter({
     semantics: 'at least once',
     order: 'kept',
     on_kill:
-      'what is queued (1,000 requests and 16 MiB by default); what counts as sent is with the system, with fsync on disk',
+      'what is queued (1,000 requests and 16 MiB by default); what counts as sent is with the system, with fsync on disk; nothing with `sending_queue.storage`',
   },
   config,
   resources: ({ path }) => [`file ${resolve(path)}`],

@@ -51,7 +51,8 @@ export default defineExporter({
   delivery: {
     semantics: 'at most once',
     order: 'kept',
-    on_kill: 'what is queued (10,000 records a destination by default) and what is on the wire',
+    on_kill:
+      'what is queued (10,000 records a destination by default) and what is on the wire; nothing with `sending_queue.storage`',
   },
   config: fields,
   create: ({ config, host }) => newLoggregatorExporter(config, host),

@@ -12,7 +12,8 @@ export default defineExporter({
   delivery: {
     semantics: 'at least once',
     order: 'not kept',
-    on_kill: 'what is queued (1,000 requests and 64 MiB a signal by default) and what is on the wire',
+    on_kill:
+      'what is queued (1,000 requests and 64 MiB a signal by default) and what is on the wire; nothing with `sending_queue.storage`',
   },
   config: otlpHttpConfig,
   create: ({ config, host }) => newOtlpHttpExporter(config, host),

@@ -12,7 +12,8 @@ export default defineExporter({
   delivery: {
     semantics: 'at least once',
     order: 'kept',
-    on_kill: 'what is queued (10,000 requests and 64 MiB by default) and what is on the wire',
+    on_kill:
+      'what is queued (10,000 requests and 64 MiB by default) and what is on the wire; nothing with `sending_queue.storage`',
   },
   config,
   create: ({ config, host }) => newRemoteWriteExporter(config, host),

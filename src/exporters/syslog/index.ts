@@ -19,7 +19,7 @@ export default defineExporter({
   delivery: {
     semantics: 'at most once',
     order: 'kept',
-    on_kill: 'what is queued (10,000 records by default) and what is on the wire',
+    on_kill: 'what is queued (10,000 records by default) and what is on the wire; nothing with `sending_queue.storage`',
   },
   config,
   create: ({ config, host }) => newSyslogExporter(config, host),
