@@ -4,6 +4,7 @@ import type { AgentFlags } from './admin-client.ts'
 import type { DrainCheckFlags } from './drain-check.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { PrintFlags } from './print-config.ts'
+import { addQueue } from './queue-program.ts'
 import type { ReloadFlags } from './reload-command.ts'
 import type { RunOptions } from './run.ts'
 import type { StatusFlags } from './status.ts'
@@ -93,6 +94,7 @@ function newProgram(): Command {
   addWatching(program)
   addSend(program)
   addDrain(program)
+  addQueue(program)
   program
     .command('version')
     .description('print the version')

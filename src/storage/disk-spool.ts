@@ -17,6 +17,7 @@ import { headerBytes } from './disk-record.ts'
 import { type Finished, finishedName } from './finished-file.ts'
 import type { QueueFolder } from './folder.ts'
 import { noteBytes } from './note.ts'
+import { registerSpool } from './open-spools.ts'
 import { Outstanding } from './outstanding.ts'
 import type { Position } from './position-file.ts'
 import { Quarantine } from './quarantine.ts'
@@ -55,6 +56,7 @@ export class DiskSpool implements Spool {
   private readonly troubles: { append?: string; sync?: string; read?: string } = {}
   private expiry: Timer | undefined
   private lastLength = 0
+  private readonly forgetMe: () => void
   private readonly removals = new Set<Promise<void>>()
   private closing: Promise<void> | undefined
 
@@ -111,6 +113,7 @@ export class DiskSpool implements Spool {
       records: from.records,
       onCorrupt: (records, detail) => this.lose('corrupt', records, detail),
     })
+    this.forgetMe = registerSpool(folder.path, this)
     this.syncOld(from)
     this.watchAge()
   }
@@ -230,6 +233,7 @@ export class DiskSpool implements Spool {
 
   private async end(): Promise<void> {
     const { disk, folder } = this
+    this.forgetMe()
     this.expiry?.cancel()
     this.writer.seal()
     this.savePosition()

@@ -1,29 +1,37 @@
 import { get64, isSealed, put64, seal } from './bytes.ts'
 import type { Disk } from './disk.ts'
 import { codeOf } from './failures.ts'
+import type { Recovered } from './recover.ts'
 
 export const finishedName = 'finished'
 
 const version = 1
 const magic = Buffer.from('TRQD')
 const headBytes = 8
-const entryBytes = 12
+const entryBytes = 20
+
+/** A batch that was finished. */
+export interface Done {
+  /** Records in the queue's life before it. */
+  readonly before: number
+  readonly count: number
+}
 
 /**
  * Batches above the position that were finished all the same, by sequence, with their number of records. Written at an orderly
  * end, so that what was delivered out of turn does not come again; without it, or with damage in it, it comes again.
  *
- * | 0 | `TRQD` | 4 | version 1, u8 | 8 | for each batch its sequence, u64, and its records, u32; at the end the CRC-32 of all |
+ * | 0 | `TRQD` | 4 | version 1, u8 | 8 | for each batch: sequence, u64; records before it, u64; its records, u32 | CRC-32 of all before |
  */
 export class Finished {
-  private readonly counts: Map<number, number>
+  private readonly batches: Map<number, Done>
 
-  constructor(counts: Map<number, number> = new Map()) {
-    this.counts = counts
+  constructor(batches: Map<number, Done> = new Map()) {
+    this.batches = batches
   }
 
-  /** What the file says of batches from `position` on. */
-  static read(disk: Disk, path: string, position: number): Finished {
+  /** What the file says of the batches that a queue has from here on. */
+  static read(disk: Disk, path: string, { sequence, records, total }: Recovered): Finished {
     let fd: number
     try {
       fd = disk.open(path)
@@ -33,14 +41,19 @@ export class Finished {
     }
     try {
       const bytes = Buffer.alloc(disk.size(fd))
-      return new Finished(parse(bytes.subarray(0, disk.readNow(fd, bytes, 0)), position))
+      const batches = parse(bytes.subarray(0, disk.readNow(fd, bytes, 0)))
+      // A power cut may have taken what comes after the position, and the batch with it.
+      for (const [number, { before, count }] of batches) {
+        if (number < sequence || before < records || before + count > total) batches.delete(number)
+      }
+      return new Finished(batches)
     } finally {
       disk.close(fd)
     }
   }
 
   get size(): number {
-    return this.counts.size
+    return this.batches.size
   }
 
   get records(): number {
@@ -49,30 +62,30 @@ export class Finished {
 
   /** Takes a batch out: whether it was finished. */
   take(sequence: number): boolean {
-    return this.counts.delete(sequence)
+    return this.batches.delete(sequence)
   }
 
   has(sequence: number): boolean {
-    return this.counts.has(sequence)
+    return this.batches.has(sequence)
   }
 
   /** Takes out the batches of `[from, to)`, and answers their records. */
   takeBetween(from: number, to: number): number {
     const records = this.recordsBetween(from, to)
     if (records > 0)
-      for (const sequence of [...this.counts.keys()]) if (sequence >= from && sequence < to) this.take(sequence)
+      for (const sequence of [...this.batches.keys()]) if (sequence >= from && sequence < to) this.take(sequence)
     return records
   }
 
   private recordsBetween(from: number, to: number): number {
     let records = 0
-    for (const [sequence, count] of this.counts) if (sequence >= from && sequence < to) records += count
+    for (const [sequence, { count }] of this.batches) if (sequence >= from && sequence < to) records += count
     return records
   }
 
   /** With the batches of `done`, as a file. Throws what the disk throws. */
-  async write(disk: Disk, path: string, done: ReadonlyMap<number, number>): Promise<void> {
-    const all = [...this.counts, ...done]
+  async write(disk: Disk, path: string, done: ReadonlyMap<number, Done>): Promise<void> {
+    const all = [...this.batches, ...done]
     try {
       disk.removeNow(path)
     } catch (error) {
@@ -83,9 +96,11 @@ export class Finished {
     const bytes = Buffer.alloc(end + 4)
     magic.copy(bytes)
     bytes[4] = version
-    for (const [i, [sequence, count]] of all.entries()) {
-      put64(bytes, headBytes + i * entryBytes, sequence)
-      bytes.writeUInt32LE(count, headBytes + i * entryBytes + 8)
+    for (const [i, [sequence, { before, count }]] of all.entries()) {
+      const at = headBytes + i * entryBytes
+      put64(bytes, at, sequence)
+      put64(bytes, at + 8, before)
+      bytes.writeUInt32LE(count, at + 16)
     }
     seal(bytes, 0, end)
     const fd = disk.create(path)
@@ -98,14 +113,13 @@ export class Finished {
   }
 }
 
-function parse(bytes: Buffer, position: number): Map<number, number> {
-  const counts = new Map<number, number>()
+function parse(bytes: Buffer): Map<number, Done> {
+  const batches = new Map<number, Done>()
   const end = bytes.length - 4
-  if (end < headBytes || (end - headBytes) % entryBytes !== 0) return counts
-  if (bytes.indexOf(magic) !== 0 || bytes[4] !== version || !isSealed(bytes, 0, end)) return counts
+  if (end < headBytes || (end - headBytes) % entryBytes !== 0) return batches
+  if (bytes.indexOf(magic) !== 0 || bytes[4] !== version || !isSealed(bytes, 0, end)) return batches
   for (let at = headBytes; at < end; at += entryBytes) {
-    const sequence = get64(bytes, at)
-    if (sequence >= position) counts.set(sequence, bytes.readUInt32LE(at + 8))
+    batches.set(get64(bytes, at), { before: get64(bytes, at + 8), count: bytes.readUInt32LE(at + 16) })
   }
-  return counts
+  return batches
 }

@@ -71,7 +71,7 @@ async function look(folder: string, disk: Disk): Promise<Looked> {
   segments.find(names)
   const { bytes } = segments
   const from = await recover(disk, segments, positionIn(folder, names, disk), silentLog)
-  const finished = Finished.read(disk, join(folder, finishedName), from.sequence)
+  const finished = Finished.read(disk, join(folder, finishedName), from)
   return { segments, from, finished, bytes }
 }
 

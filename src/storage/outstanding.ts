@@ -1,3 +1,4 @@
+import type { Done } from './finished-file.ts'
 import type { Position } from './position-file.ts'
 
 interface Place {
@@ -40,12 +41,12 @@ export class Outstanding {
     return this.places[this.head]
   }
 
-  /** What was finished above the lowest unfinished batch: sequence and records. */
-  doneAbove(): Map<number, number> {
-    const done = new Map<number, number>()
+  /** What was finished above the lowest unfinished batch, by sequence. */
+  doneAbove(): Map<number, Done> {
+    const done = new Map<number, Done>()
     for (let i = this.head; i < this.places.length; i++) {
       const place = this.places[i]
-      if (place?.done) done.set(place.sequence, place.count)
+      if (place?.done) done.set(place.sequence, { before: place.records, count: place.count })
     }
     return done
   }

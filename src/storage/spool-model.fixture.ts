@@ -29,6 +29,8 @@ interface Entry {
   synced: boolean
   doubtful: boolean
   finished: boolean
+  /** In this life. */
+  finishedNow: boolean
   /** Given in this life. */
   given: boolean
 }
@@ -70,7 +72,7 @@ export class SpoolModel {
         }
         this.orderly.clear()
         if (end === 'close' && !disk.dead) await this.close()
-        if (end === 'close' && !disk.dead) this.orderly = new Set(this.entries.filter(({ finished }) => finished))
+        if (end === 'close' && !disk.dead) this.orderly = new Set(this.entries.filter(({ finishedNow }) => finishedNow))
       }
     } finally {
       disk.dead = true
@@ -105,7 +107,7 @@ export class SpoolModel {
 
   private async open(): Promise<boolean> {
     this.lastGiven = -1
-    for (const entry of this.entries) entry.given = false
+    for (const entry of this.entries) entry.given = entry.finishedNow = false
     try {
       const opened = await this.opening()
       this.spool = opened.spool
@@ -153,7 +155,7 @@ export class SpoolModel {
     if (what === 'append' || what === 'take') this.append(n, what === 'take')
     else if (what === 'read') this.gave(await spool.read(1 + (n % 300)).catch(this.unlessBroken))
     else if (what === 'finish') {
-      const given = this.entries.filter(({ given, finished }) => given && !finished)
+      const given = this.entries.filter(({ given, finishedNow }) => given && !finishedNow)
       if (given.length > 0) this.finish(given[n % given.length]!)
     } else if (what === 'endSync') disk.endSync(n % Math.max(1, disk.syncing.length))
     else if (what === 'advance') {
@@ -220,7 +222,7 @@ export class SpoolModel {
 
   private finish(entry: Entry): void {
     this.spool.finish(entry.sequence)
-    entry.finished = true
+    entry.finished = entry.finishedNow = true
     this.tally -= entry.count
   }
 
@@ -259,5 +261,16 @@ export class SpoolModel {
 }
 
 function entryOf(id: number, payload: Buffer, count: number, sequence: number, required: boolean): Entry {
-  return { id, payload, count, sequence, required, synced: false, doubtful: false, finished: false, given: false }
+  return {
+    id,
+    payload,
+    count,
+    sequence,
+    required,
+    synced: false,
+    doubtful: false,
+    finished: false,
+    finishedNow: false,
+    given: false,
+  }
 }

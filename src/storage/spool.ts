@@ -21,7 +21,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const segments = new Segments(disk, folder.path)
     segments.find(folder.names)
     const from = await recover(disk, segments, folder.position.found, options.log)
-    const finished = Finished.read(disk, join(folder.path, finishedName), from.sequence)
+    const finished = Finished.read(disk, join(folder.path, finishedName), from)
     return new DiskSpool(options, disk, folder, segments, from, finished)
   } catch (error) {
     disk.close(folder.position.fd)
