@@ -113,7 +113,7 @@ class Transition {
   }
 }
 
-/** Parts that need something of those who leave which cannot be handed over: a file, a queue on disk, an address that overlaps. */
+/** Parts that need something of those who leave which cannot be handed over: a file, an address that overlaps. */
 function lateOnes(fresh: readonly Part[], leaving: readonly Part[]): ReadonlyMap<Part, readonly Part[]> {
   const late = new Map<Part, readonly Part[]>()
   for (const part of fresh) {
@@ -123,11 +123,7 @@ function lateOnes(fresh: readonly Part[], leaving: readonly Part[]): ReadonlyMap
   return late
 }
 
-function needsOf({ key, instance: { spec, config } }: Wanted): readonly string[] {
-  const { sending_queue: queue } = (config ?? {}) as { sending_queue?: { storage?: unknown } }
-  const stored = queue?.storage === undefined ? [] : [`queue ${key}`]
-  return [...(spec.resources?.(config as never) ?? []), ...stored]
-}
+const needsOf = ({ instance: { spec, config } }: Wanted): readonly string[] => spec.resources?.(config as never) ?? []
 
 const clashes = (needs: readonly string[], held: readonly string[]) =>
   needs.some((need) => held.some((other) => cannotBeHandedOver(need, other)))

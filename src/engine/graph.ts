@@ -28,6 +28,8 @@ export interface Flows {
 
 /** A start that takes longer than this fails a reload, in milliseconds: others wait for it. */
 const startMs = 30_000
+/** What is on the wire may take so long when a queue on disk changes hands, in milliseconds. */
+const diskMs = 500
 /** Between two attempts to start what did not start and is not required, in milliseconds: doubled each time. */
 const retryMs = { first: 1000, most: 60_000 }
 
@@ -202,7 +204,10 @@ export class RunningGraph {
       })
     }
     const deadline = AbortSignal.timeout(Math.min(stopMs, 2 ** 31 - 1))
-    await stopParts(leaving, { log, stopMs, deadline, gone: (part) => gone.get(part)!.resolve() })
+    // What is on disk waits there for the successor, and the successor for the folder.
+    const sooner = (part: Part) =>
+      parts.has(part.wanted.key) && part.accounts.some(({ disk }) => disk) ? AbortSignal.timeout(diskMs) : undefined
+    await stopParts(leaving, { log, stopMs, deadline, sooner, gone: (part) => gone.get(part)!.resolve() })
     await starting
     const { heads, sinks } = this.ports
     for (const id of heads.keys()) if (!plan.pipelines.some((pipeline) => pipeline.id === id)) heads.delete(id)

@@ -56,6 +56,8 @@ export interface StopOptions {
   /** How long the whole may take. */
   readonly stopMs: number
   readonly deadline: AbortSignal
+  /** For parts that are to take less time. */
+  sooner?(part: Part): AbortSignal | undefined
   /** Told of each part that is gone. */
   gone?(part: Part): void
 }
@@ -76,7 +78,8 @@ export async function stopParts(parts: Iterable<Part>, options: StopOptions): Pr
   }
 }
 
-async function stopPart(part: Part, deadline: AbortSignal, { log, gone }: StopOptions): Promise<void> {
+async function stopPart(part: Part, latest: AbortSignal, { log, gone, sooner }: StopOptions): Promise<void> {
+  const deadline = sooner?.(part) ?? latest
   part.life.stops()
   try {
     if (part.component) await Promise.race([part.component.stop(deadline), overdue(deadline)])

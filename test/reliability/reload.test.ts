@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { newFolder, writeFiles } from '../support/folder.ts'
 import { freePort } from '../support/free-port.ts'
-import { newLineSenders, startCounter } from '../support/numbered-lines.ts'
+import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
 import { type Role, startProcess, until } from '../support/role.ts'
 
 /** Long runs: `RELOADS=1000 npx vitest run --project reliability test/reliability/reload.test.ts`. */
@@ -50,6 +50,36 @@ service:
     logs/moving: {receivers: [otlp, otlp/moving], exporters: [${['otlp/moving', ...others].join(', ')}]}
 `
 }
+
+test('an exporter whose queue is on disk changes while its backend is down: everything is there afterwards', async () => {
+  const { sink, seen, stall } = await startCounter()
+  const folder = newFolder()
+  const port = await freePort()
+  const save = (round: number) => {
+    const text = diskQueueFile(folder, sink.address, { exporter: `timeout: ${1 + round}s` })
+    writeFiles(folder, { 'agent.yaml': text.replace('127.0.0.1:0', `127.0.0.1:${port}`) })
+  }
+  save(0)
+  const agent = startProcess(['run', `${folder}/agent.yaml`])
+  const load = newLineSenders({ senders: 2, perRequest: 20, pauseMs: 4 })
+  load.to(await otlpAddress(agent))
+  await until('lines arrive', () => seen.size > 500)
+  for (let round = 1; round <= 4; round++) {
+    stall(round % 2 === 1)
+    const before = load.taken.size
+    await until('lines are taken', () => load.taken.size > before + 500)
+    save(round)
+    agent.signal('SIGHUP')
+    await until('the reload', () => agent.lines.filter((line) => line.startsWith('reloaded changed=')).length === round)
+    const after = load.taken.size
+    await until('lines are taken again', () => load.taken.size > after + 500)
+  }
+  await load.stop()
+  stall(false)
+  await until('everything acknowledged has arrived', () => load.missing(seen).length === 0).catch(() => {})
+  expect(load.missing(seen)).toEqual([])
+  expect(await agent.stop()).toMatchObject({ code: 0 })
+})
 
 /** What can be wrong with a file. */
 const mistakes: ((good: string, world: World) => string)[] = [
