@@ -176,6 +176,7 @@ function bySocket(socketPath: string): Open {
 
 async function byHttps(url: string, { ca, cert, key }: AgentFlags): Promise<Open> {
   const { request } = await import('node:https')
+  if (!url.startsWith('https:')) throw new AgentError(`${url}: the port of an agent is asked by https`)
   if (!ca || !cert || !key) throw new AgentError(`${url}: say who you are with --ca, --cert and --key (PEM files)`)
   const read = (path: string) => readFile(path, 'utf8')
   const identity = { ca: await read(ca), cert: await read(cert), key: await read(key) }

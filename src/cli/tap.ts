@@ -6,6 +6,7 @@ import { cfLine, colourPaint, plainPaint, tagLine } from '../printing/cf-line.ts
 import { safeJson, safeText } from '../printing/safe-text.ts'
 import { type AgentFlags, askLines, oneAgent } from './admin-client.ts'
 import { ExitCode } from './exit-codes.ts'
+import { flagNumber } from './flag-number.ts'
 import { untilInterrupted } from './interrupted.ts'
 import { grouped } from './words.ts'
 
@@ -24,8 +25,9 @@ const silenceMs = 5000
 
 /** Shows records that pass a point of the running agent until Ctrl-C. */
 export async function tap(id: string, flags: TapFlags): Promise<number> {
+  const rate = Math.round(flagNumber('--rate', flags.rate, 1, 1000))
   const agent = await oneAgent(flags)
-  const query = new URLSearchParams({ id, rate: flags.rate })
+  const query = new URLSearchParams({ id, rate: String(rate) })
   if (flags.sourceId !== undefined) query.set('source_id', flags.sourceId)
   if (flags.grep !== undefined) query.set('grep', flags.grep)
   const note = (text: string) => void process.stderr.write(`${safeText(text)}\n`)

@@ -1,6 +1,7 @@
 import type { TopSample } from '../admin/top.ts'
 import { type AgentFlags, askLines, oneAgent, type RunningAgent } from './admin-client.ts'
 import { ExitCode } from './exit-codes.ts'
+import { flagNumber } from './flag-number.ts'
 import { untilInterrupted } from './interrupted.ts'
 import { TopScreen } from './top-screen.ts'
 import { headLines, type SortKey, tableLines } from './top-table.ts'
@@ -15,20 +16,24 @@ export interface TopFlags extends AgentFlags {
   readonly json?: boolean
 }
 
+type Watching = TopFlags & { readonly intervalMs: number }
+
 /** The live table of components: on a terminal as a screen of its own, else as text. */
 export async function top(flags: TopFlags): Promise<number> {
+  const intervalMs = Math.round(flagNumber('--interval', flags.interval, 0.2, 60) * 1000)
+  const times = flags.times === undefined ? undefined : flagNumber('--times', flags.times, 1, 1_000_000_000)
   const agent = await oneAgent(flags)
   const isScreen = process.stdout.isTTY && process.stdin.isTTY && !flags.batch && !flags.json
-  const most = flags.times !== undefined ? Number(flags.times) : isScreen || flags.batch ? Number.POSITIVE_INFINITY : 1
+  const most = times ?? (isScreen || flags.batch ? Number.POSITIVE_INFINITY : 1)
   const watch = isScreen ? onScreen : asText
-  await untilInterrupted((signal) => watch(agent, flags, most, signal))
+  await untilInterrupted((signal) => watch(agent, { ...flags, intervalMs }, most, signal))
   return ExitCode.ok
 }
 
 /** Hands over samples until there were enough of them. */
 async function samples(
   agent: RunningAgent,
-  { interval }: TopFlags,
+  { intervalMs }: Watching,
   most: number,
   signal: AbortSignal,
   take: (sample: TopSample) => void,
@@ -39,12 +44,12 @@ async function samples(
     take(value as TopSample)
     if (--left <= 0) enough.abort()
   }
-  const path = `/v1/top?interval_ms=${Math.round(Number(interval) * 1000)}`
+  const path = `/v1/top?interval_ms=${intervalMs}`
   await askLines(agent, path, each, AbortSignal.any([signal, enough.signal]))
   if (!signal.aborted && !enough.signal.aborted) process.stderr.write('the agent has ended\n')
 }
 
-async function asText(agent: RunningAgent, flags: TopFlags, most: number, signal: AbortSignal): Promise<void> {
+async function asText(agent: RunningAgent, flags: Watching, most: number, signal: AbortSignal): Promise<void> {
   let first = true
   await samples(agent, flags, most, signal, (sample) => {
     if (flags.json) return void process.stdout.write(`${JSON.stringify(sample)}\n`)
@@ -56,7 +61,7 @@ async function asText(agent: RunningAgent, flags: TopFlags, most: number, signal
   })
 }
 
-async function onScreen(agent: RunningAgent, flags: TopFlags, most: number, signal: AbortSignal): Promise<void> {
+async function onScreen(agent: RunningAgent, flags: Watching, most: number, signal: AbortSignal): Promise<void> {
   const { stdin, stdout } = process
   const terminal = {
     get columns() {

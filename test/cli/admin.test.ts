@@ -164,7 +164,18 @@ test('reload says what came of it, and why not', async () => {
   expect(refused.err).toContain('absent')
 })
 
+test.each<[string[], RegExp]>([
+  [['top', '--interval', '0.01'], /--interval is a number from 0.2 to 60, not "0.01"/],
+  [['top', '-n', 'x'], /--times is a number from 1 /],
+  [['tap', 'statsd', '--rate', '5000'], /--rate is a number from 1 to 1000/],
+  [['top', '--sort', 'size'], /Allowed choices are way, name/],
+])('%j is a wrong command line', async (args, sentence) => {
+  const { code, err } = await told({ env: {} }, ...args)
+  expect([code, err]).toEqual([2, expect.stringMatching(sentence)])
+})
+
 test.each<[string, string[], string]>([
+  ['a port without TLS', ['--admin', 'http://127.0.0.1:1'], 'the port of an agent is asked by https'],
   ['no such socket', ['--admin', '/nowhere/x.sock'], '/nowhere/x.sock: there is no such socket'],
   ['nobody runs', ['--admin', root], 'no running agent was found in '],
   ['a port without being known', ['--admin', 'https://127.0.0.1:1'], 'say who you are with --ca, --cert and --key'],
