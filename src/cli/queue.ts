@@ -32,6 +32,8 @@ export interface DropFlags extends QueueFlags {
   readonly yes?: boolean
 }
 
+const batchCount = (n: number) => `${grouped(n)} ${n === 1 ? 'batch' : 'batches'}`
+
 const say = (text: string) => void process.stdout.write(text)
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 
@@ -95,7 +97,7 @@ async function sendAway(folder: string, flags: ReplayFlags, target: QueueTarget,
   const taken = await admin.take(folder, rangeOf(flags, Date.now()), async (record) => {
     refused += await target.send(record)
   })
-  say(`sent ${records(taken.records)} in ${grouped(taken.batches)} batches to ${endpoint}\n`)
+  say(`sent ${records(taken.records)} in ${batchCount(taken.batches)} to ${endpoint}\n`)
   if (refused > 0) note(`${endpoint} did not take ${records(refused)} of them`)
   if (!taken.stopped) return ExitCode.ok
   note(`tailrace: ${taken.stopped.message}; what was not sent stays in ${folder}`)
@@ -111,7 +113,7 @@ async function sendCopies(folder: string, range: ReturnType<typeof rangeOf>, tar
     batches++
     sent += record.count
   }
-  say(`sent copies of ${records(sent)} in ${grouped(batches)} batches to ${endpoint}\n`)
+  say(`sent copies of ${records(sent)} in ${batchCount(batches)} to ${endpoint}\n`)
   if (refused > 0) note(`${endpoint} did not take ${records(refused)} of them`)
   return ExitCode.ok
 }
@@ -131,7 +133,7 @@ async function requeue(folder: string, flags: ReplayFlags): Promise<number> {
       await into.whenSynced(into.append(payload, count, format, origin && { origin }))
     }),
   )
-  say(`put ${records(taken.records)} in ${grouped(taken.batches)} batches back into ${queue}\n`)
+  say(`put ${records(taken.records)} in ${batchCount(taken.batches)} back into ${queue}\n`)
   if (taken.stopped) note(`tailrace: ${taken.stopped.message}; the rest stays in ${folder}`)
   return taken.stopped ? ExitCode.failed : ExitCode.ok
 }
