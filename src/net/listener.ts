@@ -35,6 +35,9 @@ const TCP_KEEPALIVE_MS = 15_000
 const entries = new Map<string, Entry>()
 const opening = new Set<string>()
 
+/** Whether a listener of this process has this address. */
+export const holdsTcp = (address: Address): boolean => entries.has(formatAddress(address))
+
 /** Binds `address` (port 0: any). Rejects with a sentence that says who may hold the port and what to do. */
 export async function acquire(address: Address, options: AcquireOptions): Promise<Lease> {
   const key = formatAddress(address)

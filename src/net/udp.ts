@@ -65,6 +65,9 @@ interface Holding {
   giveAway(): Bound | undefined
 }
 
+/** Whether a listener of this process has this address. */
+export const holdsUdp = (address: Address): boolean => holdings.has(formatAddress(address))
+
 /** Sockets of this process by address. */
 const holdings = new Map<string, Holding>()
 

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import type { Endpoint } from '../../config/fields.ts'
 import { formatAddress } from '../../net/address.ts'
+import { holdsAddress } from '../../net/held-addresses.ts'
 import type { Configured } from '../../plugin.ts'
 
 /** A component that will listen, and where. */
@@ -54,6 +55,8 @@ async function firstFree(transport: 'tcp' | 'udp', { host, port }: Endpoint, wan
   if (port === 0) return 0
   for (let next = port; next < port + most && next < 65_536; next++) {
     if (next !== port && wanted.has(next)) continue
+    // What this agent holds itself is as good as free: a reload hands it on.
+    if (holdsAddress(transport, { host, port: next })) return next
     if (await (transport === 'udp' ? udpIsFree : tcpIsFree)(host, next)) return next
   }
   return port
