@@ -10,9 +10,10 @@ import { Progress, type Trouble } from './progress.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
 import { Rhythm } from './rhythm.ts'
-import { Dropped, fatesOf, maybeDelivered, Retryable, type Sender, type SendResult } from './sender.ts'
+import { Dropped, fatesOf, maybeDelivered, Retryable, type SendResult } from './sender.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
 import type { Legacy } from './succession.ts'
+import type { Attempts } from './traced.ts'
 
 /** One batch on its way, through all of its attempts. */
 interface Shipment extends Part {
@@ -31,7 +32,7 @@ interface Shipment extends Part {
 
 export interface OutboxOptions {
   queue: Queue
-  sender: Sender
+  sender: Attempts
   settings: DeliverySettings
   account: Account
   clock: Clock
@@ -51,7 +52,7 @@ export type OnRefused = (batch: Batch, records: number, reason: DropReason, deta
 /** Sends what a queue holds: when, how much at once, how often, and what became of it. */
 export class Outbox {
   private readonly queue: Queue
-  private readonly sender: Sender
+  private readonly sender: Attempts
   private readonly settings: DeliverySettings
   private readonly account: Account
   private readonly clock: Clock
@@ -206,7 +207,7 @@ export class Outbox {
     const controller = this.spare
     let result: SendResult | Promise<SendResult>
     try {
-      result = this.sender.send(batch, controller.signal)
+      result = this.sender.send(batch, controller.signal, number)
     } catch (error) {
       this.failed(shipment, error)
       return

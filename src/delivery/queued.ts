@@ -19,7 +19,7 @@ import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
 import { isStored } from './stored-receipt.ts'
 import { enter, type Heir } from './succession.ts'
-import { queueTraced, traced } from './traced.ts'
+import { queueTraced, withSpans } from './traced.ts'
 
 /** What a queue needs of its component's `Host`. */
 export interface DeliveryHost {
@@ -102,7 +102,7 @@ export function queued(
   const letters = newDeadLetters(config, host, options)
   const outbox = new Outbox({
     queue,
-    sender: traced(sender, account),
+    sender: withSpans(sender, account),
     settings: settings.disk ? settings : withRoomToDisplace(settings),
     account,
     clock,

@@ -18,19 +18,22 @@ function waiting(receipt: Receipt, queue: Place, now: number): Receipt {
   }, point)
 }
 
+/** A sender that is told which attempt with these records it is, from 1. */
+export interface Attempts {
+  send(batch: Batch, signal: AbortSignal, attempt: number): SendResult | Promise<SendResult>
+}
+
 /** The sender with a span for each attempt with a traced batch. Batches without receipts cost nothing. */
-export function traced(sender: Sender, queue: Place): Sender {
+export function withSpans(sender: Sender, queue: Place): Attempts {
   return {
-    ...(sender.connect && { connect: () => sender.connect!() }),
-    send: (batch, signal) =>
-      batch.receipts.length === 0 ? sender.send(batch, signal) : sendTraced(sender, batch, signal, queue),
-    close: () => sender.close(),
+    send(batch, signal, attempt) {
+      const work = batch.receipts.length > 0 ? beginSend(batch, queue, attempt) : undefined
+      return work ? sendTraced(sender, batch, signal, work) : sender.send(batch, signal)
+    },
   }
 }
 
-function sendTraced(sender: Sender, batch: Batch, signal: AbortSignal, queue: Place): SendResult | Promise<SendResult> {
-  const work = beginSend(batch, queue)
-  if (!work) return sender.send(batch, signal)
+function sendTraced(sender: Sender, batch: Batch, signal: AbortSignal, work: Work): SendResult | Promise<SendResult> {
   let result: SendResult | Promise<SendResult>
   try {
     result = sender.send(batch, signal)

@@ -83,8 +83,6 @@ export class TracePoint {
   private readonly place: Place | undefined
   private readonly since: number
   private taken = false
-  /** Attempts to send it that began. */
-  attempts = 0
 
   /** `place`: the queue that it went into at `since`, monotonic. */
   constructor(trace: BatchTrace, place?: Place, since = 0) {
@@ -118,14 +116,10 @@ export function beginWork(name: string, { receipts, count }: Batch, place: Place
 }
 
 /** The same for what is about to be sent: it leaves the queue, and the spans of several traces are linked. */
-export function beginSend({ receipts, count, size }: Batch, place: Place): Work | undefined {
+export function beginSend({ receipts, count, size }: Batch, place: Place, attempt: number): Work | undefined {
   const points = pointsOf(receipts)
   if (!points) return undefined
-  let attempt = 0
-  for (const point of points) {
-    point.leave()
-    attempt = Math.max(attempt, ++point.attempts)
-  }
+  for (const point of points) point.leave()
   const work = beginAll('send', points, place)
   const about = { 'tailrace.records': count, 'tailrace.bytes': size, 'tailrace.attempt': attempt }
   return { end: (attributes, error) => work.end({ ...about, ...attributes }, error) }
