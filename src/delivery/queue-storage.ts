@@ -12,6 +12,8 @@ export interface QueueStorage {
   open(use: StorageUse): Promise<Spool>
   /** The parts of an exporter that have a place here, whoever made it. */
   parts?(exporter: string): Promise<string[]>
+  /** The file in which another component keeps what it must know after a restart; it is that component's alone. */
+  stateFile?(kind: string, id: string): string
   /** Removes the place of a queue that is closed, with all that is in it. */
   remove?(use: StorageUse): Promise<void>
 }

@@ -69,6 +69,7 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
     },
     started: () => void nameOrphans().catch((error) => host.log.warn('cannot list queues', { error: String(error) })),
     stop: () => Promise.resolve(),
+    stateFile: (kind, id) => join(directory, queueFolderName(kind, id, 'state')),
     async parts(exporter) {
       const prefix = queueFolderName('exporter', exporter, '')
       families.add(prefix)

@@ -92,6 +92,11 @@ describe('a queue', () => {
     expect(after.isTaken!(use())).toBe(false)
   })
 
+  test('has neighbours that keep a file there', () => {
+    const { made } = storage('/dir')
+    expect(made.stateFile!('receiver', 'filelog/a')).toBe('/dir/receiver_filelog_a_state')
+  })
+
   test('can be listed and removed', async () => {
     const directory = newFolder()
     const { made } = storage(directory)

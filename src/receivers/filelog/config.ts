@@ -1,8 +1,8 @@
 import {
-  anything,
   bool,
   type ConfigOf,
   duration,
+  extensionId,
   int,
   list,
   map,
@@ -23,12 +23,6 @@ const pattern = () =>
   text({ notEmpty: true }).refine((source) => patternFault(source) === undefined, {
     error: ({ input }) => patternFault(String(input)) ?? '',
   })
-
-/** A setting of the Collector that is not there yet. */
-const later = (message: string) =>
-  anything()
-    .optional()
-    .refine((value) => value === undefined || value === null || (Array.isArray(value) && value.length === 0), message)
 
 /** Settings of the receiver. */
 export const config = object({
@@ -96,10 +90,16 @@ export const config = object({
   operators: operators()
     .default([])
     .describe('What is made of every entry before it is a record, in order: see above.'),
-  storage: later('storage extensions are not there yet: write checkpoints: /var/lib/tailrace/filelog instead').describe(
-    'Not there yet: see checkpoints.',
-  ),
+  storage: extensionId()
+    .optional()
+    .describe(
+      'Id of the extension in whose directory the checkpoints stand: `file_storage`. In place of `checkpoints`.',
+    ),
 })
+  .refine((it) => it.checkpoints === undefined || it.storage === undefined, {
+    message: 'checkpoints and storage are two places for the same thing: write one of them',
+    path: ['storage'],
+  })
   .refine((it) => it.include.length > 0, { message: 'include is empty: write the files to read', path: ['include'] })
   .refine((it) => !it.delete_after_read || it.start_at === 'beginning', {
     message: 'delete_after_read needs start_at: beginning, else files are deleted that nobody read',

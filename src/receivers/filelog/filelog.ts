@@ -1,3 +1,4 @@
+import { storageOf } from '../../delivery/queue-storage.ts'
 import { newLogSeries } from '../../net/log-series.ts'
 import { type Component, type Host, type Intake, type LogSeries, Receipt } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
@@ -22,18 +23,27 @@ import { Watch } from './watch.ts'
 /** Files that one turn reads. */
 const mostFiles = 256
 
+/** The file of checkpoints, where there is to be one. */
+function placeOf({ checkpoints, storage }: FilelogConfig, host: Host): string | undefined {
+  if (storage === undefined) return checkpoints
+  return storageOf(host, storage).stateFile?.(host.kind, host.id)
+}
+
+function checkpointDisk(config: FilelogConfig, host: Host): CheckpointDisk | undefined {
+  const path = placeOf(config, host)
+  return path === undefined ? undefined : newCheckpointDisk(path)
+}
+
 /** Reads files into the pipeline: one loop that looks for changes and reads, a block a turn. */
 export function newFilelog(
   config: FilelogConfig,
   host: Host,
   intake: Intake,
-  disk: CheckpointDisk | undefined = config.checkpoints === undefined
-    ? undefined
-    : newCheckpointDisk(config.checkpoints),
+  disk: CheckpointDisk | undefined = checkpointDisk(config, host),
 ): Component {
   const { clock, log } = host
   const series = newLogSeries(log, clock)
-  const checkpoints = disk && new Checkpoints(disk, config.checkpoints ?? '', log, clock)
+  const checkpoints = disk && new Checkpoints(disk, placeOf(config, host) ?? '', log, clock)
   const reader = newReader(config)
   const sink = newSink(config, host, series)
   const queue = new ReadQueue()

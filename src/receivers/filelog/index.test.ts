@@ -443,7 +443,7 @@ test('no more files are open than allowed, and all are read', async () => {
 test.each([
   [{ include: [] }, 'include is empty: write the files to read'],
   [{ include: ['['] }, '[ is no pattern for files: a [ is not closed'],
-  [{ include: ['x'], storage: 'file_storage' }, 'write checkpoints: /var/lib/tailrace/filelog instead'],
+  [{ include: ['x'], checkpoints: 'a', storage: 'file_storage' }, 'two places for the same thing'],
   [{ include: ['x'], delete_after_read: true }, 'delete_after_read needs start_at: beginning'],
   [{ include: ['x'], multiline: {} }, 'write either line_start_pattern or line_end_pattern'],
   [{ include: ['x'], multiline: { line_start_pattern: '(' } }, '( is no regular expression'],
