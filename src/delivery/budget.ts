@@ -36,6 +36,12 @@ export class Budget {
     return this.used + bytes <= this.softBytes && this.pressedBy.size === 0 && (this.parent?.admits(bytes) ?? true)
   }
 
+  /** Bytes that receivers may still let in: 0 while anybody presses. */
+  room(): number {
+    const own = this.pressedBy.size > 0 ? 0 : Math.max(0, this.softBytes - this.used)
+    return this.parent ? Math.min(own, this.parent.room()) : own
+  }
+
   /** Whether nothing at all may be let in any more: above a soft bound of its own, or pressed. */
   get short(): boolean {
     return this.pressedBy.size > 0 || (this.softBytes < this.maxBytes && this.used > this.softBytes)

@@ -1,4 +1,5 @@
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
+import { largestMessage, type Memory } from './memory.ts'
 import { GrpcCode, GrpcError } from './status.ts'
 
 /** Bytes in front of every gRPC message: a flag (1: compressed) and the length, big endian. */
@@ -29,13 +30,6 @@ export const emptyFrame: Buffer = frameMessage([])
 /** Called with one message, `bytes[start, end)`. The bytes are on loan: they may be overwritten after the call. */
 export type MessageListener = (bytes: Buffer, start: number, end: number) => void
 
-/** Memory that messages under assembly are charged to: a `Budget` of the delivery layer. */
-export interface Memory {
-  fits(bytes: number): boolean
-  take(bytes: number): void
-  give(bytes: number): void
-}
-
 export interface FrameReaderOptions {
   /** Longest message, before and after decompression. */
   maxBytes: number
@@ -46,6 +40,10 @@ export interface FrameReaderOptions {
   onHeld?: ((change: number) => void) | undefined
   /** Charged with what it holds; a message that does not fit is an error UNAVAILABLE that says when to come again. */
   memory?: Memory | undefined
+  /** Whoever sends may repeat it: a message that memory has no room for is refused before it is read. */
+  refuses?: boolean | undefined
+  /** Told of a message that was refused for want of memory. */
+  onRefused?: (() => void) | undefined
 }
 
 // Clients of OTLP drop what is refused as RESOURCE_EXHAUSTED without a delay.
@@ -171,8 +169,9 @@ export class FrameReader {
   }
 
   #check(flag: number): void {
-    const { maxBytes } = this.#options
+    const { maxBytes, memory, refuses } = this.#options
     if (this.#need > maxBytes) throw tooLarge(this.#need, maxBytes)
+    if (refuses && memory && this.#need > largestMessage(memory)) throw this.#refused()
     if (flag > 1) throw new GrpcError(GrpcCode.internal, `grpc: received unexpected payload format ${flag}`)
     if (flag === 1 && (this.#encoding ?? 'identity') === 'identity')
       throw new GrpcError(GrpcCode.internal, 'grpc: compressed flag set with identity or empty encoding')
@@ -197,7 +196,7 @@ export class FrameReader {
     const small = this.#need <= SLAB_BYTES
     const size = small ? SLAB_BYTES : Math.min(this.#need, Math.max(bytes * 2, 4 * SLAB_BYTES))
     const { memory, onHeld } = this.#options
-    if (memory && !memory.fits(size)) throw noMemory(this.#need)
+    if (memory && !memory.fits(size)) throw this.#refused()
     const next = small ? (freeSlabs.pop() ?? Buffer.allocUnsafeSlow(size)) : Buffer.allocUnsafeSlow(size)
     old?.copy(next, 0, 0, this.#have)
     memory?.take(size)
@@ -205,6 +204,11 @@ export class FrameReader {
     onHeld?.(size - (old?.length ?? 0))
     this.#body = next
     return next
+  }
+
+  #refused(): GrpcError {
+    this.#options.onRefused?.()
+    return noMemory(this.#need)
   }
 
   #release(): void {
@@ -223,9 +227,24 @@ export class FrameReader {
     this.#have = 0
     if (!compressed) this.#options.onMessage(bytes, start, end)
     else {
-      const plain = decompress(bytes.subarray(start, end), this.#encoding, this.#options.maxBytes)
-      this.#options.onMessage(plain, 0, plain.length)
+      const plain = this.#decompressed(bytes.subarray(start, end))
+      const { memory } = this.#options
+      memory?.take(plain.length)
+      try {
+        this.#options.onMessage(plain, 0, plain.length)
+      } finally {
+        memory?.give(plain.length)
+      }
     }
+  }
+
+  /** No larger than what there is room for: what a few bytes expand to is known only afterwards. */
+  #decompressed(bytes: Buffer): Buffer {
+    const { maxBytes, memory } = this.#options
+    const most = memory ? Math.min(maxBytes, largestMessage(memory)) : maxBytes
+    const plain = decompress(bytes, this.#encoding, most)
+    if (plain) return plain
+    throw most < maxBytes ? this.#refused() : tooLargePlain(maxBytes)
   }
 }
 
@@ -234,16 +253,13 @@ const decompressors = { gzip: gunzipSync, zstd: zstdDecompressSync, deflate: inf
 /** Encodings that messages may come in, as `grpc-accept-encoding` names them. */
 export const readableEncodings: readonly string[] = Object.keys(decompressors)
 
-function decompress(bytes: Buffer, encoding: string | undefined, maxBytes: number): Buffer {
+/** Undefined: it has more than `most` bytes. */
+function decompress(bytes: Buffer, encoding: string | undefined, most: number): Buffer | undefined {
   if (!readableEncodings.includes(encoding ?? '')) throw noDecompressor(encoding ?? '')
   try {
-    return decompressors[encoding as keyof typeof decompressors](bytes, { maxOutputLength: Math.max(1, maxBytes) })
+    return decompressors[encoding as keyof typeof decompressors](bytes, { maxOutputLength: Math.max(1, most) })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new GrpcError(
-        GrpcCode.resourceExhausted,
-        `grpc: received message after decompression larger than max ${maxBytes}`,
-      )
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw new GrpcError(GrpcCode.internal, `grpc: failed to decompress the received message: ${String(error)}`)
   }
 }
@@ -254,6 +270,9 @@ export const noDecompressor = (encoding: string): GrpcError =>
     GrpcCode.unimplemented,
     `grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`,
   )
+
+const tooLargePlain = (maxBytes: number) =>
+  new GrpcError(GrpcCode.resourceExhausted, `grpc: received message after decompression larger than max ${maxBytes}`)
 
 const tooLarge = (bytes: number, maxBytes: number) =>
   new GrpcError(GrpcCode.resourceExhausted, `grpc: received message larger than max (${bytes} vs. ${maxBytes})`)

@@ -11,9 +11,10 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
-import { DEFAULT_MAX_MESSAGE_BYTES, type Memory } from './frames.ts'
+import { DEFAULT_MAX_MESSAGE_BYTES } from './frames.ts'
 import { type Handler, newServerStats, type ServerStats } from './grpc-types.ts'
 import { newLogSeries } from './log-series.ts'
+import type { Memory } from './memory.ts'
 import { originOf, peerOf } from './peer-origin.ts'
 import { type DoorLimits, newDoor } from './server-door.ts'
 import { ServerSession, type SessionShared } from './server-session.ts'
@@ -26,8 +27,10 @@ export interface GrpcServerOptions {
   tls?: ServerTls | undefined
   /** Longest received message; default 4 MiB. */
   maxMessageBytes?: number | undefined
-  /** Charged with messages that are being assembled. */
+  /** Charged with connections and with messages that are being assembled. */
   memory?: Memory | undefined
+  /** Clients may repeat what is refused: messages without room in `memory` are, before they are read. Default false. */
+  refuses?: boolean | undefined
   /** Pings faster than this end the connection, as in grpc-go: default 5 min, not without streams. */
   keepalive?: { minPingIntervalMs?: number | undefined; permitWithoutStream?: boolean | undefined } | undefined
   limits?:
@@ -155,6 +158,7 @@ function sharedBySessions(
     methods: new Map(Object.entries(options.methods)),
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     memory: options.memory,
+    refuses: options.refuses ?? false,
     readBytesPerTurn: options.readBytesPerTurn ?? 256 * 1024,
     gzip: options.gzip ?? true,
     sessionWindowBytes: options.windows?.sessionBytes ?? 8_000_000,

@@ -97,6 +97,8 @@ export interface ServerStats extends DoorStats {
   bytesOut: number
   /** Bytes of buffers in which messages are being assembled right now. */
   heldBytes: number
+  /** Messages refused because there was no memory for them. */
+  messagesRefused: number
   /** Connections ended with GOAWAY `too_many_pings`. */
   pingAbuse: number
 }
@@ -125,5 +127,6 @@ export const newServerStats = (): ServerStats => ({
   messagesOut: 0,
   bytesOut: 0,
   heldBytes: 0,
+  messagesRefused: 0,
   pingAbuse: 0,
 })

@@ -8,6 +8,7 @@ import type { Address } from './address.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
+import { connectionBytes, type Memory } from './memory.ts'
 import { createServer } from './node-http.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -24,6 +25,8 @@ export interface HttpServerOptions {
   idleTimeoutMs?: number | undefined
   /** Default 1000. */
   maxConnections?: number | undefined
+  /** Charged with connections; one that does not fit is closed at once. */
+  memory?: Memory | undefined
   log: Log
   clock?: Clock | undefined
   takeOver?: boolean | undefined
@@ -38,7 +41,8 @@ export interface HttpServer {
 
 /** A small HTTP or HTTPS server for metrics, profiles and health. Unknown paths get 404. */
 export function newHttpServer(options: HttpServerOptions): HttpServer {
-  const { routes, tls, log } = options
+  const { routes, tls, memory, log } = options
+  const cost = tls ? connectionBytes.tls : connectionBytes.plain
   const handle = (request: IncomingMessage, response: ServerResponse) => void answer(routes, request, response, log)
   const timeout = options.readTimeoutMs ?? 5000
   const limits = {
@@ -63,9 +67,13 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   })
 
   const onConnection = (socket: Socket) => {
-    if (sockets.size >= (options.maxConnections ?? 1000)) return void socket.destroy()
+    if (sockets.size >= (options.maxConnections ?? 1000) || memory?.fits(cost) === false) return void socket.destroy()
+    memory?.take(cost)
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      memory?.give(cost)
+      sockets.delete(socket)
+    })
     server.emit('connection', socket)
   }
   return {

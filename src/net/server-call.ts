@@ -39,10 +39,14 @@ export class ServerCall implements Call, ServerStream {
     this.#session = session
     this.#stream = stream
     this.#handler = handler
-    const { clock, stats, maxMessageBytes, memory } = session.shared
+    const { clock, stats, maxMessageBytes, memory, refuses } = session.shared
     this.#reader = new FrameReader({
       maxBytes: maxMessageBytes,
       memory,
+      refuses,
+      onRefused: () => {
+        stats.messagesRefused++
+      },
       encoding: headers['grpc-encoding'] as string | undefined,
       onMessage: (bytes, start, end) => this.#message(bytes, start, end),
       onHeld: (change) => {

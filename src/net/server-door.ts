@@ -6,6 +6,7 @@ import type { HandshakeFailure } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import type { LogSeries } from './log-series.ts'
+import { connectionBytes, type Memory } from './memory.ts'
 import { parentOf, peerOf } from './peer-origin.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -13,7 +14,7 @@ import type { ServerTls } from './tls.ts'
 export interface DoorStats {
   connectionsOpen: number
   connectionsAccepted: number
-  /** Closed at once: `maxConnections` or `maxPendingHandshakes` reached. */
+  /** Closed at once: `maxConnections` or `maxPendingHandshakes` reached, or no memory left. */
   connectionsRefused: number
   handshakesPending: number
   readonly handshakesFailed: Record<HandshakeFailure, number>
@@ -32,6 +33,8 @@ export interface DoorOptions {
   /** Makes TLS of the connections that it is handed; without it they are let in as they are. */
   front: { on(event: 'tlsClientError', listener: (error: Error, socket: TLSSocket) => void): unknown } | undefined
   tls: ServerTls | undefined
+  /** Charged with what open connections cost; one that does not fit is closed at once. */
+  memory?: Memory | undefined
   /** The certificates of `tls` have changed. */
   onNewCertificates(): void
   /** A connection that may come in, before any handshake. */
@@ -60,7 +63,8 @@ export interface Door {
 }
 
 export function newDoor(options: DoorOptions): Door {
-  const { limits, tls, stats, series, log } = options
+  const { limits, tls, memory, stats, series, log } = options
+  const cost = tls ? connectionBytes.tls : connectionBytes.plain
   const maxConnections = limits.maxConnections ?? 10_000
   const maxPending = limits.maxPendingHandshakes ?? 256
   const sockets = new Set<Socket>()
@@ -77,12 +81,15 @@ export function newDoor(options: DoorOptions): Door {
     stats.handshakesPending = pending.size
   }
   const onConnection = (socket: Socket) => {
-    if (isClosed || stats.connectionsOpen >= maxConnections || pending.size >= maxPending) {
+    const isFull = stats.connectionsOpen >= maxConnections || pending.size >= maxPending
+    const fits = memory?.fits(cost) ?? true
+    if (isClosed || isFull || !fits) {
       stats.connectionsRefused++
-      if (!isClosed)
-        series.note('refused', `connection refused: ${stats.connectionsOpen} are open, ${pending.size} in handshake`)
+      const why = fits ? `${stats.connectionsOpen} are open, ${pending.size} in handshake` : 'no memory left'
+      if (!isClosed) series.note('refused', `connection refused: ${why}`)
       return void socket.destroy()
     }
+    memory?.take(cost)
     stats.connectionsAccepted++
     stats.connectionsOpen++
     sockets.add(socket)
@@ -92,6 +99,7 @@ export function newDoor(options: DoorOptions): Door {
     socket.on('close', () => {
       sockets.delete(socket)
       stats.connectionsOpen--
+      memory?.give(cost)
       settle(socket)
     })
     options.onSocket(socket)

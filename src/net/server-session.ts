@@ -1,8 +1,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Clock } from '../runtime/clock.ts'
-import { type Memory, noDecompressor, readableEncodings } from './frames.ts'
+import { noDecompressor, readableEncodings } from './frames.ts'
 import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
 import type { LogSeries } from './log-series.ts'
+import type { Memory } from './memory.ts'
 import { ServerCall } from './server-call.ts'
 import { encodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
 
@@ -14,6 +15,7 @@ export interface SessionShared {
   readonly methods: ReadonlyMap<string, Handler>
   readonly maxMessageBytes: number
   readonly memory: Memory | undefined
+  readonly refuses: boolean
   readonly readBytesPerTurn: number
   readonly gzip: boolean
   readonly sessionWindowBytes: number

@@ -62,6 +62,11 @@ export class TcpConnection {
     return this.#isOver
   }
 
+  /** Whether it is not read for now: by `hold`. */
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
   /** Starts the idle time anew: a message came, or it is not the peer who is slow. */
   touch(): void {
     this.lastTouched = this.#owner.clock.monotonic()
@@ -75,6 +80,7 @@ export class TcpConnection {
 
   letGo(): void {
     this.#isHeld = false
+    this.touch()
     if (!this.#waitsForTurn && !this.#isOver) this.#socket.resume()
   }
 

@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
 import { newServerStats } from './grpc-types.ts'
 import { newLogSeries } from './log-series.ts'
+import type { Memory } from './memory.ts'
 import { originOf } from './peer-origin.ts'
 import { type DoorLimits, type DoorStats, newDoor } from './server-door.ts'
 import { type ConnectionOwner, TcpConnection } from './tcp-connection.ts'
@@ -22,6 +23,8 @@ export interface TcpServerOptions {
   endpoint: Address
   /** Without it: plain TCP. */
   tls?: ServerTls | undefined
+  /** Charged with connections. */
+  memory?: Memory | undefined
   /** Asked once per connection, after the handshake. */
   open: (connection: TcpConnection) => ConnectionSink
   limits?:
@@ -129,7 +132,7 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
     sweep = clock.after(Math.max(10, idleMs / 8), () => {
       const since = clock.monotonic() - idleMs
       for (const connection of connections) {
-        if (connection.lastTouched > since || connection.isOver || paused) continue
+        if (connection.lastTouched > since || connection.isOver || connection.isHeld) continue
         stats.connectionsIdle++
         connection.close()
       }
@@ -154,7 +157,6 @@ export function newTcpServer(options: TcpServerOptions): TcpServer {
     resume() {
       paused = false
       for (const connection of connections) {
-        connection.touch()
         connection.letGo()
       }
     },

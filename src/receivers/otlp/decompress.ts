@@ -42,20 +42,17 @@ const known: Record<string, Way> = {
 /** Smaller bodies are undone here and now: the way through the thread pool alone takes 0.3 ms. */
 const pooledFrom = 256 << 10
 
-export type Decompress = (body: Buffer) => Buffer | Promise<Buffer>
+/** Undoes it; what becomes larger than `most` bytes throws or rejects with `tooLarge`. */
+export type Decompress = (body: Buffer, most: number) => Buffer | Promise<Buffer>
 
 /** What undoes a Content-Encoding; `undefined` for none. Throws HttpFault for one that is not among `allowed`. */
-export function decompressor(
-  encoding: string | undefined,
-  allowed: readonly string[],
-  maxBytes: number,
-): Decompress | undefined {
+export function decompressor(encoding: string | undefined, allowed: readonly string[]): Decompress | undefined {
   const name = (encoding ?? '').trim().toLowerCase()
   if (name === '' || name === 'identity') return undefined
   const way = allowed.includes(name) && Object.hasOwn(known, name) ? known[name] : undefined
   if (!way) throw new HttpFault(400, `unsupported Content-Encoding: ${encoding}`)
-  const limit = Math.max(1, maxBytes)
-  return (body) => {
+  return (body, most) => {
+    const limit = Math.max(1, most)
     try {
       if (!way.later || body.length < pooledFrom) return way.now(body, limit)
     } catch (error) {
@@ -65,7 +62,11 @@ export function decompressor(
   }
 }
 
-export const tooLarge = () => new HttpFault(400, 'http: request body too large')
+const tooLargeText = 'http: request body too large'
+
+export const tooLarge = () => new HttpFault(400, tooLargeText)
+
+export const isTooLarge = (error: unknown) => error instanceof HttpFault && error.message === tooLargeText
 
 function broken(error: unknown, header: string): HttpFault {
   if (error instanceof HttpFault) return error

@@ -48,6 +48,7 @@ export function newOtlpGrpc(
     tls: serverTlsFrom(config.tls, host),
     maxMessageBytes: (config.max_recv_msg_size_mib || 4) * MIB,
     memory: host.budget,
+    refuses: true,
     keepalive: { minPingIntervalMs: pings.min_time, permitWithoutStream: pings.permit_without_stream },
     limits: config.max_concurrent_streams > 0 ? { maxConcurrentStreams: config.max_concurrent_streams } : {},
     methods,
@@ -83,6 +84,9 @@ async function takeLater(
   }
 }
 
+/** Help text of what both transports count. */
+export const refusedHelp = 'Requests that were refused before they were read, because memory was short; senders repeat.'
+
 /** Shows what the port counts. */
 function watch(stats: Readonly<ServerStats>, host: Host): void {
   const labels = { transport: 'grpc' }
@@ -93,6 +97,7 @@ function watch(stats: Readonly<ServerStats>, host: Host): void {
     () => stats.connectionsRefused,
     labels,
   )
+  host.total('refused_requests', refusedHelp, () => stats.messagesRefused, labels)
   host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse, labels)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
     host.total('handshakes_failed', 'TLS handshakes that failed.', () => stats.handshakesFailed[reason], {

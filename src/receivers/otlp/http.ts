@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Authenticator } from '../../extensions/authenticator.ts'
 import type { PeerOrigin } from '../../net/grpc-types.ts'
 import { type HttpServer, newHttpServer, type Route } from '../../net/http-server.ts'
+import { largestMessage } from '../../net/memory.ts'
 import { originOf } from '../../net/peer-origin.ts'
 import { GrpcError } from '../../net/status.ts'
 import { serverTlsFrom } from '../../net/tls-settings.ts'
@@ -13,11 +14,11 @@ import { decodeOtlpJson } from '../../wire/otlp/json-decode.ts'
 import { answerFault, answerTaken, answerText, type Encoding, encodingOf, json } from './answer.ts'
 import { type HttpConfig, listenAddress } from './config.ts'
 import { newCors } from './cors.ts'
-import { decompressor, tooLarge } from './decompress.ts'
+import { type Decompress, decompressor, isTooLarge } from './decompress.ts'
 import { faultOf, HttpFault } from './http-fault.ts'
 import { type Inlet, signals } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
-import { ClientGone, type Held, hold, readBody } from './read-body.ts'
+import { ClientGone, type Held, hold, letGo, noMemory, readBody } from './read-body.ts'
 
 type Server = Required<Pick<Authenticator, 'authenticate'>>
 
@@ -55,6 +56,7 @@ export function newOtlpHttp(
     readTimeoutMs: Math.min(config.read_timeout || minuteMs, config.read_header_timeout || minuteMs),
     idleTimeoutMs: config.idle_timeout || minuteMs,
     maxConnections: 10_000,
+    memory: host.budget,
     log: host.log,
     clock: host.clock,
   })
@@ -73,25 +75,35 @@ export function newOtlpHttp(
 
 function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator: () => Server | undefined) {
   const maxBytes = config.max_request_body_size || defaultBodyBytes
+  const memory = host.budget
   const origins = new WeakMap<Socket, PeerOrigin>()
   const originFor = ({ socket, headers }: IncomingMessage) => {
     const known = origins.get(socket) ?? originOf(socket as TLSSocket)
     origins.set(socket, known)
     return config.include_metadata ? { ...known, metadata: metadataOf(headers) } : known
   }
-  const take = async (signal: OtlpFormat, request: IncomingMessage, abort: AbortSignal, held: Held, as: Encoding) => {
-    const decompress = decompressor(request.headers['content-encoding'], config.compression_algorithms, maxBytes)
-    const origin = originFor(request)
-    let body = await readBody(request, maxBytes, host.budget, held)
-    if (decompress) {
-      const plain = decompress(body)
-      body = plain instanceof Promise ? await plain : plain
-      if (body.length > maxBytes) throw tooLarge()
-      hold(held, body.length, host.budget)
+  /** In place of `body`. What it may become is claimed before: several may be under way at once. */
+  const expanded = async (body: Buffer, decompress: Decompress, held: Held): Promise<Buffer> => {
+    const most = Math.min(maxBytes, largestMessage(memory))
+    hold(held, most, memory)
+    try {
+      const making = decompress(body, most)
+      const plain = making instanceof Promise ? await making : making
+      letGo(held, most + body.length - plain.length, memory)
+      return plain
+    } catch (error) {
+      throw most < maxBytes && isTooLarge(error) ? noMemory() : error
     }
+  }
+  const take = async (signal: OtlpFormat, request: IncomingMessage, abort: AbortSignal, held: Held, as: Encoding) => {
+    const decompress = decompressor(request.headers['content-encoding'], config.compression_algorithms)
+    const origin = originFor(request)
+    let body = await readBody(request, maxBytes, memory, held)
+    if (decompress) body = await expanded(body, decompress, held)
     if (as !== json) return inlet.take(signal, body, 0, body.length, origin, abort)
     const decoded = decodeOtlpJson(signal, body)
     if ('error' in decoded) throw inlet.malformed(signal, decoded.error, origin)
+    hold(held, decoded.length, memory)
     return inlet.take(signal, decoded, 0, decoded.length, origin, abort)
   }
 
@@ -125,7 +137,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       if (!(fault instanceof HttpFault)) throw error
       answerFault(response, fault, encoding)
     } finally {
-      host.budget.give(held.bytes)
+      memory.give(held.bytes)
     }
   }
   const withdraw = () => {

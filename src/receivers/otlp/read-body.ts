@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Memory } from '../../net/frames.ts'
+import { largestMessage, type Memory } from '../../net/memory.ts'
 import { GrpcCode, GrpcError } from '../../net/status.ts'
 import { tooLarge } from './decompress.ts'
 import { faultOf } from './http-fault.ts'
@@ -22,10 +22,21 @@ export function hold(held: Held, bytes: number, memory: Memory): void {
   held.bytes += bytes
 }
 
+/** What was held of something else is given back. */
+export function letGo(held: Held, bytes: number, memory: Memory): void {
+  memory.give(bytes)
+  held.bytes -= bytes
+}
+
 /** The whole body, at most `maxBytes`, charged to `held` while it comes. Rejects with HttpFault or ClientGone. */
 export function readBody(request: IncomingMessage, maxBytes: number, memory: Memory, held: Held): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > maxBytes) return Promise.reject(tooLarge())
+  if (Math.max(1, announced) > largestMessage(memory)) {
+    // Its sender may come again: the bytes of this time are not kept.
+    request.resume()
+    return Promise.reject(noMemory())
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

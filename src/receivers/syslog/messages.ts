@@ -33,6 +33,8 @@ export interface Messages {
   take(bytes: Buffer, start: number, end: number, isAscii: boolean, isCut: boolean, source: Source): boolean
   /** Bytes that are no message. */
   invalid(text: string, source: Source): void
+  /** A message that is given up because there is no memory for its rest. */
+  noRoom(source: Source): void
   /** Whether nobody should be read. */
   readonly isBlocked: boolean
   /** Bytes that wait behind a batch which is not taken. */
@@ -136,6 +138,10 @@ export function newMessages(config: SyslogConfig, host: Host, intakes: Intakes, 
       return isSound
     },
     invalid,
+    noRoom(source) {
+      host.dropped('memory', 1)
+      series.note('memory', `no memory left for a message of ${source.origin?.address ?? 'a sender'}: it is cut off`)
+    },
     async stop(deadline) {
       await Promise.all(outlets.map((outlet) => outlet.stop(deadline)))
       series.close()

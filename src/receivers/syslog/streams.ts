@@ -6,6 +6,7 @@ import type { Timer } from '../../runtime/clock.ts'
 import { Framer, type FramingKind, type FramingOptions } from '../../wire/syslog/parse/framing.ts'
 import type { SyslogConfig } from './config.ts'
 import type { Messages } from './messages.ts'
+import { newPartialMessages } from './partial-messages.ts'
 import { connectionSource } from './sources.ts'
 
 /** A line waits so long for lines that belong to it (strict mode). */
@@ -14,6 +15,7 @@ const lineMs = 100
 /** The TCP side: connections are cut into messages. */
 export function newStreams(config: SyslogConfig, host: Host, messages: Messages): TcpServer {
   const { clock, budget } = host
+  const memory = newPartialMessages(budget, messages)
   const tcp = config.tcp!
   const isStrict = config.mode === 'strict'
   const framing: FramingOptions = {
@@ -29,6 +31,8 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
     let timer: Timer | undefined
     /** Whether the last chunk ended a message: what arrives without ever ending one is no sign of life. */
     let brought = false
+    /** What it holds of a message has no room in memory any more. */
+    let isOut = false
     const framer = new Framer(framing, {
       frame(bytes, start, end, isAscii, isCut) {
         brought = true
@@ -39,8 +43,7 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
         messages.invalid(text, source)
       },
       held(bytes) {
-        if (bytes > 0) budget.take(bytes)
-        else budget.give(-bytes)
+        if (!memory.hold(bytes)) isOut = true
       },
     })
     const flush = () => {
@@ -54,6 +57,12 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
         messages.begin(source)
         brought = false
         if (!framer.feed(chunk)) return connection.close()
+        if (isOut && !memory.waits(connection)) {
+          framer.forget()
+          messages.noRoom(source)
+          return connection.close()
+        }
+        isOut = false
         if (brought) connection.touch()
         timer = framer.waits ? clock.after(lineMs, flush) : undefined
       },
@@ -68,6 +77,7 @@ export function newStreams(config: SyslogConfig, host: Host, messages: Messages)
     endpoint: tcp.listen_address,
     tls: serverTlsFrom(tcp.tls, host),
     limits: { maxConnections: config.max_connections, idleTimeoutMs: config.idle_timeout },
+    memory: budget,
     open,
     log: host.log,
     clock,

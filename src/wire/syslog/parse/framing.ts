@@ -104,6 +104,12 @@ export class Framer {
     return goesOn
   }
 
+  /** Gives up what it holds; nothing more is taken. */
+  forget(): void {
+    this.isClosed = true
+    this.keep(none, 0, 0, true)
+  }
+
   private append(chunk: Buffer, all: number): void {
     if (this.carry.length < all) {
       const next = Buffer.allocUnsafeSlow(Math.max(all, this.carry.length * 2))

@@ -1,0 +1,19 @@
+/** What connections and messages under assembly are charged to: a `Budget` of the delivery layer. */
+export interface Memory {
+  /** Whether so many bytes more may be held at all. */
+  fits(bytes: number): boolean
+  /** Bytes that senders who can be refused may still bring. */
+  room(): number
+  /** Takes them whether they fit or not: ask first. */
+  take(bytes: number): void
+  give(bytes: number): void
+}
+
+/** What an open connection costs while nothing moves on it: measured over 1,000 of each kind, 2 to 26 kB and 95 kB. */
+export const connectionBytes = { plain: 24 << 10, tls: 96 << 10 } as const
+
+/**
+ * The largest message that there is room for; 0 for none. At its peak one needs its bytes as they are put together, their
+ * copy in the pipeline, and the numbers kept of every record.
+ */
+export const largestMessage = (memory: Memory): number => Math.max(0, Math.floor(((memory.room() - 4096) * 8) / 17))
