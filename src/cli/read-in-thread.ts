@@ -38,7 +38,7 @@ export interface ReadPlan {
 }
 
 /** How long a thread may take, in milliseconds: plugins run their own code in it. */
-const limitMs = 30_000
+const limitMs = 60_000
 
 /**
  * Reads, expands and checks a configuration in a thread of its own: parsing it here would stop the event loop. What this

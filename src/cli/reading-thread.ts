@@ -5,8 +5,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { FeatureGate } from '../config/feature-gates.ts'
 import type { ReadMessage, ReadQuestion } from './read-in-thread.ts'
 
-// On Linux that is this thread alone: where processors are few, telemetry goes first. So what it needs is loaded after it.
-if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
+// On Linux that is this thread alone: where processors are few, telemetry goes first. What it needs is loaded after that.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 parentPort!.postMessage(await read(workerData as ReadQuestion))
 
 async function read({ files, set, gates }: ReadQuestion): Promise<ReadMessage> {
