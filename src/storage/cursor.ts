@@ -151,7 +151,10 @@ export class Cursor {
       this.catchUp(each.before, segment)
       this.sequence = each.sequence + 1
       this.records = each.before + each.count
-      if (this.options.finished.take(each.sequence)) continue
+      if (this.options.finished.take(each.sequence)) {
+        this.options.outstanding.addDone(each.sequence, each.count, each.before)
+        continue
+      }
       if (each.kind === 'damaged') this.setAside(segment, each)
       else records.push(this.given(each))
     }

@@ -66,7 +66,7 @@ const done = (resolve: () => void, reject: (error: Error) => void) => (error: Er
 export const realDisk: Disk = {
   list: (folder) => readdirSync(folder),
   makeFolder: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
-  lock: lockFolder,
+  lock: (folder) => lockFolder(folder),
   create: (path) => openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600),
   open: (path) => openSync(path, constants.O_RDWR),
   size: (fd) => fstatSync(fd).size,

@@ -1,18 +1,21 @@
 const exclusive = 2
 const nonBlocking = 4
 
-let cached: ((fd: number) => boolean) | false | undefined
+/** Takes the lock of an open file for as long as it is open: false when somebody has it. */
+export type Flock = (fd: number) => boolean
+
+let cached: Flock | false | undefined
 
 /**
  * flock(2) without waiting: true when the lock was got. The kernel gives it back when the process ends, however it ends.
  * Undefined where `node:ffi` is missing (Node below 26.1) or does not do what is expected of it.
  */
-export function openFlock(): ((fd: number) => boolean) | undefined {
+export function openFlock(): Flock | undefined {
   cached ??= found() ?? false
   return cached || undefined
 }
 
-function found(): ((fd: number) => boolean) | undefined {
+function found(): Flock | undefined {
   if (process.platform === 'win32') return undefined
   try {
     const ffi = process.getBuiltinModule('node:ffi')

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { openFlock } from './flock.ts'
+import { type Flock, openFlock } from './flock.ts'
 
 /** A folder that is this process's alone until `release`, or until the process ends. */
 export interface FolderLock {
@@ -37,11 +37,10 @@ export const lockName = 'lock'
  * Takes the folder. The kernel's flock(2) decides where it can be called: it ends with its process, so no lock is ever stale.
  * Elsewhere the file's word is checked against /proc. Throws a sentence that names the holder.
  */
-export function lockFolder(folder: string): FolderLock {
+export function lockFolder(folder: string, flock: Flock | undefined = openFlock()): FolderLock {
   const path = join(folder, lockName)
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
-    const flock = openFlock()
     const holder = readHolder(fd)
     if (flock && !flock(fd)) throw new Error(inUse(folder, holder))
     if (holder && !(flock && holder.guarded) && mayLive(holder)) throw new Error(inUse(folder, holder))

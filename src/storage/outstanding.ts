@@ -26,6 +26,12 @@ export class Outstanding {
     this.bySequence.set(sequence, place)
   }
 
+  /** A batch that was finished in an earlier life: it is remembered as long as a lower one is not. */
+  addDone(sequence: number, count: number, records: number): void {
+    this.places.push({ sequence, count, records, done: true })
+    this.skipDone()
+  }
+
   /** Answers how many records are finished by this; undefined when the batch was not given out, or finished before. */
   finish(sequence: number): number | undefined {
     const place = this.bySequence.get(sequence)

@@ -50,7 +50,7 @@ export class SpoolModel {
   /** Anything may have been damaged by a power cut or a fault. */
   private damaged = false
   private highest = 0
-  /** Finished when the life before this one came to an orderly end. */
+  /** Finished in lives that all came to an orderly end, up to this one. */
   private orderly = new Set<Entry>()
 
   constructor(disk: SimulatedDisk, maxLossMs: number) {
@@ -70,9 +70,12 @@ export class SpoolModel {
           await this.step(step)
           if (!disk.dead) this.checkTally()
         }
-        this.orderly.clear()
+        const before = this.orderly
+        this.orderly = new Set()
         if (end === 'close' && !disk.dead) await this.close()
-        if (end === 'close' && !disk.dead) this.orderly = new Set(this.entries.filter(({ finishedNow }) => finishedNow))
+        if (end === 'close' && !disk.dead) {
+          this.orderly = before.union(new Set(this.entries.filter(({ finishedNow }) => finishedNow)))
+        }
       }
     } finally {
       disk.dead = true
