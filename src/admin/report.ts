@@ -20,9 +20,21 @@ export interface Flow {
   /** How full a queue is, in the unit of its first bound. */
   readonly queue?: { readonly size: number; readonly capacity: number }
   /** The part of a queue that stands on disk. */
-  readonly disk?: DiskState
+  readonly disk?: ShownDisk
   /** Records per second. */
   readonly rate: Rate
+}
+
+/** A queue on disk. */
+export interface ShownDisk {
+  /** Records that are not delivered yet, those in memory and on the wire included. */
+  readonly records: number
+  /** Bytes of its files. */
+  readonly bytes: number
+  /** Why nothing can be written right now. */
+  readonly trouble: string | null
+  /** Records that a backend refused for good and that were put aside. */
+  readonly dead_letters: number
 }
 
 /** A component with its state, and since when that is so (RFC 3339). */
@@ -73,7 +85,11 @@ export function flowOf(account: Account, rate: Rate): Flow {
     held: account.held(),
     dropped: Object.fromEntries(account.losses()),
     ...(fill && { queue: { size: fill.size(), capacity: fill.capacity } }),
-    ...(disk && { disk: disk() }),
+    ...(disk && { disk: shownDisk(disk()) }),
     rate,
   }
+}
+
+const shownDisk = ({ records, bytes, trouble, deadLetters }: DiskState): ShownDisk => {
+  return { records, bytes, trouble: trouble ?? null, dead_letters: deadLetters }
 }

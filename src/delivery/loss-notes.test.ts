@@ -54,7 +54,7 @@ test('a batch that cannot be read costs the sample alone', () => {
   const { queue } = newBooks()
   queue.drop('fault', 3, Object.create(Batch.prototype, { count: { value: 3 } }))
   expect(queue.dropped('fault')).toBe(3)
-  expect(queue.notes('fault')!.samples[0]).toMatchObject({ records: 3, source: '', extract: '' })
+  expect(queue.notes('fault')!.samples).toEqual([])
 })
 
 test('secrets are masked and long lines cut', () => {

@@ -108,6 +108,7 @@ export class LossNotes {
     this.sampledAt = now
     const { source, text } = readExample(evidence, part, records, more.random ?? Math.random())
     const { labels, detail } = more
+    if (source === '' && text === '' && !detail) return
     this.recent.push({
       at: now,
       records,

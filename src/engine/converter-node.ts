@@ -37,9 +37,9 @@ export class ConverterNode implements Consumer {
     const work = batch.receipts.length > 0 ? beginWork('process', batch, account) : undefined
     const { batches, losses } = wanted.length > 0 ? this.converter.convert(batch, wanted, this.now()) : nothing
     work?.end({ 'tailrace.records_out': batches.reduce((sum, { count }) => sum + count, 0) })
-    account.drop('not_representable', losses.notRepresentable)
-    account.drop('too_large', losses.tooLarge)
-    account.drop('malformed', losses.malformed)
+    account.drop('not_representable', losses.notRepresentable, shown(batch, losses.notRepresentable))
+    account.drop('too_large', losses.tooLarge, shown(batch, losses.tooLarge))
+    account.drop('malformed', losses.malformed, shown(batch, losses.malformed))
     account.consumed += batch.count - losses.notRepresentable - losses.tooLarge - losses.malformed
     const deliveries = batches.flatMap((made) =>
       takers.filter((taker) => taker.takes().includes(made.format)).map((taker) => ({ made, taker })),
@@ -51,6 +51,9 @@ export class ConverterNode implements Consumer {
       taker.consumer.consume(batch.receipts.length === 0 ? made : made.withReceipts(batch.receipts))
   }
 }
+
+/** The batch, when all of it was lost: which of several it was a converter does not tell. */
+const shown = (batch: Batch, lost: number): Batch | undefined => (lost === batch.count ? batch : undefined)
 
 /** What whoever made the records hears when nothing of them goes on. */
 function outcomeOf({ notRepresentable, tooLarge, malformed }: Converted['losses']): Outcome {

@@ -3,7 +3,7 @@ import type { ErrorMode, OnFailure, Result } from './program.ts'
 
 /** What the books of failed statements need of a component. */
 export interface FailureHost {
-  dropped(reason: 'rule', records: number): void
+  dropped(reason: 'rule', records: number, batch: Batch, kept: Batch): void
   counter(name: string, help: string): { add(n: number): void }
 }
 
@@ -36,7 +36,7 @@ export function newFailures(host: FailureHost, log: FailureLog): Failures {
     },
     counted: (run) => (batch) => {
       const { batch: edited, failed } = run(batch)
-      if (failed > 0) host.dropped('rule', failed)
+      if (failed > 0) host.dropped('rule', failed, batch, edited)
       return edited.count > 0 ? edited : undefined
     },
     async stop() {

@@ -88,6 +88,19 @@ test('tap shows what passes until it is told to end', async () => {
   expect(unknown.err).toContain('there is nothing to watch called "nothing"; there are ')
 })
 
+test('tap goes on through a reload that replaces what it watches', async () => {
+  const agent = await startAgent()
+  const run = runTailrace(['tap', 'filter/noise'], { env: environment(agent.env) })
+  await run.until(/watching what comes out of processor filter/)
+  agent.say('shop.before:1|c')
+  await run.until(/GAUGE before:1/)
+  writeFileSync(agent.file, configuration.replace('"noise"', '"silence"'))
+  expect((await told(agent, 'reload')).out).toContain('changed: processor filter/noise')
+  agent.say('shop.after:1|c')
+  await run.until(/GAUGE after:1/)
+  await run.end('SIGINT')
+})
+
 test('top prints a table once where nobody looks, and JSON for programs', async () => {
   const agent = await startAgent()
   const { out, code } = await told(agent, 'top', '--interval', '0.2')

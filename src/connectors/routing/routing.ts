@@ -27,7 +27,7 @@ export function newRouting(
     consume(batch) {
       const { parts, failed, unmatched } = split(batch)
       if (failed > 0) host.dropped('rule', failed)
-      if (unmatched > 0) host.dropped('no_destination', unmatched)
+      if (unmatched > 0) host.dropped('no_destination', unmatched, unmatched === batch.count ? batch : undefined)
       if (parts.length === 0) return settleAll(batch.receipts, { dropped: failed > 0 ? 'rule' : 'no_destination' })
       for (let i = 1; i < parts.length; i++) forkAll(batch.receipts)
       for (const { batch: part, route, repeated } of parts) {
