@@ -200,6 +200,12 @@ export class DurableFront implements Admission {
     this.keptNow += records
   }
 
+  /** Lets go of a batch: it is on disk. */
+  leave(batch: Batch): void {
+    this.keep(batch.count)
+    settleAll(batch.receipts, { dropped: 'shutdown' })
+  }
+
   /** The end, when the queue in memory is empty. What is on disk stays there. */
   async close(): Promise<void> {
     this.closed = true

@@ -154,8 +154,14 @@ export function queued(
     },
     waitFor: (ready) => outbox.waitFor(ready),
   }
-  // What is on disk stays there: who opens it next finds it.
-  const bequeath = front ? undefined : (to: Heir) => outbox.bequeath((...legacy) => to.inherit(...legacy))
+  const bequeath = (to: Heir) => {
+    front?.stopFeeding()
+    return outbox.bequeath((legacy, first) => {
+      // What is on disk stays there: who opens it next finds it.
+      if (front && isStored(legacy.batch)) front.leave(legacy.batch)
+      else to.inherit(legacy, first)
+    })
+  }
   const leave = enter(account, { bequeath, heir })
   return {
     account,

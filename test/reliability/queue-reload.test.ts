@@ -1,0 +1,40 @@
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { newFolder } from '../support/folder.ts'
+import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
+import { startProcess, until } from '../support/role.ts'
+
+test('a reload that changes an exporter hands its queue on disk over: nothing is lost, senders stay', {
+  timeout: 120_000,
+}, async () => {
+  const { sink, seen } = await startCounter()
+  await sink.stop()
+  const folder = newFolder()
+  const file = `${folder}/agent.yaml`
+  const write = (timeout: string) =>
+    writeFileSync(file, diskQueueFile(folder, sink.address, { exporter: `timeout: ${timeout}` }))
+  write('1s')
+  const agent = startProcess(['run', file])
+  const load = newLineSenders({ senders: 2, perRequest: 10, lineBytes: 20 })
+  load.to(await otlpAddress(agent))
+  for (let round = 0; round < 5; round++) {
+    const before = load.taken.size
+    await until('lines are taken', () => load.taken.size > before + 2000)
+    write(`${round + 2}s`)
+    const reloads = () => agent.lines.filter((line) => /reloaded/.test(line)).length
+    agent.signal('SIGHUP')
+    await until('it is reloaded', () => reloads() > round)
+  }
+  const refused = load.refused
+  await sink.restart()
+  const before = load.taken.size
+  await until('lines are taken', () => load.taken.size > before + 2000)
+  await load.stop()
+  // The whole comparison takes long: it would keep the sink from its work.
+  const maybeAll = () => seen.size >= load.taken.size && load.missing(seen).length === 0
+  await until('everything has arrived', maybeAll, 30_000).catch(() => {})
+  expect(load.missing(seen)).toEqual([])
+  process.stdout.write(`5 reloads: ${load.taken.size} acknowledged, ${refused} requests were asked to come again\n`)
+  expect(agent.lines.filter((line) => /fault|in use by|did not open/.test(line))).toEqual([])
+  expect(await agent.stop()).toMatchObject({ code: 0 })
+})
