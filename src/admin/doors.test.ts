@@ -1,6 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { certificate, pemOf } from '../../test/support/certificates.ts'
@@ -208,6 +209,27 @@ test.each<[string, RequestOptions, string | undefined, number, RegExp]>([
   const answer = await ask(socket, path, options, body)
   expect(answer.status).toBe(status)
   expect(answer.value.error).toMatch(message)
+})
+
+test('whatever comes in at the socket, the agent goes on answering', async () => {
+  const { socket } = await opened()
+  const garbage = [
+    '\0\0\0',
+    'GET / HTTP/9.9\r\n\r\n',
+    'POST /v1/commands/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n{',
+    `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`,
+    'GET //evil.example/v1/status HTTP/1.1\r\nhost: localhost\r\n\r\n',
+    'GET /%ff%00 HTTP/1.1\r\nhost: localhost\r\n\r\n',
+    'GET http://[ HTTP/1.1\r\nhost: localhost\r\n\r\n',
+  ]
+  for (const bytes of garbage) {
+    const peer = connect({ path: socket })
+    peer.on('error', () => {})
+    await new Promise((resolve) => peer.on('connect', resolve))
+    peer.end(bytes)
+    await new Promise((resolve) => peer.on('close', resolve).resume())
+    expect((await ask(socket, '/')).status).toBe(200)
+  }
 })
 
 test('a command gets its input and answers', async () => {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { likelyFolders, socketsIn, surroundings } from '../admin/socket-place.ts'
@@ -40,13 +40,33 @@ export async function findAgents(flags: AgentFlags): Promise<RunningAgent[]> {
   const paths = folders.flatMap(socketsIn)
   const met = await Promise.allSettled(paths.map((path) => introduced(path, bySocket(path))))
   const agents = met.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  if (agents.length > 0) return withPid(agents, flags)
-  const closed = met.filter((each) => each.status === 'rejected' && /EACCES|EPERM/.test(String(each.reason)))
-  if (closed.length > 0)
-    throw new AgentError(`${folders.join(', ')}: the agents there belong to another user: try sudo`)
+  // Sockets of agents that were killed do not count.
+  const failed = met.flatMap((each) =>
+    each.status === 'rejected' && !isDead(each.reason) ? [String(each.reason.message)] : [],
+  )
+  if (agents.length > 0) {
+    for (const message of failed) process.stderr.write(`${message}\n`)
+    return withPid(agents, flags)
+  }
+  if (failed.length > 0) throw new AgentError(failed.join('\n'))
+  const closed = folders.filter((folder) => !isOpen(folder))
+  if (closed.length > 0) throw new AgentError(`${closed.join(', ')} belongs to another user: try sudo`)
   throw new AgentError(
     `no running agent was found in ${folders.join(', ')}: start one (tailrace run FILE), or name its socket with --admin`,
   )
+}
+
+const isDead = ({ cause }: Error) =>
+  ['ENOENT', 'ECONNREFUSED'].includes((cause as NodeJS.ErrnoException | undefined)?.code ?? '')
+
+/** False: it is there, and may not be looked into. */
+function isOpen(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  }
 }
 
 function withPid(agents: readonly RunningAgent[], { pid: wanted }: AgentFlags): RunningAgent[] {
@@ -164,13 +184,14 @@ async function introduced(where: string, open: Open): Promise<RunningAgent> {
 
 const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** Headers must have come within this time. */
-const answerMs = 15_000
+/** Headers must have come within this time, for who somebody is and for all else. */
+const introductionMs = 5000
+const answerMs = 60_000
 
 function bySocket(socketPath: string): Open {
   return async (method, path) => {
     const { request } = await import('../net/node-http.ts')
-    return limited(request({ socketPath, method, path, agent: false, headers: { host: 'localhost' } }))
+    return limited(request({ socketPath, method, path, agent: false, headers: { host: 'localhost' } }), path)
   }
 }
 
@@ -180,11 +201,13 @@ async function byHttps(url: string, { ca, cert, key }: AgentFlags): Promise<Open
   if (!ca || !cert || !key) throw new AgentError(`${url}: say who you are with --ca, --cert and --key (PEM files)`)
   const read = (path: string) => readFile(path, 'utf8')
   const identity = { ca: await read(ca), cert: await read(cert), key: await read(key) }
-  return async (method, path) => limited(request(new URL(path, url), { ...identity, method, agent: false }))
+  return async (method, path) => limited(request(new URL(path, url), { ...identity, method, agent: false }), path)
 }
 
-function limited(request: ClientRequest): ClientRequest {
-  const timer = setTimeout(() => request.destroy(new Error('no answer came')), answerMs)
+function limited(request: ClientRequest, path: string): ClientRequest {
+  const ms = path === '/' ? introductionMs : answerMs
+  const late = () => new Error(`no answer came within ${ms / 1000} s: the agent is there and does not get round to it`)
+  const timer = setTimeout(() => request.destroy(late()), ms)
   const over = () => clearTimeout(timer)
   return request.on('response', over).on('close', over)
 }
