@@ -3,6 +3,7 @@
  * series with three labels, best of 15 rounds: page to OTLP as the receiver does it, OTLP to the table of the exporter
  * `prometheus`, its page, and remote write with snappy.
  */
+import { Budget } from '../../src/delivery/budget.ts'
 import { piecesOf } from '../../src/exporters/prometheus/page.ts'
 import { SeriesTable } from '../../src/exporters/prometheus/series-table.ts'
 import { newMetricsSink } from '../../src/receivers/prometheus/metrics-sink.ts'
@@ -59,7 +60,7 @@ let batch: Batch | undefined
 const keep = (made: Batch): void => {
   batch = made
 }
-const sink = newMetricsSink({ offer: keep })(target)
+const sink = newMetricsSink({ offer: keep }, new Budget('service'))(target)
 const into = new Page()
 let now = Date.now()
 const show = (name: string, micros: number, more = '') =>
@@ -77,6 +78,7 @@ const naming = { namespace: '', addSuffixes: true }
 const table = new SeriesTable({
   naming,
   labels,
+  budget: new Budget('service'),
   maxSeries: 100_000,
   expireMs: 300_000,
   exemplars: false,

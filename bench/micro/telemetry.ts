@@ -31,7 +31,9 @@ const format = 'envelopes'
 const newTags = (tags: Record<string, string>) =>
   envelopeTags.create({ config: envelopeTags.config.parse({ tags }) as never, host, format }) as Process
 const missing = newTags({ deployment: 'cf', job: 'diego-cell', index: '0', ip: '10.0.16.4', zone: 'z1' })
-const totals = counterTotals.create({ config: { max_series: 10_000 }, host, format }) as Process
+const { process: totals } = counterTotals.create({ config: { max_series: 10_000 }, host, format }) as {
+  process: Process
+}
 const condition = compileCondition('kind == "log" and attributes["source_type"] == "RTR"', format)
 const bySource = compileCondition('source_id == "some-other-app"', format)
 

@@ -30,11 +30,16 @@ export function newPrometheusExporter(config: PrometheusExporterConfig, host: Ho
       fixed: Object.entries(config.const_labels),
     },
     maxSeries: config.max_series,
+    budget: host.budget,
     expireMs: config.metric_expiration,
     exemplars: config.enable_open_metrics,
     lost(reason, metric, of, why) {
       lost.set(reason, (lost.get(reason) ?? 0) + 1)
       const whose = `${JSON.stringify(metric)}${of === '' ? '' : ` of ${JSON.stringify(of)}`}`
+      if (reason === 'memory') {
+        series.note('memory', `there is no memory for another series: metric ${whose} is not on the page`)
+        return
+      }
       if (reason !== 'series_limit') {
         conflicts.add(1)
         series.note('conflict', `metric ${whose} is not on the page: ${why}`)
@@ -94,6 +99,7 @@ export function newPrometheusExporter(config: PrometheusExporterConfig, host: Ho
       timer?.cancel()
       series.close()
       await server.stop(deadline)
+      table.close()
     },
   }
 }

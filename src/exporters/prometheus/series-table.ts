@@ -1,3 +1,5 @@
+import type { Budget } from '../../delivery/budget.ts'
+import { TableCharge } from '../../delivery/table-charge.ts'
 import type { DropReason } from '../../plugin.ts'
 import { metricName, type NamedAs, type NamingOptions } from '../../wire/prometheus/metric-name.ts'
 import {
@@ -21,6 +23,8 @@ export interface TableOptions {
   readonly labels: LabelOptions
   /** Lines of the page. */
   readonly maxSeries: number
+  /** Charged with what the series hold. */
+  readonly budget: Budget
   /** A series without a point for so many milliseconds goes. */
   readonly expireMs: number
   readonly exemplars: boolean
@@ -51,6 +55,9 @@ const TYPES: Readonly<Record<number, FamilyType>> = {
   [Data.summary]: 'summary',
 }
 
+/** What a series costs beside its labels, which are there twice: its numbers, those of some buckets, its places in maps. */
+const bytesPerSeries = 640
+
 /** Labels that the lines of a kind have themselves. */
 const RESERVED: Partial<Record<FamilyType, string>> = { histogram: 'le', summary: 'quantile' }
 
@@ -63,6 +70,7 @@ export class SeriesTable implements MetricVisitor {
   /** Lines that the page has. */
   lines = 0
   private readonly options: TableOptions
+  private readonly charge: TableCharge
   private readonly scopes = new Map<string, KnownScope>()
   /** Scopes, metrics and spellings of series that are found again by their bytes. */
   private known = 0
@@ -72,6 +80,7 @@ export class SeriesTable implements MetricVisitor {
 
   constructor(options: TableOptions) {
     this.options = options
+    this.charge = new TableCharge(options.budget, bytesPerSeries)
   }
 
   /** Takes all points of a request. `now` is monotonic, in milliseconds. */
@@ -138,6 +147,11 @@ export class SeriesTable implements MetricVisitor {
     for (const [name, { series }] of this.families) if (series.size === 0) this.families.delete(name)
   }
 
+  /** Gives its memory back: the page is gone. */
+  close(): void {
+    this.charge.release()
+  }
+
   /** The family with most lines, for whoever has to find out who fills the table. */
   largest(): { name: string; lines: number } {
     let found = { name: '', lines: 0 }
@@ -195,6 +209,10 @@ export class SeriesTable implements MetricVisitor {
         this.lose('not_representable', `${family.name} is a ${now.type} now`)
         return
       }
+      if (!this.charge.add(costOf(series))) {
+        this.lose('memory', '')
+        return
+      }
       this.families.set(family.name, family)
       family.series.set(series.key, series)
     }
@@ -206,6 +224,7 @@ export class SeriesTable implements MetricVisitor {
     const { family, key } = series
     if (family.series.get(key) !== series) return
     family.series.delete(key)
+    this.charge.remove(costOf(series))
     this.lines -= series.lines
     series.seen = series.timeMs = 0
   }
@@ -227,6 +246,10 @@ export class SeriesTable implements MetricVisitor {
     const known = family.series.get(key)
     if (!known && this.lines >= this.options.maxSeries) return
     const series = known?.labels === text ? known : new Series(family, text, name, key)
+    if (series !== known) {
+      if (known) this.charge.remove(costOf(known))
+      this.charge.force(costOf(series))
+    }
     series.seen = this.now
     series.value = 1
     if (!known) this.lines++
@@ -238,6 +261,8 @@ export class SeriesTable implements MetricVisitor {
     this.options.lost(reason, this.metric?.name ?? '', instance === '' ? job : `${job} (${instance})`, why)
   }
 }
+
+const costOf = ({ labels, key }: Series): number => labels.length + key.length
 
 /** Lets go of what is not on the page any more; answers how much is left. */
 function sweepMetrics(metrics: Map<string, KnownMetric>): number {

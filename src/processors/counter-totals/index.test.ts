@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Budget } from '../../delivery/budget.ts'
 import { Batch } from '../../plugin.ts'
 import { EnvelopeGate } from '../../telemetry/envelope-gate.ts'
 import { EnvelopeFlag } from '../../telemetry/envelope-scan.ts'
@@ -27,7 +28,7 @@ type Process = (batch: Batch) => Batch
 function newTotals(maxSeries = 10_000, format: 'envelopes' | 'dropsonde' = 'envelopes') {
   const { host, metric } = processorHost('counter_totals')
   const config = counterTotals.config.parse({ max_series: maxSeries }) as { max_series: number }
-  return { process: counterTotals.create({ config, host, format }) as Process, metric }
+  return { process: (counterTotals.create({ config, host, format }) as { process: Process }).process, metric }
 }
 
 /** Totals that a run of counters gets, each fed as a batch of its own. */
@@ -228,7 +229,7 @@ describe('running totals of v2 counters', () => {
   })
 
   test('keys with one hash are told apart', () => {
-    const series = new Series(3, () => {})
+    const series = new Series(3, new Budget('service'), () => {})
     const key = new SeriesKey(1)
     const slots = ['a', 'b', 'c', 'd', 'a', 'b'].map((name) => {
       key.begin(Buffer.from(name))

@@ -17,8 +17,9 @@ export default defineProcessor({
   }),
   create({ config, host, format }) {
     const evicted = host.counter('series_evicted', 'Counters that were forgotten because there were too many.')
-    const series = new Series(config.max_series, () => evicted.add(1))
+    const series = new Series(config.max_series, host.budget, () => evicted.add(1))
     host.gauge('series', 'Counters that are remembered.', () => series.count)
-    return format === 'dropsonde' ? newV1Totals(series) : newTotals(series)
+    const process = format === 'dropsonde' ? newV1Totals(series) : newTotals(series)
+    return { process, stop: async () => series.close() }
   },
 })

@@ -1,8 +1,12 @@
+import type { Budget } from '../../delivery/budget.ts'
+import { TableCharge } from '../../delivery/table-charge.ts'
 import type { SeriesKey } from './series-key.ts'
 
 const none = -1
+/** What a counter costs beside its key: its numbers and the object of the key. */
+const bytesPerSeries = 144
 
-/** The totals of counters by identity. When the table is full the one that was not used for longest leaves. */
+/** The totals of counters by identity. When the table or memory is full the one that was not used for longest leaves. */
 export class Series {
   /** Halves of the totals, by slot. */
   lo: Uint32Array
@@ -10,6 +14,7 @@ export class Series {
   count = 0
   private readonly most: number
   private readonly evicted: () => void
+  private readonly charge: TableCharge
   private keys: Buffer[] = []
   private hashes: Uint32Array
   private heads: Int32Array
@@ -20,9 +25,10 @@ export class Series {
   private newer: Int32Array
   private newest = none
 
-  constructor(most: number, evicted: () => void) {
+  constructor(most: number, budget: Budget, evicted: () => void) {
     this.most = most
     this.evicted = evicted
+    this.charge = new TableCharge(budget, bytesPerSeries)
     const room = Math.min(most, 256)
     this.lo = new Uint32Array(room)
     this.hi = new Uint32Array(room)
@@ -43,7 +49,7 @@ export class Series {
       this.touch(slot)
       return slot
     }
-    const slot = this.free()
+    const slot = this.free(size)
     this.keys[slot] = Buffer.from(bytes.subarray(0, size))
     this.hashes[slot] = hash
     this.lo[slot] = this.hi[slot] = 0
@@ -66,13 +72,20 @@ export class Series {
     this.hi[slot] = hi
   }
 
-  private free(): number {
-    if (this.count < this.most) {
+  /** Gives its memory back: nothing more is counted. */
+  close(): void {
+    this.charge.release()
+  }
+
+  private free(size: number): number {
+    if (this.count < this.most && (this.charge.add(size) || this.count === 0)) {
       if (this.count === this.lo.length) this.grow()
       return this.count++
     }
     const oldest = this.newer[this.newest]!
     this.remove(oldest)
+    this.charge.remove(this.keys[oldest]!.length)
+    this.charge.force(size)
     const head = this.hashes[oldest]! & (this.heads.length - 1)
     if (this.heads[head] === oldest) this.heads[head] = this.chain[oldest]!
     else {

@@ -21,7 +21,7 @@ export interface ConverterOptions {
   drop(reason: DropReason, batch: Batch, i: number): void
   /** Told of points that are kept as state and do not go on. */
   consumed(points: number): void
-  note(what: 'reset' | 'mismatch' | 'older' | 'full', metric: string): void
+  note(what: 'reset' | 'mismatch' | 'older' | 'series_limit' | 'memory', metric: string): void
 }
 
 const cumulative = 2
@@ -185,9 +185,9 @@ export class Converter implements Writes {
   private begin(key: string): boolean {
     const { point, options, data } = this
     const stream = options.streams.add(this.metricKey, this.metric, key)
-    if (!stream) {
-      options.note('full', this.name)
-      options.drop('series_limit', this.batch!, this.at)
+    if (typeof stream === 'string') {
+      options.note(stream, this.name)
+      options.drop(stream, this.batch!, this.at)
       return false
     }
     remember(stream, point, data)

@@ -37,7 +37,8 @@ const notes = {
   reset: 'a counter fell: what it has counted since is passed on',
   mismatch: 'the buckets of a histogram changed: a point of it is not passed on',
   older: 'a point is older than the one before it: it is not passed on',
-  full: 'there is no room for another stream (max_streams): a point is not passed on',
+  series_limit: 'there is no room for another stream (max_streams): a point is not passed on',
+  memory: 'there is no memory for another stream: a point is not passed on',
 } as const
 
 /** Makes deltas of cumulative sums and histograms: each point says what came since the one before it. */
@@ -62,7 +63,7 @@ export default defineProcessor({
   create({ config, host }) {
     const { clock } = host
     const { max_staleness: staleMs } = config
-    const streams = new Streams(config.max_streams, staleMs, clock)
+    const streams = new Streams(config.max_streams, staleMs, host)
     const log = newLogSeries(host.log, clock)
     const resets = host.counter('resets', 'Points that were smaller than the one before them.')
     host.gauge('streams', 'Streams that are remembered.', () => streams.count)
@@ -89,6 +90,7 @@ export default defineProcessor({
       process: (batch) => converter.process(batch),
       async stop() {
         timer?.cancel()
+        streams.close()
         log.close()
       },
     }

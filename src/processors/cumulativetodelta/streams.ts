@@ -1,4 +1,5 @@
-import type { Clock } from '../../plugin.ts'
+import { TableCharge } from '../../delivery/table-charge.ts'
+import type { Clock, Host } from '../../plugin.ts'
 import type { Exponential } from './exponential.ts'
 import type { Histogram } from './histogram.ts'
 
@@ -24,21 +25,26 @@ export type MetricStreams = Map<string, Stream>
 const staleWhenFullMs = 3_600_000
 const sweepEveryMs = 10_000
 
-/** What is known of all streams: at most so many. */
+/** What a stream costs beside its key: its numbers, those of some buckets, and its places in two maps. */
+const bytesPerStream = 384
+
+/** What is known of all streams: at most so many, charged to the memory of the process. */
 export class Streams {
   count = 0
   expired = 0
   private readonly most: number
   private readonly staleMs: number
   private readonly clock: Clock
+  private readonly charge: TableCharge
   private readonly metrics = new Map<string, MetricStreams>()
   private sweptMs = Number.NEGATIVE_INFINITY
 
   /** `staleMs` 0: nothing is forgotten as long as there is room. */
-  constructor(most: number, staleMs: number, clock: Clock) {
+  constructor(most: number, staleMs: number, { clock, budget }: Pick<Host, 'clock' | 'budget'>) {
     this.most = most
     this.staleMs = staleMs
     this.clock = clock
+    this.charge = new TableCharge(budget, bytesPerStream)
   }
 
   /** The streams of a metric; of one that is not known an empty map, which stays unknown until `add`. */
@@ -46,9 +52,10 @@ export class Streams {
     return this.metrics.get(key) ?? new Map()
   }
 
-  /** A stream that was not there; undefined when there is no room. `metric` is what `ofMetric` answered for its key. */
-  add(metricKey: string, metric: MetricStreams, key: string): Stream | undefined {
-    if (this.count >= this.most && !this.makeRoom()) return undefined
+  /** A stream that was not there, or why there is no room. `metric` is what `ofMetric` answered for its key. */
+  add(metricKey: string, metric: MetricStreams, key: string): Stream | 'series_limit' | 'memory' {
+    if (this.count >= this.most && !this.makeRoom()) return 'series_limit'
+    if (!this.charge.add(key.length)) return 'memory'
     // It may have been swept away because it was empty.
     this.metrics.set(metricKey, metric)
     const seenMs = this.clock.monotonic()
@@ -75,11 +82,17 @@ export class Streams {
       for (const [key, { seenMs }] of metric) {
         if (seenMs >= before) continue
         metric.delete(key)
+        this.charge.remove(key.length)
         this.count--
         this.expired++
       }
       if (metric.size === 0) this.metrics.delete(metricKey)
     }
+  }
+
+  /** Gives its memory back: nothing more comes. */
+  close(): void {
+    this.charge.release()
   }
 
   private makeRoom(): boolean {

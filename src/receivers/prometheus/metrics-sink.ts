@@ -1,3 +1,4 @@
+import type { Budget } from '../../delivery/budget.ts'
 import type { Intake } from '../../plugin.ts'
 import { Batch } from '../../plugin.ts'
 import { encodeResource, type OtlpOptions, writePageOtlp } from '../../wire/prometheus/otlp-metrics.ts'
@@ -25,6 +26,8 @@ export interface WriteMetrics {
   write(page: Page | undefined, report: ScrapeReport): Promise<void>
   /** The target is gone: all its series end. */
   gone(timeMs: number): Promise<void>
+  /** Gives back what is remembered of the target. */
+  close(): void
 }
 
 /** What turns the pages of a target into metrics and offers them. The writer's memory serves all targets. */
@@ -32,13 +35,13 @@ export type MetricsSink = (target: ScrapeTarget) => WriteMetrics
 
 const scope = { name: 'tailrace/receivers/prometheus', version: '' }
 
-export function newMetricsSink(intake: Intake): MetricsSink {
+export function newMetricsSink(intake: Intake, budget: Budget): MetricsSink {
   const writer = new BackwardWriter(64 << 10)
   const reportPage = new Page()
   const ended = { page: new Page(), only: new Uint8Array(0) }
   return (target) => {
     const resource = encodeResource(resourceOf(target))
-    const seen = new SeenSeries(target)
+    const seen = new SeenSeries(target, budget)
     // Counters are known from the first scrape on.
     let startMs = 0
     const optionsAt = (timeMs: number): OtlpOptions => {
@@ -73,6 +76,7 @@ export function newMetricsSink(intake: Intake): MetricsSink {
         const count = report + writeEnded(undefined, options)
         await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
       },
+      close: () => seen.forget(),
     }
   }
 }

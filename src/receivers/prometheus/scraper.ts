@@ -89,7 +89,10 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
         log.error('could not hand on that a target is gone', { error: String(error) })
       }
     },
-    close: () => fetcher.close(),
+    close() {
+      fetcher.close()
+      writeMetrics?.close()
+    },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Budget } from '../../delivery/budget.ts'
 import { hashBytes } from '../../wire/byte-runs.ts'
 import type { Page } from '../../wire/prometheus/page.ts'
 import { parsePage } from '../../wire/prometheus/parse.ts'
@@ -12,18 +13,20 @@ const sum = { one: 0, two: 0, count: 0 }
 
 /**
  * Remembers which series a target had: its last page, and the sum of their hashes. A page with other series is compared
- * with the one before, which is read again for that.
+ * with the one before, which is read again for that. The page is charged to the budget.
  */
 export class SeenSeries {
   private readonly target: ScrapeTarget
+  private readonly budget: Budget
   private body: Buffer | undefined
   private openMetrics = false
   private one = 0
   private two = 0
   private count = 0
 
-  constructor(target: ScrapeTarget) {
+  constructor(target: ScrapeTarget, budget: Budget) {
     this.target = target
+    this.budget = budget
   }
 
   /**
@@ -49,6 +52,12 @@ export class SeenSeries {
     return isAny
   }
 
+  /** Gives the memory of the last page back. */
+  forget(): void {
+    this.budget.give(this.body?.length ?? 0)
+    this.body = undefined
+  }
+
   private read(body: Buffer, into: Page): boolean {
     if (parsePage(body, { openMetrics: this.openMetrics, into }).error) return false
     preparePage(into, this.target)
@@ -57,7 +66,9 @@ export class SeenSeries {
   }
 
   private keep(page: Page | undefined): void {
+    this.forget()
     this.body = page && Buffer.from(page.text.subarray(0, page.size))
+    this.budget.take(this.body?.length ?? 0)
     this.openMetrics = page?.openMetrics ?? false
     this.one = sum.one
     this.two = sum.two

@@ -1,4 +1,5 @@
 import type { Budget } from '../../delivery/budget.ts'
+import { TableCharge } from '../../delivery/table-charge.ts'
 import { BackwardWriter } from '../../wire/protobuf.ts'
 import { MetricType, StatsdParser } from '../../wire/statsd/parse.ts'
 import { SeriesTable } from '../../wire/statsd/series.ts'
@@ -9,6 +10,9 @@ import { newObservers, type Observer } from './observers.ts'
 import { encodeAttributes } from './points.ts'
 import { type Series, typeNames } from './series.ts'
 import { keyParts, SeriesKey } from './series-key.ts'
+
+/** What a series costs beside its name and attributes, which are there twice, and its values. */
+const bytesPerSeries = 320
 
 /** What an aggregator has met; read it, the owner publishes it. */
 export interface AggregatorCounts {
@@ -28,6 +32,7 @@ export class Aggregator {
   private readonly config: StatsdConfig
   private readonly budget: Budget
   private readonly table: SeriesTable
+  private readonly charge: TableCharge
   private readonly observers: readonly Observer[]
   private readonly series: (Series | undefined)[] = []
   private readonly scratch = new BackwardWriter(256)
@@ -35,6 +40,7 @@ export class Aggregator {
   constructor(config: StatsdConfig, budget: Budget) {
     this.config = config
     this.budget = budget
+    this.charge = new TableCharge(budget, bytesPerSeries)
     this.table = new SeriesTable(config.max_series)
     this.observers = newObservers(config)
     this.key = new SeriesKey(config.enable_simple_tags)
@@ -76,6 +82,7 @@ export class Aggregator {
   /** Gives all memory back. */
   release(): void {
     for (const series of this.series.splice(0)) series?.state?.release()
+    this.charge.release()
   }
 
   private fold(series: Series, packet: Buffer): void {
@@ -102,6 +109,8 @@ export class Aggregator {
     if (known) this.forget(known)
     const series = this.newSeries(type, slot, now)
     this.series[slot] = series
+    // The newest takes the place of another when there are too many: `max_series` is the bound.
+    this.charge.force(costOf(series))
     return series
   }
 
@@ -113,6 +122,7 @@ export class Aggregator {
   private forget(series: Series): void {
     if (series.touched) this.counts.lostSeries++
     series.state?.release()
+    this.charge.remove(costOf(series))
   }
 
   private newSeries(type: MetricType, slot: number, now: number): Series {
@@ -141,3 +151,5 @@ export class Aggregator {
     return observer && newDistribution(observer, name, this.budget)
   }
 }
+
+const costOf = ({ name, attributes }: Series): number => 2 * (name.length + attributes.length)
