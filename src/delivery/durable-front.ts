@@ -98,12 +98,19 @@ export class DurableFront implements Admission {
     return { records, bytes: status?.bytes ?? 0, trouble }
   }
 
-  /** Full by which bound: `sending_queue.queue_size`, else the bytes of the storage. */
-  fillOf(capacity: number): { size: () => number; capacity: number } {
+  /** How full it is, in the unit of `sending_queue.queue_size`, else in bytes of the storage. */
+  fillOf(): { size: () => number; readonly capacity: number } {
     const { maxRequests, maxRecords } = this.options
     if (maxRequests !== undefined) return { size: () => this.spool?.batches ?? 0, capacity: maxRequests }
     if (maxRecords !== undefined) return { size: () => this.held, capacity: maxRecords }
-    return { size: () => this.spool?.bytes ?? 0, capacity }
+    const most = () => this.maxBytes
+    return {
+      size: () => this.spool?.bytes ?? 0,
+      // Known when the storage runs.
+      get capacity() {
+        return most()
+      },
+    }
   }
 
   /**

@@ -155,6 +155,20 @@ describe('a full queue', () => {
     law()
   })
 
+  test.each([
+    [{}, 500, 2, 500],
+    [{ queue_size: 9 }, 0, 1, 9],
+    [{ queue_size: 9, sizer: 'items' }, 0, 2, 9],
+    [{ queue_size: 99, sizer: 'bytes' }, 500, 2, 99],
+  ])('shows how full it is: %j', async (size, maxBytes, filled, capacity) => {
+    const written = { sending_queue: { storage: 'file_storage', ...size } }
+    const { answers, exporter, account, folder } = await onDisk(written, { maxBytes })
+    answers.push('later')
+    exporter.consume(envelopes(['a', 'b']))
+    const bytes = folder.stored[0]!.payload.length
+    expect([account.fill!.size(), account.fill!.capacity]).toEqual([capacity === 9 ? filled : bytes, capacity])
+  })
+
   test('a batch that is larger than all of it is lost as too large', async () => {
     const { offer, account, law } = await onDisk({}, { maxBytes: 40 })
     await offer(one('b'.repeat(200)))

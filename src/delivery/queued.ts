@@ -114,7 +114,7 @@ export function queued(
   const pump = (now: number) => outbox.pump(now)
   const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
-  account.fill = front ? front.fillOf(settings.disk?.maxBytes ?? Number.POSITIVE_INFINITY) : queue.fillOf()
+  account.fill = front ? front.fillOf() : queue.fillOf()
   const trouble = () => outbox.trouble() ?? front?.fault()
   account.trouble = trouble
   if (front || letters) account.disk = () => diskState(front, letters)
