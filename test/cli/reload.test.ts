@@ -94,7 +94,7 @@ test('--watch reloads by itself; tailrace reload finds the process by its pid fi
 })
 
 test.each([
-  [[], 'name the process: tailrace reload PID'],
+  [['--pid-file', '/nowhere/agent.pid'], 'ENOENT'],
   [['x1'], '"x1" is no process id'],
   [['999999999'], 'there is no such process'],
 ])('tailrace reload %j says what is missing', async (args, sentence) => {
