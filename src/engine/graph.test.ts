@@ -142,7 +142,11 @@ function newWorld() {
       makes: ['envelopes'],
       create: ({ config, host, next }) => ({
         ...life(host, settings(config)),
-        consume: (batch) => next.consume(batch),
+        consume(batch) {
+          host.consumed(batch.count)
+          host.made(batch.count)
+          next.consume(batch)
+        },
       }),
     }),
     e: defineExtension({ ...about, type: 'e', create: ({ config, host }) => life(host, settings(config)) }),

@@ -110,6 +110,9 @@ export class ProcessorNode implements Consumer {
   }
 }
 
+/** How much of what a connector made it has handed on: one number for an account, whoever works on it during a reload. */
+const handedOn = new WeakMap<Account, { made: number }>()
+
 /**
  * Both ends of a connector, with its books: what goes in is received, what comes out is passed on or was made. When it
  * throws, what it has not accounted for is lost, and nothing else.
@@ -118,7 +121,8 @@ export function withBooks(
   account: Account,
   fault: OnFault,
 ): { out(next: Consumer): Consumer; around(inner: Consumer): Consumer } {
-  let madeBefore = 0
+  const books = handedOn.get(account) ?? { made: account.made }
+  handedOn.set(account, books)
   let work: Work | undefined
   return {
     out: (next) => ({
@@ -126,8 +130,8 @@ export function withBooks(
         // What comes behind it is others' work.
         work?.end()
         work = undefined
-        account.passed += batch.count - (account.made - madeBefore)
-        madeBefore = account.made
+        account.passed += batch.count - (account.made - books.made)
+        books.made = account.made
         next.consume(batch)
       },
     }),
@@ -142,7 +146,7 @@ export function withBooks(
         } catch (error) {
           work?.end(undefined, error)
           // What it made and did not hand on is lost too.
-          account.made = madeBefore
+          account.made = books.made
           const rest = batch.count - (account.passed + account.consumed + account.droppedTotal - ended)
           loseRest(batch, account, rest, error, fault)
         }
