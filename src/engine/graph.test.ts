@@ -399,6 +399,16 @@ describe('a reload', () => {
     expect(got).toEqual(['1>qd'])
   })
 
+  test('that is asked for during the start comes after it', async () => {
+    const { plan, metrics, ledger, clock, log, budget, events } = newWorld()
+    const graph = buildGraph(plan({ r: {}, q: { mark: 'a' } }, 'r >> q'), { metrics, ledger, clock, log, budget })
+    const started = graph.start()
+    await graph.reload(plan({ r: {}, q: { mark: 'b' } }, 'r >> q'))
+    await started
+    const of = (event: string) => events.indexOf(event)
+    expect(of('started receiver r')).toBeLessThan(of('make exporter q b'))
+  })
+
   test('during a stop is refused, and one that is under way ends', async () => {
     const { plan, run, events } = newWorld()
     const graph = await run(plan({ r: {}, q: { mark: 'a' } }, 'r >> q'))

@@ -59,7 +59,14 @@ export class RunningGraph {
   }
 
   /** Starts everything in order; rejects with the first failure of a required component. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const started = this.startAll()
+    // A reload that is asked for meanwhile comes after it.
+    this.turn = started.catch(() => {})
+    return started
+  }
+
+  private async startAll(): Promise<void> {
     const all = inStartOrder(this.parts.values())
     for (const part of all) await this.startOne(part)
     for (const { component, started } of all) if (started) component.started?.()
