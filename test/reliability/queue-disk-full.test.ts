@@ -65,6 +65,31 @@ test('a disk that fills up stops senders, not the process, and all goes on when 
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
 
+test('drop_oldest goes on taking on a full disk: the oldest go, counted, and the rest arrives', {
+  timeout: 120_000,
+}, async (context) => {
+  const disk = smallDisk(40)
+  if (!disk) return context.skip('mounting a small file system needs root')
+  const { sink, seen } = await startCounter()
+  await sink.stop()
+  const exporter = 'when_full: drop_oldest'
+  writeFiles(disk, { 'agent.yaml': diskQueueFile(disk, sink.address, { exporter }) })
+  const agent = startProcess(['run', `${disk}/agent.yaml`])
+  const load = newLineSenders({ lineBytes: 900 })
+  load.to(await otlpAddress(agent))
+  await until('it has displaced', async () => ((await books(agent)).dropped ?? 0) > 20_000, 60_000)
+  await load.stop()
+  const { received, held, dropped } = await books(agent)
+  expect(received! - held! - dropped!).toBe(0)
+  await sink.restart()
+  await until('everything else has arrived', async () => (await books(agent)).held === 0, 60_000)
+  const after = await books(agent)
+  expect(after.received! - after.sent! - after.dropped!).toBe(0)
+  expect(load.missing(seen)).toHaveLength(after.dropped!)
+  expect(untouched(agent.lines)).toEqual([])
+  expect(await agent.stop()).toMatchObject({ code: 0 })
+})
+
 test('what fills the disk may be something else: the queue goes on when that is gone', {
   timeout: 120_000,
 }, async (context) => {
