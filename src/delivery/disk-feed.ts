@@ -2,8 +2,8 @@ import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Spool, SpoolRecord } from '../storage/contract.ts'
 import { Batch } from '../telemetry/batch.ts'
-import { pointOf, type TracePoint } from '../telemetry/batch-trace.ts'
 import type { Receipt } from '../telemetry/receipt.ts'
+import { pointOf, type TracePoint } from './batch-trace.ts'
 import type { Queue } from './queue.ts'
 
 export interface DiskFeedOptions {

@@ -1,6 +1,6 @@
 import type { Batch } from '../telemetry/batch.ts'
-import type { TracePoint } from '../telemetry/batch-trace.ts'
 import { Receipt } from '../telemetry/receipt.ts'
+import type { TracePoint } from './batch-trace.ts'
 
 /** The receipt of a batch that stands on disk: what is given up at the end of the process stays there. */
 export class StoredReceipt extends Receipt {

@@ -1,17 +1,18 @@
 import type { Batch } from '../telemetry/batch.ts'
-import { beginSend, type Place, TracePoint, type Work } from '../telemetry/batch-trace.ts'
 import { Receipt } from '../telemetry/receipt.ts'
+import { beginSend, type Place, pointOf, TracePoint, type Work } from './batch-trace.ts'
 import { Dropped, fatesOf, Retryable, type Sender, type SendResult } from './sender.ts'
 
 /** The batch as it goes into a queue at `now`, monotonic: traced ones know since when they wait, all others stay as they are. */
 export function queueTraced(batch: Batch, queue: Place, now: number): Batch {
-  const { receipts } = batch
-  if (!receipts.some(({ trace }) => trace !== undefined)) return batch
-  return batch.withReceipts(receipts.map((receipt) => (receipt.trace ? waiting(receipt, queue, now) : receipt)))
+  if (!pointOf(batch.receipts)) return batch
+  return batch.withReceipts(batch.receipts.map((receipt) => waiting(receipt, queue, now)))
 }
 
 function waiting(receipt: Receipt, queue: Place, now: number): Receipt {
-  const point = new TracePoint(receipt.trace!.trace, queue, now)
+  const at = pointOf([receipt])
+  if (!at) return receipt
+  const point = new TracePoint(at.trace, queue, now)
   return new Receipt((outcome) => {
     point.settled(outcome)
     receipt.settle(outcome)

@@ -1,9 +1,9 @@
+import { BatchTrace, TracePoint } from '../delivery/batch-trace.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { ownScope, type Tracer } from '../runtime/tracer.ts'
 import type { Batch } from '../telemetry/batch.ts'
-import { BatchTrace, TracePoint } from '../telemetry/batch-trace.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 
 export interface BatchSamplerOptions {

@@ -1,8 +1,8 @@
 import { settleAll } from '../delivery/backlog.ts'
+import { beginWork, type Work } from '../delivery/batch-trace.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Process } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
-import { beginWork, type Work } from '../telemetry/batch-trace.ts'
 import type { OnFault } from './faults.ts'
 import { loseRest, settleLost } from './guard.ts'
 

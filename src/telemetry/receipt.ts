@@ -1,8 +1,12 @@
 import type { DropReason } from '../delivery/reasons.ts'
-import type { TracePoint } from './batch-trace.ts'
 
 /** What became of the records a receipt stands for, in one branch. */
 export type Outcome = 'delivered' | 'durable' | { readonly dropped: DropReason }
+
+/** Where a traced batch is in its trace: for those who make spans. */
+export interface TraceMark {
+  settled(outcome: Outcome): void
+}
 
 /**
  * A promise to whoever made a batch: told once, when every branch that got the records has settled them. Fan-out and
@@ -10,13 +14,13 @@ export type Outcome = 'delivered' | 'durable' | { readonly dropped: DropReason }
  */
 export class Receipt {
   /** Of a batch that is being traced. */
-  readonly trace: TracePoint | undefined
+  readonly trace: TraceMark | undefined
   private open = 1
   private lost: DropReason | undefined
   private durable = true
   private readonly done: (outcome: Outcome) => void
 
-  constructor(done: (outcome: Outcome) => void, trace?: TracePoint) {
+  constructor(done: (outcome: Outcome) => void, trace?: TraceMark) {
     this.done = done
     this.trace = trace
   }

@@ -1,8 +1,8 @@
 import type { Clock } from '../runtime/clock.ts'
 import { maskSecrets } from '../runtime/mask-secrets.ts'
 import type { SpanAttributes, TraceSpan } from '../runtime/tracer.ts'
-import type { Batch } from './batch.ts'
-import type { Outcome, Receipt } from './receipt.ts'
+import type { Batch } from '../telemetry/batch.ts'
+import type { Outcome, Receipt, TraceMark } from '../telemetry/receipt.ts'
 
 /** Whose work a span is about: an account of the books. */
 export interface Place {
@@ -78,7 +78,7 @@ export class BatchTrace {
 }
 
 /** What a receipt carries of a trace: that of the batch, and how far this branch has come. */
-export class TracePoint {
+export class TracePoint implements TraceMark {
   readonly trace: BatchTrace
   private readonly place: Place | undefined
   private readonly since: number
@@ -144,14 +144,17 @@ function pointsOf(receipts: readonly Receipt[]): readonly TracePoint[] | undefin
   for (let i = 0; i < receipts.length; i++) {
     const { trace } = receipts[i]!
     // Several times the same: parts of one batch that were joined again.
-    if (trace) points = (points ?? new Set()).add(trace)
+    if (trace instanceof TracePoint) points = (points ?? new Set()).add(trace)
   }
   return points && [...points]
 }
 
 /** Where the first of these receipts that is traced is in its trace. */
 export function pointOf(receipts: readonly Receipt[]): TracePoint | undefined {
-  for (let i = 0; i < receipts.length; i++) if (receipts[i]!.trace) return receipts[i]!.trace
+  for (let i = 0; i < receipts.length; i++) {
+    const { trace } = receipts[i]!
+    if (trace instanceof TracePoint) return trace
+  }
   return undefined
 }
 
