@@ -28,7 +28,7 @@ const life = (ends: Life['end'][], faults: Life['faults']): fc.Arbitrary<Life> =
     faults: fc.constant(faults),
   })
 
-/** Counts the deaths that were survived. */
+/** Counts the deaths that were survived: two at least in each run, so 10,200 in this file. */
 async function playAll(ends: Life['end'][], faults: Life['faults'], runs: number): Promise<number> {
   let deaths = 0
   const lives = fc.array(life(ends, faults), { minLength: 2, maxLength: 4, size: 'max' })
@@ -49,11 +49,11 @@ async function playAll(ends: Life['end'][], faults: Life['faults'], runs: number
 }
 
 test('no kill loses, damages or disorders what was appended', async () => {
-  expect(await playAll(['kill', 'kill', 'close'], {}, 1200)).toBeGreaterThan(2400)
+  expect(await playAll(['kill', 'kill', 'close'], {}, 1700)).toBeGreaterThanOrEqual(3400)
 })
 
 test('no power cut loses what was synced, or damages or disorders what is left', async () => {
-  expect(await playAll(['power cut'], {}, 1400)).toBeGreaterThan(2800)
+  expect(await playAll(['power cut'], {}, 1700)).toBeGreaterThanOrEqual(3400)
 })
 
 test('kills and power cuts, mixed, on a disk whose writes and syncs fail now and then', async () => {

@@ -1,6 +1,9 @@
 import type { Done } from './finished-file.ts'
 import type { Position } from './position-file.ts'
 
+/** Finished batches above one that is not are remembered up to here: more of them come again after the next opening. */
+const mostDone = 65_536
+
 interface Place {
   readonly sequence: number
   readonly count: number
@@ -12,6 +15,8 @@ interface Place {
 export class Outstanding {
   private places: (Place | undefined)[] = []
   private head = 0
+  /** Finished ones among the places from `head` on. */
+  private done = 0
   private readonly bySequence = new Map<number, Place>()
 
   /** Batches not finished. */
@@ -29,6 +34,7 @@ export class Outstanding {
   /** A batch that was finished in an earlier life: it is remembered as long as a lower one is not. */
   addDone(sequence: number, count: number, records: number): void {
     this.places.push({ sequence, count, records, done: true })
+    this.done++
     this.skipDone()
   }
 
@@ -38,6 +44,7 @@ export class Outstanding {
     if (!place) return undefined
     this.bySequence.delete(sequence)
     place.done = true
+    this.done++
     this.skipDone()
     return place.count
   }
@@ -58,9 +65,17 @@ export class Outstanding {
   }
 
   private skipDone(): void {
-    while (this.places[this.head]?.done) this.places[this.head++] = undefined
-    if (this.head < 64 || this.head * 2 < this.places.length) return
-    this.places = this.places.slice(this.head)
-    this.head = 0
+    const { places } = this
+    while (places[this.head]?.done) {
+      places[this.head++] = undefined
+      this.done--
+    }
+    if (this.done > mostDone) {
+      this.places = places.filter((place) => place?.done === false)
+      this.done = this.head = 0
+    } else if (this.head >= 64 && this.head * 2 >= places.length) {
+      this.places = places.slice(this.head)
+      this.head = 0
+    }
   }
 }

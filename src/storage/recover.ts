@@ -26,10 +26,13 @@ export async function recover(
   const end = await endOf(disk, segments, log)
   const first = segments.list[0]
   const next = Math.max(end?.next ?? 1, found?.next ?? 1, found?.sequence ?? 1)
-  const begin = first && (!found || found.sequence < first.first) ? await startOf(disk, segments, first) : undefined
+  const counted = found?.records ?? 0
+  const begin =
+    first && (!found || found.sequence < first.first) ? await startOf(disk, segments, first, counted) : undefined
   const position = begin ?? found ?? { sequence: next, records: 0 }
   const synced = found?.synced ?? 0
-  const total = Math.max(end?.records ?? 0, position.records)
+  // Counts never go back, even if all files that were counted in are gone.
+  const total = Math.max(end?.records ?? 0, position.records, counted)
   // Without segments nothing can be unfinished.
   if (!first) return { sequence: next, records: total, next, total, synced }
   return { sequence: Math.min(position.sequence, next), records: position.records, next, total, synced }
@@ -167,13 +170,20 @@ function endSegment(disk: Disk, segments: Segments, segment: Segment, tally: Tal
   }
 }
 
-/** Where the oldest segment begins; found by its first batch when its front is damaged. */
+/** Where the oldest segment begins; found by its first batch when its front is damaged; `otherwise` when that is too. */
 async function startOf(
   disk: Disk,
   segments: Segments,
   segment: Segment,
+  otherwise: number,
 ): Promise<{ sequence: number; records: number }> {
-  segments.look(segment)
+  const unknown = { sequence: segment.first, records: otherwise }
+  try {
+    segments.look(segment)
+  } catch {
+    // Reading will tell.
+    return unknown
+  }
   if (segment.start !== undefined) return { sequence: segment.first, records: segment.start }
   const fd = segments.use(segment)
   try {
@@ -186,5 +196,5 @@ async function startOf(
   } finally {
     segments.leave(segment)
   }
-  return { sequence: segment.first, records: 0 }
+  return unknown
 }
