@@ -3,12 +3,14 @@
  * formats of batches; knows no component.
  */
 
-import { type Flows, type Reloaded, RunningGraph } from './engine/graph.ts'
+import type { Flows } from './engine/flow-counts.ts'
+import { type Reloaded, RunningGraph } from './engine/graph.ts'
 import type { Shared } from './engine/host.ts'
 import type { Plan } from './engine/plan.ts'
 import type { ServiceStatus } from './plugin.ts'
 
-export type { Flows, Reloaded } from './engine/graph.ts'
+export type { Flows } from './engine/flow-counts.ts'
+export type { Reloaded } from './engine/graph.ts'
 export { GraphError } from './engine/graph-error.ts'
 
 export interface Graph {

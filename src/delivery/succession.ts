@@ -67,7 +67,7 @@ function bequeath(queue: Heritable, account: Account, heir: Heir): void {
   }
   const { promise, resolve } = Promise.withResolvers<void>()
   heir.waitFor(promise)
-  void queue.bequeath(counted).then(resolve)
+  void queue.bequeath(counted).then(resolve, resolve)
 }
 
 /** The one account that differs from this one in where it leads alone, when there is no other of either. */

@@ -17,8 +17,11 @@ export interface Generation {
   readonly leaving: readonly Part[]
   /** What must wait until who holds what it needs is gone, by part. */
   readonly late: ReadonlyMap<Part, readonly Part[]>
-  /** What the new parts show becomes visible, what was promised to them is theirs. Ports must have been pointed to them. */
-  takeOver(): void
+  /**
+   * What the new parts show becomes visible, what was promised to them is theirs. Ports must have been pointed to them.
+   * There is no way back: answers what went wrong all the same.
+   */
+  takeOver(): readonly unknown[]
   /** Those who leave are gone. */
   settled(): void
   /** Nothing that is held is promised any more. */
@@ -65,10 +68,11 @@ export function newGeneration(
     leaving,
     late: lateOnes(fresh, leaving),
     takeOver() {
-      stage.open()
-      handover.complete()
       for (const { part, wanted } of found.kept) part.wanted = wanted
-      for (const { part, wanted } of found.changed) succeed(part.accounts, parts.get(wanted.key)!.accounts)
+      const steps = [() => stage.open(), () => handover.complete()]
+      for (const { part, wanted } of found.changed)
+        steps.push(() => succeed(part.accounts, parts.get(wanted.key)!.accounts))
+      return steps.flatMap(faultOf)
     },
     settled() {
       for (const part of leaving) part.conceal()
@@ -76,6 +80,15 @@ export function newGeneration(
     },
     withdraw: () => handover.abandon(),
     abandon,
+  }
+}
+
+function faultOf(step: () => void): unknown[] {
+  try {
+    step()
+    return []
+  } catch (error) {
+    return [error]
   }
 }
 

@@ -1,15 +1,14 @@
 import type { ServiceStatus } from '../plugin.ts'
-import { type Format, formats } from '../telemetry/format.ts'
 import { batchingOf } from './batching.ts'
 import { checkEdges } from './check-edges.ts'
+import { FlowCounts, type Flows } from './flow-counts.ts'
 import { type Generation, newGeneration } from './generation.ts'
 import { GraphError } from './graph-error.ts'
 import type { Shared } from './host.ts'
-import type { Flow, ReceiverIntake } from './intake.ts'
-import { canWork, inStartOrder, serviceStatus, startPart, stopParts } from './lifecycle.ts'
+import { canWork, inStartOrder, serviceStatus, startMs, startPart, stopParts, withinLimit } from './lifecycle.ts'
 import type { Part, Workshop } from './parts.ts'
 import type { Plan } from './plan.ts'
-import { type Ports, portsOf, wire } from './wiring.ts'
+import { intakesOf, leadOn, type Ports, portsOf, wire } from './wiring.ts'
 
 /** What a reload did, by the keys of parts: `exporter otlp`, `processor batch logs/app`. */
 export interface Reloaded {
@@ -21,13 +20,6 @@ export interface Reloaded {
   readonly settled: Promise<void>
 }
 
-export interface Flows {
-  readonly receivers: readonly { id: string; format: Format; taken: number; refused: number }[]
-  readonly exporters: readonly { id: string; format: Format; received: number }[]
-}
-
-/** A start that takes longer than this fails a reload, in milliseconds: others wait for it. */
-const startMs = 30_000
 /** What is on the wire may take so long when a queue on disk changes hands, in milliseconds. */
 const diskMs = 500
 /** Between two attempts to start what did not start and is not required, in milliseconds: doubled each time. */
@@ -37,8 +29,7 @@ const retryMs = { first: 1000, most: 60_000 }
 export class RunningGraph {
   private readonly shared: Shared
   private readonly ports: Ports = { sinks: new Map(), heads: new Map() }
-  private readonly came = new Map<string, Partial<Record<Format, number>>>()
-  private readonly taken = new Map<string, Flow & { readonly id: string; readonly format: Format }>()
+  private readonly counts = new FlowCounts()
   private plan: Plan
   private parts: ReadonlyMap<string, Part> = new Map()
   /** Being made, or on their way out. */
@@ -96,12 +87,7 @@ export class RunningGraph {
   }
 
   flows(): Flows {
-    return {
-      receivers: [...this.taken.values()].map((flow) => ({ ...flow })),
-      exporters: [...this.came].flatMap(([id, counts]) =>
-        formats.flatMap((format) => (counts[format] === undefined ? [] : [{ id, format, received: counts[format] }])),
-      ),
-    }
+    return this.counts.read()
   }
 
   /**
@@ -161,34 +147,22 @@ export class RunningGraph {
       extension: (id) => this.parts.get(`extension ${id}`)?.component,
       status: () => this.status(),
       batching,
-      came: (id, { format, count }) => {
-        const counts = this.came.get(id)!
-        counts[format] = (counts[format] ?? 0) + count
-      },
-      flow: (id, format) => this.flow(id, format),
+      came: this.counts.arrived,
+      flow: this.counts.flow,
     }
     return newGeneration(plan, [...this.parts.values()], shop)
   }
 
-  private flow(id: string, format: Format): Flow {
-    const key = `${id} ${format}`
-    const flow = this.taken.get(key) ?? { id, format, taken: 0, refused: 0 }
-    this.taken.set(key, flow)
-    return flow
-  }
-
   /** One turn of the event loop: from here on the new plan is what runs. */
   private takeOver(next: Generation): void {
-    const { plan, parts, fresh, leaving } = next
+    const { plan, parts, leaving } = next
     const { shared, ports } = this
-    for (const { wanted } of fresh) {
-      if (wanted.kind === 'exporter' && !this.came.has(wanted.id)) this.came.set(wanted.id, {})
-    }
     wire({ plan, shared, parts, ports })
     const intakes = [...parts.values(), ...leaving].flatMap(intakesOf)
     // Who waits for room must not go before what a queue hands on.
     for (const intake of intakes) intake.hold()
-    next.takeOver()
+    for (const fault of next.takeOver())
+      shared.log.error('a fault while parts changed; going on', { error: String(fault) })
     this.plan = plan
     this.parts = parts
     this.besides = leaving
@@ -232,7 +206,8 @@ export class RunningGraph {
     const stopMs = this.plan.shutdownTimeoutMs
     next.withdraw()
     // What they have taken already goes where they send it, within the limit.
-    await stopParts(next.fresh, { log: this.shared.log, stopMs, deadline: AbortSignal.timeout(stopMs) })
+    const deadline = AbortSignal.timeout(Math.min(stopMs, 2 ** 31 - 1))
+    await stopParts(next.fresh, { log: this.shared.log, stopMs, deadline })
     next.abandon()
     this.besides = []
   }
@@ -270,31 +245,5 @@ export class RunningGraph {
         return done
       }).catch((error: Error) => this.shared.log.warn(error.message))
     })
-  }
-}
-
-const intakesOf = ({ plug }: Part): ReceiverIntake[] =>
-  plug.kind === 'receiver' ? [...plug.sources.values()].map(({ intake }) => intake) : []
-
-/** What a part that leaves still brings goes where its successor's does; without one the way it went before. */
-function leadOn({ plug }: Part, successor: Part | undefined): void {
-  const next = successor?.plug
-  if (plug.kind === 'processor' && next?.kind === 'processor') plug.out.target = next.out
-  if (plug.kind === 'connector' && next?.kind === 'connector') {
-    for (const { port, pipelines } of plug.outlets) {
-      const same = next.outlets.find((outlet) => String(outlet.pipelines) === String(pipelines))
-      if (same) port.target = same.port
-    }
-  }
-}
-
-async function withinLimit(start: Promise<void>, limit: AbortSignal, { wanted: { kind, id } }: Part): Promise<void> {
-  const late = Promise.withResolvers<never>()
-  const tooLong = () => late.reject(new Error(`${kind} "${id}" did not start within ${startMs / 1000} s`))
-  limit.addEventListener('abort', tooLong, { once: true })
-  try {
-    await Promise.race([start, late.promise])
-  } finally {
-    limit.removeEventListener('abort', tooLong)
   }
 }

@@ -134,3 +134,21 @@ export function serviceStatus(
     pipelines,
   }
 }
+
+/** A start that takes longer than this fails a reload, in milliseconds: others wait for it. */
+export const startMs = 30_000
+/** Waits for a start, but not past the limit. */
+export async function withinLimit(
+  start: Promise<void>,
+  limit: AbortSignal,
+  { wanted: { kind, id } }: Part,
+): Promise<void> {
+  const late = Promise.withResolvers<never>()
+  const tooLong = () => late.reject(new Error(`${kind} "${id}" did not start within ${startMs / 1000} s`))
+  limit.addEventListener('abort', tooLong, { once: true })
+  try {
+    await Promise.race([start, late.promise])
+  } finally {
+    limit.removeEventListener('abort', tooLong)
+  }
+}

@@ -8,6 +8,7 @@ import { newFaultLog } from './faults.ts'
 import { GraphError } from './graph-error.ts'
 import { guardConverter } from './guard.ts'
 import type { Shared } from './host.ts'
+import type { ReceiverIntake } from './intake.ts'
 import { fanOut, Port } from './nodes.ts'
 import type { Outlet, Part, Plug, Source } from './parts.ts'
 import type { PipelinePlan, Plan } from './plan.ts'
@@ -225,4 +226,20 @@ export function portsOf({ plug }: Part): Port[] {
   if (plug.kind === 'processor') return [plug.entrance, plug.out]
   if (plug.kind === 'connector') return [plug.entrance, ...plug.outlets.map(({ port }) => port)]
   return plug.kind === 'receiver' ? [...plug.sources.values()].map(({ port }) => port) : []
+}
+
+/** The intakes of a receiver. */
+export const intakesOf = ({ plug }: Part): ReceiverIntake[] =>
+  plug.kind === 'receiver' ? [...plug.sources.values()].map(({ intake }) => intake) : []
+
+/** What a part that leaves still brings goes where its successor's does; without one the way it went before. */
+export function leadOn({ plug }: Part, successor: Part | undefined): void {
+  const next = successor?.plug
+  if (plug.kind === 'processor' && next?.kind === 'processor') plug.out.target = next.out
+  if (plug.kind === 'connector' && next?.kind === 'connector') {
+    for (const { port, pipelines } of plug.outlets) {
+      const same = next.outlets.find((outlet) => String(outlet.pipelines) === String(pipelines))
+      if (same) port.target = same.port
+    }
+  }
 }

@@ -4,7 +4,7 @@
  */
 
 export interface Handover {
-  /** All at once, in this turn: what was promised goes over. */
+  /** All at once, in this turn: what was promised goes over. Throws at the end what went wrong with some of it. */
   complete(): void
   /** What was promised stays where it is. */
   abandon(): void
@@ -30,7 +30,15 @@ export function beginHandover(leaving: ReadonlySet<string>): Handover {
   }
   return {
     complete: () => {
-      for (const fn of close()) fn()
+      const faults: unknown[] = []
+      for (const fn of close()) {
+        try {
+          fn()
+        } catch (error) {
+          faults.push(error)
+        }
+      }
+      if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join('; '))
     },
     abandon: () => void close(),
   }
