@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import type { FileStorageConfig } from '../extensions/file-storage/config.ts'
 import { queueFolderName } from '../storage/folder-name.ts'
 import { queuesIn } from '../storage/inspect.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
@@ -48,5 +47,5 @@ async function directoriesOf(place: string): Promise<string[]> {
   if (!plan) throw new NoSuchQueue(`${findingsText(configuration)}${place} is no valid configuration`)
   const storages = plan.instances.filter(({ spec }) => spec.type === 'file_storage')
   if (storages.length === 0) throw new NoSuchQueue(`${place} has no file_storage under extensions:`)
-  return storages.map(({ config }) => resolve((config as FileStorageConfig).directory))
+  return storages.map(({ config }) => resolve((config as { directory: string }).directory))
 }

@@ -295,6 +295,7 @@ export class DiskSpool implements Spool {
       const [first, second] = list
       if (!first || first === this.writer.active || this.cursor.needs(first)) return
       if ((second?.first ?? this.writer.next) > this.position.sequence) return
+      if (!second) this.savePosition()
       this.remove(first, false)
     }
   }
