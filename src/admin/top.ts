@@ -3,7 +3,7 @@ import { type Taps, type Times, workerKey } from '../engine/taps.ts'
 import type { ServiceStatus } from '../plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { cpuSeconds } from './process-facts.ts'
-import { accountKey, type Look, lookAt, rateBetween } from './rates.ts'
+import { accountKey, type Look, lookOf, rateBetween } from './rates.ts'
 
 /** One line of the live table. */
 export interface TopRow {
@@ -59,6 +59,7 @@ export interface TopSources {
 }
 
 interface Moment {
+  readonly accounts: readonly Account[]
   readonly look: Look
   readonly cpu: number
   readonly loop: ReturnType<typeof performance.eventLoopUtilization>
@@ -70,13 +71,17 @@ interface Moment {
 export function startTop(sources: TopSources, intervalMs: number, show: (sample: TopSample) => void): { stop(): void } {
   const { ledger, clock, taps } = sources
   const meter = taps.meter()
-  const moment = (): Moment => ({
-    look: lookAt(ledger, clock),
-    cpu: cpuSeconds(),
-    loop: performance.eventLoopUtilization(),
-    times: meter.read(),
-    refused: new Map(ledger.summary().map((account) => [accountKey(account), sentBack(account)])),
-  })
+  const moment = (): Moment => {
+    const accounts = ledger.summary()
+    return {
+      accounts,
+      look: lookOf(accounts, clock),
+      cpu: cpuSeconds(),
+      loop: performance.eventLoopUtilization(),
+      times: meter.read(),
+      refused: new Map(accounts.map((account) => [accountKey(account), sentBack(account)])),
+    }
+  }
   let before = moment()
   const turn = () => {
     const now = moment()
@@ -94,7 +99,7 @@ export function startTop(sources: TopSources, intervalMs: number, show: (sample:
 }
 
 function sampleOf(sources: TopSources, before: Moment, now: Moment): TopSample {
-  const { ledger, clock, budget } = sources
+  const { clock, budget } = sources
   const { ready, components } = sources.status()
   const ms = now.look.at - before.look.at
   const { rss, heapUsed } = process.memoryUsage()
@@ -112,16 +117,11 @@ function sampleOf(sources: TopSources, before: Moment, now: Moment): TopSample {
       queued: budget.used,
       memory_limit: budget.maxBytes,
     },
-    rows: ledger.summary().map((account) => rowOf(account, before, now, { ledger, components })),
+    rows: now.accounts.map((account) => rowOf(account, before, now, components)),
   }
 }
 
-function rowOf(
-  account: Account,
-  before: Moment,
-  now: Moment,
-  { ledger, components }: { ledger: Ledger; components: ServiceStatus['components'] },
-): TopRow {
+function rowOf(account: Account, before: Moment, now: Moment, components: ServiceStatus['components']): TopRow {
   const { kind, id, labels, fill } = account
   const ms = now.look.at - before.look.at
   const rate = rateBetween(before.look, now.look, account)
@@ -140,7 +140,7 @@ function rowOf(
     held,
     fill: fill && Number.isFinite(fill.capacity) && fill.capacity > 0 ? share(fill.size(), fill.capacity) : null,
     latency_ms: latencyOf(held, rate.out),
-    cpu: kind === 'receiver' ? null : workOf(account, before, now, ledger),
+    cpu: kind === 'receiver' ? null : workOf(account, before, now),
   }
 }
 
@@ -156,13 +156,13 @@ const kinds: Readonly<Record<Account['kind'], readonly string[]>> = {
 const sentBack = ({ kind, refused, turned_away }: Account) => (kind === 'receiver' ? refused : turned_away)
 
 /** An exporter with several queues is entered by one door: its work is split as what comes in. */
-function workOf(account: Account, before: Moment, now: Moment, ledger: Ledger): number {
+function workOf(account: Account, before: Moment, now: Moment): number {
   const { kind, id, labels } = account
   const key = workerKey({ kind, id, pipeline: kind === 'processor' ? labels.pipeline : undefined })
   const work = share((now.times.get(key) ?? 0) - (before.times.get(key) ?? 0), now.look.at - before.look.at)
   if (kind !== 'queue' || work === 0) return work
   const came = (each: Account) => rateBetween(before.look, now.look, each).in
-  const all = ledger.summary().filter((each) => each.kind === kind && each.id === id)
+  const all = now.accounts.filter((each) => each.kind === kind && each.id === id)
   return all.length === 1
     ? work
     : work *

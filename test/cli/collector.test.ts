@@ -74,7 +74,9 @@ test('a Collector is run without a command: locations, settings wherever they st
   expect(text).toMatch(/^otelcol_process_uptime\{/m)
   const status = JSON.parse((await fetchText(`http://127.0.0.1:${zpages}/debug/servicez?format=json`)).text)
   expect(status.service.ready).toBe(true)
-  expect(status.components).toContainEqual({ kind: 'receiver', id: 'statsd', required: true, state: 'ok' })
+  expect(status.components).toContainEqual(
+    expect.objectContaining({ kind: 'receiver', id: 'statsd', required: true, state: 'ok' }),
+  )
   expect(await agent.end()).toBe(0)
 })
 
