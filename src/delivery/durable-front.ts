@@ -227,6 +227,10 @@ export class DurableFront implements Admission {
     const again = (this.spool?.records ?? 0) - this.keptNow
     if (again > 0) this.options.account.maybe_duplicate += again
     this.roomMade()
+    if (this.keptNow > 0) {
+      const { folder } = this.spool!.status()
+      this.options.log.info('undelivered records stay in the queue on disk', { records: this.keptNow, folder })
+    }
     await this.spool?.close()
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { newTestHost } from '../../../test/conformance/kit.ts'
 import { newFolder } from '../../../test/support/folder.ts'
+import { readConfiguration } from '../../cli/configuration.ts'
 import type { StorageUse } from '../../delivery/queue-storage.ts'
 import { newLog } from '../../runtime/log.ts'
 import { type FileStorageConfig, fileStorageConfig } from './config.ts'
@@ -41,6 +42,23 @@ describe('its settings', () => {
     const written = { timeout: '2s', create_directory: true, directory_permissions: '0700', recreate: true, compaction }
     expect(fileStorageConfig.safeParse(written).success).toBe(true)
   })
+})
+
+test.each([
+  ['exporters.otlp.sending_queue.storage', 'sending_queue: {storage: file_storag}', 'did you mean "file_storage"?'],
+  ['exporters.otlp.dead_letter.storage', 'dead_letter: {storage: file_storage/2}', 'did you mean "file_storage"?'],
+])('a storage that is not there is found before anything starts: %s', async (path, setting, hint) => {
+  const file = join(newFolder(), 'agent.yaml')
+  const lines = [
+    'receivers: {otlp: {protocols: {grpc: }}}',
+    `exporters: {otlp: {endpoint: "localhost:1", ${setting}}}`,
+    'extensions: {file_storage: }',
+    'service: {extensions: [file_storage], pipelines: {logs: {receivers: [otlp], exporters: [otlp]}}}',
+  ]
+  writeFileSync(file, lines.join('\n'))
+  const { problems } = await readConfiguration([file], [])
+  expect(problems).toMatchObject([{ code: 'TR_CONFIG_REFERENCE', path, location: { line: 2 } }])
+  expect(problems[0]!.hint).toContain(hint)
 })
 
 describe('its directory', () => {
