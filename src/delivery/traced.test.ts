@@ -73,6 +73,22 @@ describe('a traced batch', () => {
     expect(told()).toEqual(['queue test -42..-12', 'send test -12..0 delivered', 'receive r -42..0 delivered'])
   })
 
+  test('has times that go on when the wall clock is set', async () => {
+    const { exporter, clock, answers, pending, follow, spans } = await traced()
+    answers.push('later')
+    exporter.consume(follow(['a']))
+    clock.jump(-3_600_000)
+    clock.advance(25)
+    pending[0]!.resolve(sent(1))
+    await turns()
+    const took = spans().map(({ name, start, end }) => [name, end - start])
+    expect(took).toEqual([
+      ['queue test', 0],
+      ['send test', 25],
+      ['receive r', 25],
+    ])
+  })
+
   test('has a span for each attempt, with what went wrong, secrets masked', async () => {
     const { exporter, clock, answers, follow, told, spans } = await traced()
     answers.push(new Retryable('refused: password=hunter2'), new Retryable('no route'))

@@ -1,12 +1,16 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/support/delivery.ts'
+import { recordSpans } from '../../test/support/spans.ts'
 import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Account } from '../delivery/ledger.ts'
 import { queued } from '../delivery/queued.ts'
 import { type Sender, sent } from '../delivery/sender.ts'
+import { ManualClock } from '../runtime/clock.ts'
+import { Metrics } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import { BatchSampler } from './batch-sampler.ts'
 import { ReceiverIntake } from './intake.ts'
 
 /** A queue whose answer the test sets. */
@@ -33,7 +37,7 @@ class Gate implements Admission {
   }
 }
 
-function newIntake(options: { pushesBack?: boolean; memory?: number } = {}) {
+function newIntake(options: { pushesBack?: boolean; memory?: number; sampler?: BatchSampler } = {}) {
   const gates = [new Gate(), new Gate()]
   const taken: Batch[] = []
   const account = new Account('receiver', 'r', {})
@@ -44,6 +48,7 @@ function newIntake(options: { pushesBack?: boolean; memory?: number } = {}) {
     budget,
     admissions: () => gates,
     pushesBack: options.pushesBack ?? true,
+    sampler: options.sampler,
   })
   account.held = () => intake.held
   return { gates, taken, account, budget, intake }
@@ -177,4 +182,20 @@ test('what is refused after a wait leaves nothing on its signal', async () => {
   intake.close()
   await expect(offer).rejects.toThrow('shutting down')
   expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+})
+
+test('a trace begins with the offer, also when it waits for room; what is refused has none', async () => {
+  const { tracer, spans } = recordSpans()
+  const clock = new ManualClock()
+  const sampler = new BatchSampler({ tracer, clock, metrics: new Metrics(), maxPerSecond: 10 })
+  const { intake, gates, taken } = newIntake({ sampler })
+  gates[0]!.verdict = new Refused('full')
+  expect(() => intake.offer(envelopes(['1']))).toThrow('full')
+  gates[0]!.verdict = 'wait'
+  const offered = intake.offer(envelopes(['2']))
+  clock.advance(40)
+  gates[0]!.open()
+  await offered
+  for (const receipt of taken[0]!.receipts) receipt.settle('delivered')
+  expect(spans().map(({ start, end }) => end - start)).toEqual([40])
 })
