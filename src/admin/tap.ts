@@ -91,6 +91,10 @@ class Viewer {
       this.leaveOut(batch.count)
       return
     }
+    if (!this.filters && batch.count > this.left) {
+      this.pick(batch, point)
+      return
+    }
     // Most batches do not have the words at all.
     if (this.text && batch.format === 'envelopes' && !batch.bytes().includes(this.text)) return
     for (let i = 0; i < batch.count; i++) {
@@ -100,6 +104,14 @@ class Viewer {
       }
       if (this.mayMatch(batch, i)) this.lookAt(batch, i, point)
     }
+  }
+
+  /** As many as may still be shown, from all over the batch: its records stand together by source. */
+  private pick(batch: Batch, point: TapPoint): void {
+    const { left } = this
+    const offset = Math.random()
+    for (let k = 0; k < left; k++) this.lookAt(batch, Math.floor(((k + offset) * batch.count) / left), point)
+    this.leaveOut(batch.count - left)
   }
 
   /** Without a filter they were wanted; with one nobody knows. */
