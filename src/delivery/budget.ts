@@ -15,7 +15,6 @@ export class Budget {
   used = 0
   /** From here on nothing more is let in, though what is in may still move. */
   softBytes: number
-  private readonly pressedBy = new Set<unknown>()
   private readonly parent: Budget | undefined
   private readonly waiting: (() => void)[] = []
 
@@ -31,26 +30,20 @@ export class Budget {
     return this.used + bytes <= this.maxBytes && (this.parent?.fits(bytes) ?? true)
   }
 
-  /** Whether a receiver may let in `bytes` more: they fit below the soft bound, and nobody presses. */
+  /** Whether a receiver may let in `bytes` more: they fit below the soft bound. */
   admits(bytes: number): boolean {
-    return this.used + bytes <= this.softBytes && this.pressedBy.size === 0 && (this.parent?.admits(bytes) ?? true)
+    return this.used + bytes <= this.softBytes && (this.parent?.admits(bytes) ?? true)
   }
 
-  /** Bytes that receivers may still let in: 0 while anybody presses. */
+  /** Bytes that receivers may still let in. */
   room(): number {
-    const own = this.pressedBy.size > 0 ? 0 : Math.max(0, this.softBytes - this.used)
+    const own = Math.max(0, this.softBytes - this.used)
     return this.parent ? Math.min(own, this.parent.room()) : own
   }
 
-  /** Whether nothing at all may be let in any more: above a soft bound of its own, or pressed. */
+  /** Whether nothing at all may be let in any more: it is above a soft bound of its own. */
   get short(): boolean {
-    return this.pressedBy.size > 0 || (this.softBytes < this.maxBytes && this.used > this.softBytes)
-  }
-
-  /** Says that memory outside of these books is short, or no longer is: while anybody says so nothing is let in. */
-  press(by: unknown, short: boolean): void {
-    if (short) this.pressedBy.add(by)
-    else this.pressedBy.delete(by)
+    return this.softBytes < this.maxBytes && this.used > this.softBytes
   }
 
   /** Takes the bytes whether they fit or not: ask `fits` first. */

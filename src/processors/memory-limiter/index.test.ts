@@ -2,15 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { envelopes } from '../../../test/support/delivery.ts'
 import { Refused } from '../../delivery/admission.ts'
 import { Budget } from '../../delivery/budget.ts'
-import { Account, Ledger } from '../../delivery/ledger.ts'
-import { newHost } from '../../engine/host.ts'
+import { Account } from '../../delivery/ledger.ts'
 import { ReceiverIntake } from '../../engine/intake.ts'
-import { ManualClock } from '../../runtime/clock.ts'
-import { newLog } from '../../runtime/log.ts'
-import { Metrics } from '../../runtime/metrics.ts'
 import limiter from './index.ts'
 import { type LimiterConfig, limitsOf } from './limits.ts'
-import { newWatch } from './watch.ts'
 
 const config = (settings: object) => limiter.config.parse({ check_interval: '1s', ...settings }) as LimiterConfig
 const mib = 1 << 20
@@ -78,78 +73,11 @@ describe('what receivers do when memory is short', () => {
 
   test('a protocol that cannot refuse loses the newest, counted', () => {
     const { account, budget, intake } = newIntake(false)
-    budget.press('test', true)
+    budget.take(9000)
     void intake.offer(envelopes(['a']))
-    budget.press('test', false)
+    budget.give(9000)
     void intake.offer(envelopes(['b']))
     expect(account).toMatchObject({ offered: 2, taken: 1, refused: 0 })
     expect([account.dropped('memory'), account.imbalance()]).toEqual([1, 0])
-  })
-})
-
-describe('the watch over the process', () => {
-  function newWorld(settings: object = {}) {
-    const lines: string[] = []
-    const clock = new ManualClock()
-    const budget = new Budget('service', 100 * mib)
-    const shared = {
-      log: newLog({ write: (line) => void lines.push(line) }),
-      clock,
-      metrics: new Metrics(),
-      ledger: new Ledger(),
-      budget,
-    }
-    const extension = () => undefined
-    const host = newHost(shared, { kind: 'processor', type: 'memory_limiter', id: 'm', readsOrigins: false, extension })
-    const machine = { mib: 50, garbage: 0, collections: 0 }
-    const watch = newWatch(config({ limit_mib: 100, ...settings }), host, {
-      used: () => (machine.mib + machine.garbage) * mib,
-      collect() {
-        machine.collections++
-        machine.garbage = 0
-      },
-    })
-    return { watch, machine, budget, clock, lines }
-  }
-
-  test('garbage is no reason to refuse: it is collected', async () => {
-    const { watch, machine, budget, clock } = newWorld()
-    await watch.start()
-    machine.garbage = 80
-    clock.advance(1000)
-    expect([machine.collections, budget.short, watch.ready()]).toEqual([1, false, true])
-  })
-
-  test('above the limit receivers are refused until it is below again', async () => {
-    const { watch, machine, budget, clock, lines } = newWorld()
-    await watch.start()
-    machine.mib = 120
-    clock.advance(1000)
-    expect([budget.short, budget.admits(1), watch.ready()]).toEqual([true, false, false])
-    machine.mib = 90
-    clock.advance(1000)
-    expect([budget.short, budget.admits(1), watch.ready()]).toEqual([false, true, true])
-    expect(lines.join('')).toContain('Memory usage is above hard limit. Refusing data. used_mib=120 limit_mib=100')
-    expect(lines.join('')).toContain('Memory usage back within limits. Resuming normal operation.')
-  })
-
-  test('collections that free nothing become rare', async () => {
-    const { watch, machine, clock } = newWorld()
-    await watch.start()
-    machine.mib = 120
-    for (let second = 0; second < 60; second++) clock.advance(1000)
-    expect(machine.collections).toBeGreaterThan(3)
-    expect(machine.collections).toBeLessThan(10)
-  })
-
-  test('it no longer presses when it has stopped', async () => {
-    const { watch, machine, budget, clock } = newWorld()
-    await watch.start()
-    machine.mib = 120
-    clock.advance(1000)
-    await watch.stop()
-    expect(budget.short).toBe(false)
-    clock.advance(10_000)
-    expect(budget.short).toBe(false)
   })
 })

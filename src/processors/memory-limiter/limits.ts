@@ -8,8 +8,6 @@ export interface LimiterConfig {
   spike_limit_mib: number
   limit_percentage: number
   spike_limit_percentage: number
-  min_gc_interval_when_hard_limited: number
-  max_gc_interval_when_hard_limited: number
 }
 
 const mebibyte = 1 << 20
