@@ -41,6 +41,9 @@ export async function startPart(part: Part): Promise<void> {
   } catch (error) {
     part.error = error instanceof Error ? error.message : String(error)
     throw new Error(startFailure(part, part.error), { cause: error })
+  } finally {
+    // From now on, not from when somebody looks.
+    stateOf(part)
   }
 }
 
