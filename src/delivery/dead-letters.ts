@@ -2,6 +2,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Spool } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import type { DeliveryConfig } from './fields.ts'
+import { ownCopy } from './own-memory.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
 import type { DropReason } from './reasons.ts'
 
@@ -12,6 +13,16 @@ export interface DeadLetterOptions {
   part: string
   log: Log
 }
+
+interface Letter {
+  readonly batch: Batch
+  readonly records: number
+  readonly reason: DropReason
+  readonly detail: string
+}
+
+/** Batches that wait for the folder. */
+const mostEarly = 64
 
 /** Reasons that are a backend's last word; others are troubles on the way. */
 const lastWords: ReadonlySet<DropReason> = new Set(['rejected', 'too_large'])
@@ -29,13 +40,17 @@ export class DeadLetters {
   private readonly options: DeadLetterOptions
   private spool: Spool | undefined
   private troubled = false
+  private closed = false
+  /** What was refused before the folder was open. */
+  private readonly early: Letter[] = []
 
   constructor(options: DeadLetterOptions) {
     this.options = options
   }
 
+  /** A predecessor in this process that still has the folder is not waited for. */
   async open(): Promise<void> {
-    const { config, storage, exporter, part } = this.options
+    const { config, storage: find, exporter, part, log } = this.options
     const use: StorageUse = {
       exporter,
       part,
@@ -44,14 +59,30 @@ export class DeadLetters {
       maxAgeMs: config.max_age,
       onLost: () => {},
     }
-    this.spool = await storage(config.storage).open(use)
+    const storage = find(config.storage)
+    const isTaken = storage.isTaken?.(use) ?? false
+    const opening = storage.open(use).then((spool) => this.opened(spool))
+    if (!isTaken) return opening
+    opening.catch((error) => log.error('the folder for dead letters did not open', { error: String(error) }))
   }
 
   /** Keeps a batch of which `records` were refused. */
   put(batch: Batch, records: number, reason: DropReason, detail: string): void {
-    if (!lastWords.has(reason) || !this.spool) return
+    if (!lastWords.has(reason)) return
+    if (this.spool) this.write({ batch, records, reason, detail }, this.spool)
+    else if (this.early.length < mostEarly) this.early.push({ batch: ownCopy(batch), records, reason, detail })
+    else this.failed += records
+  }
+
+  private opened(spool: Spool): Promise<void> | undefined {
+    if (this.closed) return spool.close()
+    this.spool = spool
+    for (const letter of this.early.splice(0)) this.write(letter, spool)
+  }
+
+  private write({ batch, records, reason, detail }: Letter, spool: Spool): void {
     try {
-      this.append(batch, reason, detail, this.spool)
+      this.append(batch, reason, detail, spool)
       this.records += records
       this.troubled = false
     } catch (error) {
@@ -63,6 +94,7 @@ export class DeadLetters {
   }
 
   async close(): Promise<void> {
+    this.closed = true
     await this.spool?.close()
     this.spool = undefined
   }

@@ -12,7 +12,12 @@ test('a reload that changes an exporter hands its queue on disk over: nothing is
   const folder = newFolder()
   const file = `${folder}/agent.yaml`
   const write = (timeout: string) =>
-    writeFileSync(file, diskQueueFile(folder, sink.address, { exporter: `timeout: ${timeout}` }))
+    writeFileSync(
+      file,
+      diskQueueFile(folder, sink.address, {
+        exporter: `timeout: ${timeout}\n    dead_letter: {storage: file_storage}`,
+      }),
+    )
   write('1s')
   const agent = startProcess(['run', file])
   const load = newLineSenders({ senders: 2, perRequest: 10, lineBytes: 20 })
