@@ -20,11 +20,11 @@ test('a reload that changes an exporter hands its queue on disk over: nothing is
     )
   write('1s')
   const agent = startProcess(['run', file])
-  const load = newLineSenders({ senders: 2, perRequest: 10, lineBytes: 20 })
+  const load = newLineSenders({ senders: 1, perRequest: 5, lineBytes: 20 })
   load.to(await otlpAddress(agent))
   for (let round = 0; round < 5; round++) {
     const before = load.taken.size
-    await until('lines are taken', () => load.taken.size > before + 2000)
+    await until('lines are taken', () => load.taken.size > before + 500)
     write(`${round + 2}s`)
     const reloads = () => agent.lines.filter((line) => /reloaded/.test(line)).length
     agent.signal('SIGHUP')
@@ -33,7 +33,7 @@ test('a reload that changes an exporter hands its queue on disk over: nothing is
   const refused = load.refused
   await sink.restart()
   const before = load.taken.size
-  await until('lines are taken', () => load.taken.size > before + 2000)
+  await until('lines are taken', () => load.taken.size > before + 500)
   await load.stop()
   // The whole comparison takes long: it would keep the sink from its work.
   const maybeAll = () => seen.size >= load.taken.size && load.missing(seen).length === 0
