@@ -123,6 +123,7 @@ const otlpTarget = () =>
       .default({})
       .describe('Sent with every request.'),
     insecure: bool().default(false).describe('No TLS.'),
+    compression: oneOf(['none', 'gzip']).default('none').describe('Of requests.'),
     certificate: path().optional().describe('PEM file of the authorities of the peer.'),
     timeout: either(int({ min: 0 }), duration())
       .optional()
@@ -162,12 +163,38 @@ const reader = () =>
       .describe('Send them.'),
   })
 
+/** A list of what sends records, as the Collector writes it. `usualDelay` in milliseconds. */
+const sendingProcessors = (usualDelay: number) => {
+  const time = (usual: number) =>
+    either(int({ min: 1 }), duration())
+      .default(usual)
+      .meta({ unit: 'ms' })
+  const exporter = object({
+    otlp: otlpTarget().optional().describe('Over OTLP.'),
+    console: anything().optional().describe('To standard output, for trying.'),
+  })
+  return list(
+    object({
+      batch: object({
+        schedule_delay: time(usualDelay).describe('Time between two exports.'),
+        export_timeout: time(30_000).describe('Limit of one export.'),
+        max_queue_size: int({ min: 1 }).default(2048).describe('What comes beyond is lost.'),
+        max_export_batch_size: int({ min: 1 }).default(512).describe('Most of one export.'),
+        exporter,
+      })
+        .optional()
+        .describe('Several at once.'),
+      simple: object({ exporter }).optional().describe('Each by itself, at once.'),
+    }),
+  )
+}
+
 /** `service.telemetry`: what tailrace says about itself. */
 const telemetry = object({
   logs: object({
     level: level().default('info').describe('The least severity that is written.'),
     encoding: oneOf(['console', 'json']).default('console').describe('Lines for people or for programs.'),
-    processors: anything().optional().describe("The Collector's list of OTLP log exports."),
+    processors: sendingProcessors(1000).optional().describe("The Collector's list of OTLP log exports."),
     output_paths: list()
       .default(['stderr'])
       .describe('Where lines go: stderr, stdout, or files, which are appended to.'),
@@ -208,7 +235,7 @@ const telemetry = object({
       .describe(
         'With `tracecontext` a `traceparent` that came with a request (`include_metadata`) is the parent of its trace.',
       ),
-    processors: anything()
+    processors: sendingProcessors(5000)
       .optional()
       .describe(
         'Where spans of sampled batches go: `batch` or `simple` around `otlp` or `console`. Left out: there are none.',

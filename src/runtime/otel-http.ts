@@ -49,7 +49,7 @@ export const newHttpTraces = (target: Target): SpanExporter =>
     ),
   )
 
-function optionsOf({ url, headers, authorities, timeoutMillis }: Target, path: string) {
+function optionsOf({ url, headers, isCompressed, authorities, timeoutMillis }: Target, path: string) {
   const address = new URL(url)
   // A path that is written is taken as it is, as in the Collector.
   if (address.pathname === '/') address.pathname = path
@@ -58,7 +58,7 @@ function optionsOf({ url, headers, authorities, timeoutMillis }: Target, path: s
     headers: async () => ({ ...headers, 'Content-Type': 'application/x-protobuf' }),
     timeoutMillis,
     concurrencyLimit: 30,
-    compression: CompressionAlgorithm.NONE,
+    compression: isCompressed ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
     agentFactory: httpAgentFactoryFromOptions({
       keepAlive: true,
       ...(authorities !== undefined && { ca: authorities }),

@@ -24,8 +24,8 @@ export function readProcessors(list: unknown, path: OtelFault['path'], faults: O
     return []
   }
   return list.flatMap((item: Record<string, Written> | undefined, i): SendingProcessor[] => {
-    const [kind, settings] = Object.entries(item ?? {})[0] ?? []
-    if (kind !== 'batch' && kind !== 'simple') {
+    const [[kind, settings] = [], ...others] = Object.entries(item ?? {}).filter(([, value]) => value !== undefined)
+    if (others.length > 0 || (kind !== 'batch' && kind !== 'simple')) {
       faults.push({ path: [...path, i], message: 'expected batch or simple', hint })
       return []
     }
@@ -33,7 +33,7 @@ export function readProcessors(list: unknown, path: OtelFault['path'], faults: O
     const at = [...path, i, kind]
     const given = { kind, settings: more, path: at } as const
     if (!exporter?.otlp) {
-      if (exporter && 'console' in exporter) return [{ ...given, target: 'console' }]
+      if (exporter?.console !== undefined) return [{ ...given, target: 'console' }]
       faults.push({ path: at, message: 'there is no exporter that could be sent to', hint })
       return []
     }

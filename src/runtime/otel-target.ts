@@ -7,6 +7,8 @@ export interface OtlpTarget {
   endpoint?: string | undefined
   headers?: unknown
   insecure?: boolean | undefined
+  /** `gzip`. */
+  compression?: string | undefined
   /** PEM file of the authorities of the peer. */
   certificate?: string | undefined
   /** Milliseconds. */
@@ -20,6 +22,7 @@ export interface Target {
   readonly url: string
   readonly plain: boolean
   readonly headers: Readonly<Record<string, string>>
+  readonly isCompressed: boolean
   /** PEM text of the authorities of the peer. */
   readonly authorities: string | undefined
   readonly timeoutMillis: number
@@ -54,7 +57,9 @@ export function readTarget(written: OtlpTarget, at: OtelFault['path'], faults: O
   const authorities = certificate === undefined ? undefined : readText(certificate)
   if (authorities instanceof Error) fault('certificate', `certificate cannot be read: ${authorities.message}`)
   if (faults.length > known || authorities instanceof Error || !protocol) return undefined
-  return { protocol, url, plain, headers: headersOf(written.headers), authorities, timeoutMillis: timeout }
+  const isCompressed = written.compression === 'gzip'
+  const headers = headersOf(written.headers)
+  return { protocol, url, plain, headers, isCompressed, authorities, timeoutMillis: timeout }
 }
 
 function isHttp(url: string): boolean {

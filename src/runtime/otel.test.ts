@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
@@ -18,6 +19,7 @@ import { type OtelSettings, otelPlan } from './otel-settings.ts'
 
 const metricsPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const logsPath = '/opentelemetry.proto.collector.logs.v1.LogsService/Export'
+const tracesPath = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
 
 const cleanup: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -34,7 +36,7 @@ async function newReceiver(tls?: Parameters<typeof newGrpcServer>[0]['tls']) {
       waiting.get(path)?.(message.toString('latin1'))
       return Buffer.alloc(0)
     })
-  const methods = { [metricsPath]: take(metricsPath), [logsPath]: take(logsPath) }
+  const methods = Object.fromEntries([metricsPath, logsPath, tracesPath].map((path) => [path, take(path)]))
   const server = newGrpcServer({ endpoint: { host: '127.0.0.1', port: 0 }, methods, log: silentLog, tls })
   const { port } = await server.start()
   cleanup.push(() => server.stop(AbortSignal.abort()))
@@ -145,7 +147,9 @@ async function newHttpReceiver(tls?: { cert: string; key: string }) {
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
-    told({ path: request.url!, body: Buffer.concat(chunks).toString('latin1'), headers: request.headers })
+    const sent = Buffer.concat(chunks)
+    const bytes = request.headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent
+    told({ path: request.url!, body: bytes.toString('latin1'), headers: request.headers })
     response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
   }
   const server = tls ? createTlsServer(tls, handle) : createServer(handle)
@@ -190,6 +194,40 @@ describe('http/protobuf', () => {
     const { path, body } = await got
     expect(path).toBe('/in/logs')
     expect(body).toContain('3 records lost')
+  })
+})
+
+describe('spans', () => {
+  const spanTo = async (otlp: Record<string, unknown>) => {
+    const processors = [{ simple: { exporter: { otlp } } }]
+    const service = settings({ traces: { processors }, resource: { 'service.name': 'edge' } })
+    const otel = await newOtel(service, () => [], { log: silentLog })
+    cleanup.push(() => otel.close())
+    const now = Date.now()
+    otel.tracer!.start('receive otlp', now)!.end(now, { 'tailrace.records': 3 })
+  }
+
+  test.each([['gzip'], ['none']])('go to the service of traces over gRPC, compression %s', async (compression) => {
+    const receiver = await newReceiver()
+    const got = receiver.next(tracesPath)
+    await spanTo({ endpoint: `http://127.0.0.1:${receiver.port}`, compression, headers: { 'x-key': 'k1' } })
+    for (const text of ['receive otlp', 'tailrace.records', 'edge']) expect(await got).toContain(text)
+    expect(receiver.headers).toContain('k1')
+  })
+
+  test.each([['gzip'], ['none']])('go to /v1/traces over HTTP, compression %s', async (compression) => {
+    const receiver = await newHttpReceiver()
+    const got = receiver.next()
+    await spanTo({ protocol: 'http/protobuf', endpoint: `http://127.0.0.1:${receiver.port}`, compression })
+    const { path, body, headers } = await got
+    expect(path).toBe('/v1/traces')
+    expect(headers['content-encoding']).toBe(compression === 'gzip' ? 'gzip' : undefined)
+    for (const text of ['receive otlp', 'tailrace.records', 'edge']) expect(body).toContain(text)
+  })
+
+  test('are not made when nobody wants them', async () => {
+    const otel = await newOtel(settings({}), () => [], { log: silentLog })
+    expect(otel.tracer).toBeUndefined()
   })
 })
 
