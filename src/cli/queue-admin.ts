@@ -5,10 +5,16 @@ import { openSpool, type Spool, type SpoolRecord } from '../storage/spool.ts'
 import { type Taken, takeBatches } from '../storage/take-batches.ts'
 import { type AgentFlags, askJson, findAgents } from './admin-client.ts'
 
+/** Records that were removed, and that an agent has in memory on their way out: those stay. */
+export interface Dropped {
+  readonly records: number
+  readonly underWay: number
+}
+
 /** What changes a queue: done here where no agent runs, and by the agent where one does. */
 export interface QueueAdmin {
-  /** Removes the batches of a time; answers how many records. */
-  drop(folder: string, range: TimeRange): Promise<number>
+  /** Removes the batches of a time. */
+  drop(folder: string, range: TimeRange): Promise<Dropped>
   /** Hands over the batches of a time, and removes each that was taken. */
   take(folder: string, range: TimeRange, take: (record: SpoolRecord) => Promise<void>): Promise<Taken>
 }
@@ -28,7 +34,10 @@ export async function withQueue<T>(folder: string, work: (spool: Spool) => Promi
 /** Queues of agents that do not run. */
 export const stoppedQueues: QueueAdmin = {
   drop: (folder, range) =>
-    withQueue(folder, async (spool) => (await takeBatches(spool, range, () => Promise.resolve())).records),
+    withQueue(folder, async (spool) => {
+      const { records } = await takeBatches(spool, range, () => Promise.resolve())
+      return { records, underWay: 0 }
+    }),
   take: (folder, range, take) => withQueue(folder, (spool) => takeBatches(spool, range, take)),
 }
 
@@ -41,8 +50,8 @@ export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
         throw new Error(`a running agent drops all or nothing: leave --since and --to out, or ${stopFirst}`)
       for (const agent of await findAgents(flags)) {
         if (!agent.commands.includes('queue.drop')) continue
-        const answer = (await askJson(agent, 'POST', '/v1/commands/queue.drop', { folder })) as { records?: number }
-        if (answer.records !== undefined) return answer.records
+        const answer = (await askJson(agent, 'POST', '/v1/commands/queue.drop', { folder })) as Partial<Dropped>
+        if (answer.records !== undefined) return { underWay: 0, ...answer, records: answer.records }
       }
       throw new Error(`no agent that can be asked has ${folder} open: name its socket with --admin, or ${stopFirst}`)
     },

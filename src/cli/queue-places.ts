@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { queueFolderName } from '../storage/folder-name.ts'
-import { queuesIn } from '../storage/inspect.ts'
+import { inspectQueue, queuesIn } from '../storage/inspect.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 
 /** A command line that names no queue, or too many; the message says which there are. */
@@ -21,11 +21,15 @@ export async function queuesAt(place: string, exporter: string | undefined): Pro
   throw new NoSuchQueue(`${place} has no queue of an exporter "${exporter}"; there are ${names(folders)}`)
 }
 
-/** The one queue that is meant. */
+/** The one queue that is meant: of several, the one in which something waits. */
 export async function queueAt(place: string, exporter: string | undefined): Promise<string> {
-  const [first, ...others] = await queuesAt(place, exporter)
-  if (others.length === 0) return first!
-  throw new NoSuchQueue(`several queues are meant: name the folder of one: ${names([first!, ...others])}`)
+  const folders = await queuesAt(place, exporter)
+  if (folders.length === 1) return folders[0]!
+  const all = await Promise.all(folders.map((folder) => inspectQueue(folder)))
+  const waiting = all.filter(({ batches }) => batches > 0).map(({ folder }) => folder)
+  if (waiting.length === 1) return waiting[0]!
+  const meant = waiting.length > 0 ? waiting : folders
+  throw new NoSuchQueue(`several queues are meant: name the folder of one: ${names(meant)}`)
 }
 
 const names = (folders: readonly string[]) => folders.map((folder) => basename(folder)).join(', ')

@@ -149,7 +149,8 @@ export async function queueDrop(place: string, flags: DropFlags): Promise<number
     return ExitCode.failed
   }
   const dropped = await (await adminOf(folder, flags)).drop(folder, range)
-  say(`removed ${records(dropped)} from ${folder}\n`)
+  say(`removed ${records(dropped.records)} from ${folder}\n`)
+  if (dropped.underWay > 0) note(`${records(dropped.underWay)} that the agent has in memory, on their way out, stay`)
   return ExitCode.ok
 }
 
