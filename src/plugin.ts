@@ -16,6 +16,7 @@ import type { Log } from './runtime/log.ts'
 import type { Counter, Labels, Metrics } from './runtime/metrics.ts'
 import type { Batch } from './telemetry/batch.ts'
 import type { Format } from './telemetry/format.ts'
+import type { Editor } from './telemetry/pass.ts'
 
 export {
   anything,
@@ -107,6 +108,11 @@ export type Process = (batch: Batch) => Batch | undefined
 
 export interface Processor extends Partial<Component> {
   process: Process
+  /**
+   * The same work record by record: neighbours that have this share one walk over a batch. Of the processors that come
+   * with tailrace; its shape may change any day.
+   */
+  readonly editor?: Editor
 }
 
 /** What the engine lends to a component. */

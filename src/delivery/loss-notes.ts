@@ -6,9 +6,14 @@ import { exampleOf, lostRecord } from './loss-example.ts'
 
 /**
  * What is known of lost records: the batch they were in, the bytes that came, or a few words, perhaps with the source id.
- * Read at once, never kept.
+ * Read at once, never kept. A function makes a batch, and says which of its records were lost, when it is looked at.
  */
-export type Evidence = Batch | Uint8Array | string | { readonly source: string; readonly text: string }
+export type Evidence =
+  | Batch
+  | Uint8Array
+  | string
+  | { readonly source: string; readonly text: string }
+  | (() => { readonly batch: Batch; readonly part: LostPart })
 
 /** Which records of the batch were lost: those from a number on, or those that are not in another batch made of it. */
 export type LostPart = number | Batch
@@ -137,8 +142,17 @@ export class LossNotes {
   }
 }
 
-function readExample(evidence: Evidence, part: LostPart, records: number, random: number) {
+function readExample(
+  evidence: Evidence,
+  part: LostPart,
+  records: number,
+  random: number,
+): { readonly source: string; readonly text: string } {
   try {
+    if (typeof evidence === 'function') {
+      const made = evidence()
+      return readExample(made.batch, made.part, records, random)
+    }
     if (typeof evidence === 'string') return { source: '', text: evidence }
     if (evidence instanceof Uint8Array) return { source: '', text: textOf(evidence) }
     if (!(evidence instanceof Batch)) return evidence

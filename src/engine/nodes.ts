@@ -3,8 +3,10 @@ import { beginWork, type Work } from '../delivery/batch-trace.ts'
 import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Process } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { Editor } from '../telemetry/pass.ts'
 import type { OnFault } from './faults.ts'
 import { loseRest, settleLost } from './guard.ts'
+import { type EditingNode, SharedRun } from './shared-run.ts'
 
 /**
  * A place in the graph whose identity never changes, while what stands behind it may: the seam a reload needs, and the
@@ -23,6 +25,13 @@ export class Port implements Consumer {
 
   get target(): Consumer {
     return this.goal
+  }
+
+  /** What stands behind this port and the ports behind it, when nobody looks on in between. */
+  get direct(): Consumer | undefined {
+    if (this.look) return undefined
+    const { goal } = this
+    return goal instanceof Port ? goal.direct : goal
   }
 
   set target(target: Consumer) {
@@ -64,15 +73,30 @@ export class ProcessorNode implements Consumer {
   private readonly account: Account
   private readonly next: Consumer
   private readonly fault: OnFault
+  /** Set when its work is one pass, which those of its neighbours may join. */
+  private readonly editing: EditingNode | undefined
+  private readonly run: SharedRun | undefined
 
-  constructor(process: Process, account: Account, next: Consumer, fault: OnFault) {
+  constructor(process: Process, account: Account, next: Consumer, fault: OnFault, editor?: Editor) {
     this.process = process
     this.account = account
     this.next = next
     this.fault = fault
+    this.editing = editor && {
+      editor,
+      account,
+      next,
+      behind: () => {
+        const node = next instanceof Port ? next.direct : next
+        return node instanceof ProcessorNode ? node.editing : undefined
+      },
+      end: (batch) => this.end(batch),
+    }
+    this.run = this.editing && new SharedRun(this.editing)
   }
 
   consume(batch: Batch): void {
+    if (this.run?.takes(batch)) return
     const { account } = this
     account.received += batch.count
     const endedBefore = account.consumed + account.droppedTotal

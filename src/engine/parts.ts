@@ -204,7 +204,8 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
     const host = hostOf({ account, next: out })
     const made = specOf<ProcessorSpec>(instance).create({ config: instance.config, host, format })
     const process = typeof made === 'function' ? made : made.process
-    const node = new ProcessorNode(process, account, out, faultLog(shared, id))
+    const editor = typeof made === 'function' ? undefined : made.editor
+    const node = new ProcessorNode(process, account, out, faultLog(shared, id), editor)
     const component = typeof made === 'function' ? undefined : whole(made)
     return { component, plug: { kind: 'processor', entrance: new Port(node), out } }
   },

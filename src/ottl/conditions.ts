@@ -3,7 +3,7 @@ import { Cursor } from '../telemetry/cursor.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { Level } from '../telemetry/level.ts'
 import type { PathContext } from '../telemetry/paths.ts'
-import { Compiler, type Condition, deepest } from './expression.ts'
+import { Compiler, type Condition, deepest, type Reach, reachOf } from './expression.ts'
 import { StatementError } from './ottl-value.ts'
 import { parseCondition } from './parse.ts'
 import type { Node } from './tree.ts'
@@ -34,7 +34,7 @@ export function compileOpen(
   source: string,
   format: Format,
   context?: PathContext,
-): { condition: Condition; level: Level } {
+): { condition: Condition; level: Level; reach: Reach } {
   return compileNode(parseCondition(source), source, format, context)
 }
 
@@ -44,10 +44,10 @@ export function compileNode(
   source: string,
   format: Format,
   context?: PathContext,
-): { condition: Condition; level: Level } {
+): { condition: Condition; level: Level; reach: Reach } {
   const compiler = new Compiler(source, format, context)
   const condition = compiler.condition(node)
-  return { condition, level: deepest(compiler.paths) }
+  return { condition, level: deepest(compiler.paths), reach: reachOf(compiler) }
 }
 
 /** Compiles a list: a record meets it when it meets any of the conditions. Throws ConditionError. */

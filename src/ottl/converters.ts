@@ -303,6 +303,7 @@ function onPoints(compiler: Compiler, at: number, key: string, test: (value: Val
   }
   // What it says holds for all points of a metric.
   compiler.pathOf({ kind: 'path', at, name: 'metric.name', keys: [] })
+  compiler.looks.aside = true
   const bytes = Buffer.from(key)
   const found = new Value()
   return (cursor: Cursor): boolean => {

@@ -1,8 +1,9 @@
 import type { Batch } from '../telemetry/batch.ts'
 import type { Format } from '../telemetry/format.ts'
 import { Level } from '../telemetry/level.ts'
+import { type Pass, Walk } from '../telemetry/pass.ts'
 import type { PathContext } from '../telemetry/paths.ts'
-import { Site } from '../telemetry/site.ts'
+import type { Site } from '../telemetry/site.ts'
 import type { Condition } from './expression.ts'
 import { StatementError } from './ottl-value.ts'
 import type { Statement } from './statements.ts'
@@ -16,6 +17,9 @@ export interface Step {
   readonly errorMode: ErrorMode
   readonly conditions: readonly Condition[]
   readonly statements: readonly Pick<Statement, 'source' | 'where' | 'run' | 'writes'>[]
+  /** Bits of the messages that conditions and statements look at. */
+  readonly reads: number
+  readonly looksAside?: boolean
 }
 
 /** Hears of every statement that failed on a record. */
@@ -40,100 +44,96 @@ const depths: Readonly<Record<PathContext, number>> = {
 }
 const depthOf = ({ context }: Step) => (context === undefined ? 3 : depths[context])
 
+/** Steps as passes over batches. */
+export interface Program {
+  readonly passes: readonly Pass[]
+  run(batch: Batch): Result
+}
+
 /**
- * Makes the function that runs steps over batches. Steps that follow each other from the resource inwards share one
- * pass over the batch; one that writes to what is around its records has a pass of its own, because the steps behind
- * it must see what all records wrote.
+ * Steps that follow each other from the resource inwards share one pass over the batch; one that writes to what is around
+ * its records has a pass of its own, because the steps behind it must see what all records wrote.
  */
-export function compileProgram(steps: readonly Step[], format: Format, onFailure: OnFailure): (batch: Batch) => Result {
-  const passes: Step[][] = []
+export function compileProgram(steps: readonly Step[], format: Format, onFailure: OnFailure): Program {
+  const groups: Step[][] = []
   let last: Step[] = []
   for (const step of steps) {
-    const isAlone = step.statements.some(({ writes }) => writesAround(writes, step.context))
     const previous = last.at(-1)
-    const fits = previous && depthOf(previous) <= depthOf(step) && !isAlone && !last.some(aloneIn)
+    const fits = previous && depthOf(previous) <= depthOf(step) && !aloneIn(step) && !last.some(aloneIn)
     if (fits) last.push(step)
     else {
       last = [step]
-      passes.push(last)
+      groups.push(last)
     }
   }
-  const runs = passes.map((pass) => newPass(pass, format, onFailure))
-  return (batch) => {
-    let result: Result = { batch, failed: 0 }
-    for (const run of runs) {
-      const next = run(result.batch)
-      result = { batch: next.batch, failed: result.failed + next.failed }
-    }
-    return result
+  const passes = groups.map((group) => newPass(group, format, onFailure))
+  const walks = passes.map((pass) => new Walk([pass]))
+  const run = (batch: Batch): Result => {
+    let left = batch
+    for (const walk of walks) left = walk.run(left)
+    return { batch: left, failed: batch.count - left.count }
   }
+  return { passes, run }
 }
 
 const aloneIn = (step: Step) => step.statements.some(({ writes }) => writesAround(writes, step.context))
 
-/** The levels that the statements of a context write to when they write to their own. */
-const ownLevels: readonly (readonly Level[])[] = [[Level.resource], [Level.scope], [Level.metric, Level.data]]
+/** By context: what its steps look at once in every message of it, and so never again. */
+const onceIn: readonly number[] = [
+  1 << Level.resource,
+  1 << Level.scope,
+  (1 << Level.metric) | (1 << Level.data),
+  (1 << Level.record) | (1 << Level.event),
+  (1 << Level.record) | (1 << Level.event),
+]
 
-function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): (batch: Batch) => Result {
-  const site = new Site()
+function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): Pass {
   const byDepth = [0, 1, 2, 3, 4].map((depth) => steps.filter((step) => depthOf(step) === depth))
   const [outer, inner, events] = [byDepth.slice(0, 3), byDepth[3]!, byDepth[4]!]
   const usesGroups = format !== 'envelopes' && format !== 'dropsonde' && outer.some((list) => list.length > 0)
-  const groupLevels = [Level.resource, Level.scope, Level.data] as const
-  const settles = !steps.some(aloneIn)
+  const groupLevels = [Level.resource, Level.scope, Level.metric] as const
   const current = [noGroup, noGroup, noGroup]
   const groupFails = [false, false, false]
 
-  const runAll = (list: readonly Step[]): boolean => {
+  const runAll = (list: readonly Step[], site: Site): boolean => {
     for (let i = 0; i < list.length; i++) if (!runStep(list[i]!, site, onFailure)) return false
     return true
   }
-  const runAround = (): boolean => {
+  const runAround = (site: Site): boolean => {
     let fine = true
     for (let depth = 0; depth < 3; depth++) {
       if (outer[depth]!.length === 0) continue
       const group = site.around(groupLevels[depth]!)
       if (current[depth] !== group) {
         current[depth] = group
-        groupFails[depth] = !runAll(outer[depth]!)
-        if (settles) for (const level of ownLevels[depth]!) site.settle(level)
+        groupFails[depth] = !runAll(outer[depth]!, site)
       }
       if (groupFails[depth]) fine = false
     }
     return fine
   }
-  const runEvents = (): boolean => {
+  const runEvents = (site: Site): boolean => {
     const count = site.events
     for (let i = 0; i < count; i++) {
       if (!site.enterEvent(i)) continue
-      const fine = runAll(events)
+      const fine = runAll(events, site)
       site.leaveEvent()
       if (!fine) return false
     }
     return true
   }
 
-  return (batch) => {
-    const { count } = batch
-    site.begin(batch)
-    current.fill(noGroup)
-    let gone: Uint8Array | undefined
-    let failed = 0
-    for (let i = 0; i < count; i++) {
-      site.at(batch.rowAt(i))
-      const fine = (!usesGroups || runAround()) && runAll(inner) && (events.length === 0 || runEvents())
-      if (fine) continue
-      gone ??= new Uint8Array(count)
-      gone[i] = 1
-      failed++
-    }
-    const edited = site.finish(batch)
-    if (!gone) return { batch: edited, failed: 0 }
-    const lost = gone
-    let i = 0
-    return { batch: edited.where(() => lost[i++] === 0), failed }
+  return {
+    writes: bitsOf(steps.flatMap(({ statements }) => statements.map(({ writes }) => 1 << writes))),
+    reads: bitsOf(steps.map((step) => step.reads & ~onceIn[depthOf(step)]!)),
+    alone: steps.some(aloneIn),
+    looksAside: steps.some((step) => step.looksAside),
+    begin: () => void current.fill(noGroup),
+    each: (site) => (!usesGroups || runAround(site)) && runAll(inner, site) && (events.length === 0 || runEvents(site)),
   }
 }
+
+const bitsOf = (bits: readonly number[]) => bits.reduce((all, each) => all | each, 0)
 
 /** Runs one step on the record the site stands on; false when the record must be given up. */
 function runStep({ conditions, statements, errorMode }: Step, site: Site, onFailure: OnFailure): boolean {

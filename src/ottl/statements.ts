@@ -3,7 +3,7 @@ import { Level } from '../telemetry/level.ts'
 import type { PathContext } from '../telemetry/paths.ts'
 import type { Site } from '../telemetry/site.ts'
 import { editors } from './editors.ts'
-import { Compiler, type Condition } from './expression.ts'
+import { Compiler, type Condition, type Reach, reachOf } from './expression.ts'
 import { nearestNames } from './nearest-names.ts'
 import { parseCondition, parseStatement } from './parse.ts'
 import { ConditionError } from './tokens.ts'
@@ -17,6 +17,7 @@ export interface Statement {
   run(site: Site): void
   /** The message that it writes to. */
   readonly writes: Level
+  readonly reach: Reach
 }
 
 /** Compiles `set(attributes["a"], 1) where name == "b"`. Throws ConditionError. */
@@ -26,7 +27,8 @@ export function compileStatement(source: string, format: Format, context?: PathC
   const editor = Object.hasOwn(editors, call.name) ? editors[call.name] : undefined
   if (!editor) throw new ConditionError(source, call.at, unknownEditor(call.name))
   const { run, writes } = editor.make(compiler, compiler.arguments(call, editor))
-  return { source, run, writes: writes.level, where: where && compiler.condition(where) }
+  const condition = where && compiler.condition(where)
+  return { source, run, writes: writes.level, where: condition, reach: reachOf(compiler) }
 }
 
 function unknownEditor(name: string): string {

@@ -171,11 +171,15 @@ export class Batch {
     return new Edits()
   }
 
-  /** This batch with `edits`, which began with `edit()` on it, to be applied. */
-  with(edits: Edits): Batch {
-    if (edits.empty) return this
-    const edited = this.clone(this.count)
+  /**
+   * This batch with `edits`, which began with `edit()` on it, to be applied; with `rows` only these records of it, the
+   * rest being cut out in the same pass. No edit may lie in what is cut.
+   */
+  with(edits: Edits, rows?: Uint32Array): Batch {
+    if (edits.empty || rows?.length === 0) return rows ? this.subset(rows) : this
+    const edited = this.clone(rows?.length ?? this.count)
     edited.edits = edits
+    edited.rows = rows
     return edited
   }
 
@@ -212,7 +216,10 @@ export class Batch {
   /** Makes `[from, to)` exactly the bytes of this batch: applies edits, cuts out what was filtered away. */
   private settleBytes(): void {
     if (this.edits) {
-      const { buffer, start, end } = this.edits.apply(this.source, this.from, this.to)
+      const { edits, rows, from, to } = this
+      // Copies of a batch share its edits.
+      if (rows && !edits.hasCuts) cutAllBut(rows, this.places!, from, to, edits)
+      const { buffer, start, end } = edits.apply(this.source, from, to)
       this.edits = undefined
       this.replaceBytes(buffer, start, end)
     }
@@ -231,7 +238,7 @@ export class Batch {
     const first = rows[0]!
     const last = rows[rows.length - 1]!
     if (index.groupCount > 0) {
-      const cut = cutAllBut(rows, index).apply(this.source, this.from, this.to)
+      const cut = cutAllBut(rows, index, this.from, this.to).apply(this.source, this.from, this.to)
       this.replaceBytes(cut.buffer, cut.start, cut.end)
     } else if (last - first === rows.length - 1) {
       // A run of whole frames: still the same bytes, only fewer of them.

@@ -1,8 +1,11 @@
 import { varintSize, writeVarint } from '../wire/protobuf.ts'
+import { Group, groupSize, noGroup } from './record-index.ts'
 import { claim } from './slab.ts'
 
 /** The container itself, where an edit names the message it stands in. */
 export const container = -1
+
+const noNumbers = new Int32Array(0)
 
 /** A rebuilt container: `[start, end)` of a claim with headroom in front. */
 export interface Rebuilt {
@@ -23,6 +26,10 @@ export class Edits {
   private texts: Uint8Array[] = []
   /** Per message around a change: start and end of its body, number of the message around it. */
   private messages: number[] = []
+  /** What is taken out besides, in the order of its places: the same three numbers each. */
+  private cuts: number[] = []
+  /** Per group of the batch's index: its number and 1, or 0. */
+  private groups = noNumbers
   private added = 0
   private ordered = true
 
@@ -34,6 +41,29 @@ export class Edits {
   within(start: number, end: number, parent: number = container): number {
     this.messages.push(start, end, parent)
     return this.messages.length / 3 - 1
+  }
+
+  /** The number of a group of the batch's index, which is declared once; that of `noGroup` is the container's. */
+  ofGroup(all: Uint32Array, group: number): number {
+    if (group === noGroup) return container
+    if (this.groups.length === 0) this.groups = new Int32Array(all.length / groupSize)
+    const known = this.groups[group]!
+    if (known > 0) return known - 1
+    const at = group * groupSize
+    const around = this.ofGroup(all, all[at + Group.parent]!)
+    const number = this.within(all[at + Group.start]!, all[at + Group.end]!, around)
+    this.groups[group] = number + 1
+    return number
+  }
+
+  /** Whether something was cut. */
+  get hasCuts(): boolean {
+    return this.cuts.length > 0
+  }
+
+  /** Takes `[start, end)` of message `within` out. To be recorded in the order of the places; no change may lie inside. */
+  cut(start: number, end: number, within: number): void {
+    this.cuts.push(start, end, within)
   }
 
   /** Puts `text` in the place of `[start, end)`, which lies in the body of message `within`. The text is not copied. */
@@ -56,9 +86,18 @@ export class Edits {
     const bound = to - from + this.added + (this.messages.length / 3) * 4
     const room = claim(bound)
     const pass = new BackwardPass(source, room.buffer, to, room.start + bound, this.messages)
-    for (let i = this.texts.length - 1; i >= 0; i--) {
-      pass.enter(this.places[i * 3 + 2]!)
-      pass.put(this.places[i * 3]!, this.places[i * 3 + 1]!, this.texts[i]!)
+    const { places, texts, cuts } = this
+    let cut = cuts.length - 3
+    for (let i = texts.length - 1; i >= -1; i--) {
+      // What is put in where a cut begins stands in front of it.
+      const start = i < 0 ? 0 : places[i * 3]!
+      for (; cut >= 0 && cuts[cut]! >= start; cut -= 3) {
+        pass.enter(cuts[cut + 2]!)
+        pass.skip(cuts[cut]!, cuts[cut + 1]!)
+      }
+      if (i < 0) break
+      pass.enter(places[i * 3 + 2]!)
+      pass.put(start, places[i * 3 + 1]!, texts[i]!)
     }
     return { buffer: room.buffer, start: pass.finish(from), end: room.start + bound }
   }
@@ -117,6 +156,12 @@ class BackwardPass {
     this.dst -= size
     if (size < 24) for (let i = 0; i < size; i++) this.out[this.dst + i] = text[i]!
     else this.out.set(text, this.dst)
+    this.src = start
+  }
+
+  /** Leaves `[start, end)` out. */
+  skip(start: number, end: number): void {
+    this.copyTo(end)
     this.src = start
   }
 

@@ -7,7 +7,7 @@ import { found, readNumber } from './find-field.ts'
 import { spanFrame } from './frames.ts'
 import { Level } from './level.ts'
 import type { Origin } from './origin.ts'
-import { Group, groupSize, noGroup } from './record-index.ts'
+import { Group, groupSize, Row } from './record-index.ts'
 
 const reader = new Reader()
 const none = -1
@@ -16,7 +16,7 @@ const eventsField = 11
 /**
  * A cursor that can be written to. What it reads is what was written before, in the record, in what is around it and
  * in the event it stands on; all of it becomes edits of the batch. One pass is `begin`, `at` for each record in order,
- * `finish`.
+ * `finish`. What was written in a record that is dropped, and around records that are all dropped, is forgotten.
  */
 export class Site extends Cursor {
   override readonly writes = true
@@ -33,10 +33,15 @@ export class Site extends Cursor {
   private readonly ends = [0, 0, 0, 0, 0, 0]
   /** Whether the message of a level was there at all. */
   private readonly absent = [false, false, false, false, false, false]
-  /** Messages declared to the edits: per depth the group and its number. */
-  private readonly declared = [none, none, none, none]
-  private readonly numbers = [none, none, none, none]
+  /** Whether a message that was not there was written between two processors: then it stays, even when it is empty. */
+  private readonly appeared = [false, false, false, false, false, false]
+  /** Whether a draft of what is around records may be loaded. */
+  private hasAround = false
   private event = none
+  /** Whether the record is dropped. */
+  private gone = false
+  /** The last record that was not. */
+  private kept = none
 
   /** Starts a pass over `batch`. */
   begin(batch: Batch): this {
@@ -45,15 +50,15 @@ export class Site extends Cursor {
     this.origin = batch.origin
     this.loaded.fill(false)
     this.groupOf.fill(none)
-    this.declared.fill(none)
-    this.event = none
+    this.event = this.row = this.kept = none
+    this.gone = this.hasAround = false
     return this
   }
 
   override at(row: number): this {
-    if (this.loaded[Level.record]) this.leaveRecord()
+    this.leave()
     super.at(row)
-    if (this.groups.length > 0) {
+    if (this.hasAround) {
       for (let level: number = Level.data; level <= Level.resource; level++) {
         if (!this.loaded[level] || this.groupOf[level] === this.around(level as Level)) continue
         this.settle(level as Level)
@@ -63,13 +68,18 @@ export class Site extends Cursor {
     return this
   }
 
-  /** Ends the pass: the batch with all that was written. */
-  finish(batch: Batch): Batch {
-    if (this.loaded[Level.record]) this.leaveRecord()
+  /** Says that the record goes: `finish` must be told the numbers of the others. */
+  drop(): void {
+    this.gone = true
+  }
+
+  /** Ends the pass: the batch with all that was written, and with `rows` only these records of it. */
+  finish(batch: Batch, rows?: Uint32Array): Batch {
+    this.leave()
     for (let level: number = Level.data; level <= Level.resource; level++) this.settle(level as Level)
     const { edits } = this
     this.edits = undefined
-    return batch.with(edits!)
+    return batch.with(edits!, rows)
   }
 
   /** The fields of the message at `level`, to read and to write. */
@@ -84,10 +94,24 @@ export class Site extends Cursor {
     return draft
   }
 
-  /** Records what was written at a level. It can still be read, and must not be written to again at this place. */
-  settle(level: Level): void {
-    const draft = this.drafts[level]!
-    if (this.loaded[level] && draft.changed) this.record(level, draft)
+  /**
+   * Records what was written around the record, which is not dropped. It can still be read, and must not be written to
+   * again at this place. Early is cheap: places in their order need no sorting.
+   */
+  settleAround(): void {
+    this.kept = this.row
+    if (!this.hasAround) return
+    for (let level: number = Level.resource; level >= Level.data; level--) this.settle(level as Level)
+  }
+
+  /** Between two processors: what the one has put where nothing was is there for good. */
+  showAround(): void {
+    if (!this.hasAround) return
+    for (let level: number = Level.scope; level <= Level.resource; level++) {
+      if (!this.loaded[level] || !this.absent[level] || this.appeared[level]) continue
+      const draft = this.drafts[level]!
+      this.appeared[level] = draft.changed && draft.bytes().length > 0
+    }
   }
 
   /** Traces: how many events the span has; then `enterEvent(i)`. Removed ones count too. */
@@ -160,16 +184,41 @@ export class Site extends Cursor {
     return true
   }
 
-  private leaveRecord(): void {
+  private leave(): void {
+    if (this.gone) {
+      this.gone = this.loaded[Level.event] = this.loaded[Level.record] = false
+      this.event = none
+      return
+    }
+    this.kept = this.row
+    if (!this.loaded[Level.record]) return
     this.leaveEvent()
     this.loaded[Level.record] = false
     const draft = this.drafts[Level.record]!
     if (draft.changed) draft.flush(this.edits!, this.edits!.within(this.start, this.end, this.enclosing()))
   }
 
+  /** Records what was written at a level, if any record is left in it. */
+  private settle(level: Level): void {
+    const draft = this.drafts[level]!
+    if (this.loaded[level] && draft.changed && this.holdsKept(level)) this.record(level, draft)
+  }
+
+  /** Whether the last record that stays is in the message that is loaded at a level. */
+  private holdsKept(level: Level): boolean {
+    const { row, kept } = this
+    if (kept === none) return false
+    this.row = kept
+    const group = this.around(level)
+    this.row = row
+    return group === this.groupOf[level]
+  }
+
   private loadAround(level: Level, draft: Draft): void {
     const at = this.around(level)
     this.groupOf[level] = at
+    this.hasAround = true
+    this.appeared[level] = false
     let start = this.groups[at + Group.start]!
     let end = this.groups[at + Group.end]!
     this.absent[level] = false
@@ -186,39 +235,18 @@ export class Site extends Cursor {
   private record(level: Level, draft: Draft): void {
     const edits = this.edits!
     const group = this.groupOf[level]!
-    const number = this.numberOf(group)
+    const number = edits.ofGroup(this.groups, group / groupSize)
     if (level < Level.scope) draft.flush(edits, number)
     else if (this.absent[level]) {
       const start = this.groups[group + Group.start]!
       const body = draft.bytes()
-      if (body.length > 0) edits.replace(start, start, spanFrame(1, body), number)
+      if (body.length > 0 || this.appeared[level]) edits.replace(start, start, spanFrame(1, body), number)
       draft.changed = false
     } else draft.flush(edits, edits.within(this.starts[level]!, this.ends[level]!, number))
   }
 
   /** The number of the message that the record stands in. */
   private enclosing(): number {
-    return this.groups.length === 0 ? container : this.numberOf(this.parent(0))
-  }
-
-  /** Declares a group to the edits, once while it is the current one of its depth. */
-  private numberOf(at: number): number {
-    const { groups, declared, numbers } = this
-    const parent = groups[at + Group.parent]!
-    const depth = this.depthOf(at)
-    if (declared[depth] === at) return numbers[depth]!
-    const around = depth === 0 ? container : this.numberOf(parent * groupSize)
-    const number = this.edits!.within(groups[at + Group.start]!, groups[at + Group.end]!, around)
-    declared[depth] = at
-    numbers[depth] = number
-    return number
-  }
-
-  private depthOf(at: number): number {
-    let depth = 0
-    for (let group = this.groups[at + Group.parent]!; group !== noGroup; depth++) {
-      group = this.groups[group * groupSize + Group.parent]!
-    }
-    return depth
+    return this.groups.length === 0 ? container : this.edits!.ofGroup(this.groups, this.rows[this.row + Row.info]!)
   }
 }

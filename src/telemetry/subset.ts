@@ -1,4 +1,4 @@
-import { Edits, type Rebuilt } from './edits.ts'
+import { container, Edits, type Rebuilt } from './edits.ts'
 import { Group, groupSize, noGroup, RecordIndex, Row, rowSize } from './record-index.ts'
 import { claim } from './slab.ts'
 import { copySpan } from './value.ts'
@@ -29,40 +29,52 @@ export function packRows(source: Buffer, rows: Uint32Array, index: RecordIndex):
   packed.close()
   return { buffer, start, end: pos, index: packed }
 }
-const nothing = new Uint8Array(0)
 
-/** Edits that remove every record but `rows`, and the enclosing messages that would hold none afterwards. */
-export function cutAllBut(rows: Uint32Array, index: RecordIndex): Edits {
-  const { groups, groupCount } = index
+/**
+ * Cuts out of the container `[from, to)` every record but `rows` (at least one), and the enclosing messages that would
+ * hold none afterwards; without groups whatever is not one of these records.
+ */
+export function cutAllBut(rows: Uint32Array, index: RecordIndex, from: number, to: number, edits = new Edits()): Edits {
+  if (index.groupCount > 0) cutGrouped(rows, index, edits)
+  else {
+    let end = from
+    for (const row of rows) {
+      const at = index.base + row * rowSize
+      if (index.rows[at]! > end) edits.cut(end, index.rows[at]!, container)
+      end = index.rows[at + Row.end]!
+    }
+    if (end < to) edits.cut(end, to, container)
+  }
+  return edits
+}
+
+function cutGrouped(kept: Uint32Array, index: RecordIndex, edits: Edits): void {
+  const { groups, groupCount, rows, base } = index
   const alive = new Uint8Array(groupCount)
-  const kept = new Uint8Array(index.count)
-  for (const row of rows) {
-    kept[row] = 1
-    let group = groupCount > 0 ? index.rows[index.base + row * rowSize + Row.info]! : noGroup
+  for (const row of kept) {
+    let group = rows[base + row * rowSize + Row.info]!
     for (; group !== noGroup && !alive[group]; group = groups[group * groupSize + Group.parent]!) alive[group] = 1
   }
-  const edits = new Edits()
-  // Every living group may change, in document order: message numbers follow group numbers.
-  const numbers = new Int32Array(groupCount).fill(-1)
-  const cut = (frame: number, end: number, parent: number) =>
-    edits.replace(frame, end, nothing, parent === noGroup ? -1 : numbers[parent]!)
   let group = 0
   const groupsUpTo = (position: number) => {
     for (; group < groupCount && groups[group * groupSize]! < position; group++) {
       const at = group * groupSize
       const parent = groups[at + Group.parent]!
-      if (alive[group]) {
-        const around = parent === noGroup ? -1 : numbers[parent]!
-        numbers[group] = edits.within(groups[at + Group.start]!, groups[at + Group.end]!, around)
-      } else if (parent === noGroup || alive[parent]) cut(groups[at]!, groups[at + Group.end]!, parent)
+      if (alive[group] || (parent !== noGroup && !alive[parent])) continue
+      edits.cut(groups[at]!, groups[at + Group.end]!, edits.ofGroup(groups, parent))
     }
   }
+  let next = 0
   for (let row = 0; row < index.count; row++) {
-    const at = index.base + row * rowSize
-    groupsUpTo(index.rows[at]!)
-    const parent = groupCount > 0 ? index.rows[at + Row.info]! : noGroup
-    if (!kept[row] && (parent === noGroup || alive[parent])) cut(index.rows[at]!, index.rows[at + Row.end]!, parent)
+    if (next < kept.length && kept[next] === row) {
+      next++
+      continue
+    }
+    const at = base + row * rowSize
+    const parent = rows[at + Row.info]!
+    if (!alive[parent]) continue
+    groupsUpTo(rows[at]!)
+    edits.cut(rows[at]!, rows[at + Row.end]!, edits.ofGroup(groups, parent))
   }
   groupsUpTo(noGroup)
-  return edits
 }

@@ -3,9 +3,9 @@ import { actionList, actionsOf } from '../../ottl/action-fields.ts'
 import { compileActions } from '../../ottl/actions.ts'
 import { matchFields } from '../../ottl/match-fields.ts'
 import { compileMatch } from '../../ottl/matcher.ts'
-import { type Batch, defineProcessor } from '../../plugin.ts'
+import { defineProcessor } from '../../plugin.ts'
+import { editor, everyLevel } from '../../telemetry/pass.ts'
 import { pathOf } from '../../telemetry/paths.ts'
-import { Site } from '../../telemetry/site.ts'
 
 /** Changes the attributes of log records, data points and spans, and the tags of envelopes. */
 export default defineProcessor({
@@ -24,14 +24,13 @@ export default defineProcessor({
     const run = compileActions(actionsOf(config.actions), map!)
     const includes = config.include && compileMatch(config.include, format, 'include')
     const excludes = config.exclude && compileMatch(config.exclude, format, 'exclude')
-    const site = new Site()
-    return (batch: Batch) => {
-      site.begin(batch)
-      for (let i = 0; i < batch.count; i++) {
-        site.at(batch.rowAt(i))
+    return editor({
+      writes: 1 << map!.level,
+      reads: includes || excludes ? everyLevel : 0,
+      each(site) {
         if ((includes === undefined || includes(site)) && !excludes?.(site)) run(site)
-      }
-      return site.finish(batch)
-    }
+        return true
+      },
+    })
   },
 })

@@ -1,9 +1,10 @@
 import { list, object, oneOf } from '../../config/fields.ts'
-import { newFailures } from '../../ottl/failures.ts'
+import { holdFailures, newFailures } from '../../ottl/failures.ts'
 import { type Batch, defineProcessor, type Format, newLogSeries } from '../../plugin.ts'
+import type { PassBooks } from '../../telemetry/pass.ts'
 import type { PathContext } from '../../telemetry/paths.ts'
 import { condition, flatConditions } from './condition-field.ts'
-import { newDropper, newEventDropper } from './dropper.ts'
+import { newDropper } from './dropper.ts'
 import { droppedBy, logMatch, metricMatch, spanMatch } from './match.ts'
 import { groupsFor } from './sources.ts'
 
@@ -58,17 +59,35 @@ export default defineProcessor({
   create({ config, host, format }) {
     const groups = groupsFor(config, format)
     const failures = newFailures(host, newLogSeries(host.log, host.clock))
-    const drop = newDropper(groups, format, config.error_mode, failures.note, droppedBy(config, format))
-    const dropEvents = newEventDropper(groups, config.error_mode, failures.note)
+    const held = holdFailures(failures.note)
+    const others = droppedBy(config, format)
+    const dropper = newDropper(groups, format, config.error_mode, held.note, others)
     const events = host.counter('dropped_span_events', 'Events taken out of spans, which are no records of their own.')
-    const process = (batch: Batch) => {
-      const kept = drop(batch)
-      if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count, batch, kept)
-      if (kept.count === 0) return undefined
-      const left = dropEvents(kept)
-      if (left.events > 0) events.add(left.events)
-      return left.batch
+    const tellEvents = () => {
+      const taken = dropper.takeEvents()
+      if (taken > 0) events.add(taken)
     }
-    return { process, stop: failures.stop }
+    const forget = () => {
+      held.forget()
+      dropper.takeEvents()
+    }
+    const process = (batch: Batch) => {
+      try {
+        const kept = dropper.keep(batch)
+        if (kept.count < batch.count) host.dropped('rule', batch.count - kept.count, batch, kept)
+        if (kept.count === 0) return undefined
+        const left = dropper.dropEvents(kept)
+        tellEvents()
+        return left
+      } finally {
+        held.tell()
+      }
+    }
+    const settle: PassBooks['settle'] = (dropped, lost) => {
+      held.tell()
+      tellEvents()
+      if (dropped > 0) host.dropped('rule', dropped, lost)
+    }
+    return { process, editor: { pass: dropper.pass, settle, forget }, stop: failures.stop }
   },
 })

@@ -3,6 +3,7 @@ import { pattern } from '../../ottl/action-fields.ts'
 import { compileProgram, type Step } from '../../ottl/program.ts'
 import { contextsOf } from '../../ottl/statements.ts'
 import { defineProcessor, type Format } from '../../plugin.ts'
+import { editor } from '../../telemetry/pass.ts'
 import type { MapDef } from '../../telemetry/path-def.ts'
 import { type PathContext, pathOf } from '../../telemetry/paths.ts'
 import { newBodyRedactor } from './body.ts'
@@ -42,10 +43,10 @@ export default defineProcessor({
       const redact = redactor.attributes(map)
       const run = context === 'log' ? newBodyRedactor(redactor, redact, map) : redact
       const statement = { source: 'redaction', where: undefined, run, writes: map.level }
-      return { context, errorMode: 'propagate', conditions: [], statements: [statement] }
+      return { context, errorMode: 'propagate', conditions: [], statements: [statement], reads: 1 << map.level }
     })
-    const program = compileProgram(steps, format, () => undefined)
-    return (batch) => program(batch).batch
+    const { passes } = compileProgram(steps, format, () => undefined)
+    return editor(passes[0]!)
   },
 })
 

@@ -1,9 +1,9 @@
 import { object } from '../../config/fields.ts'
 import { actionList, actionsOf } from '../../ottl/action-fields.ts'
 import { compileActions } from '../../ottl/actions.ts'
-import { compileProgram } from '../../ottl/program.ts'
 import { defineProcessor } from '../../plugin.ts'
 import { Level } from '../../telemetry/level.ts'
+import { editor } from '../../telemetry/pass.ts'
 import { pathOf } from '../../telemetry/paths.ts'
 
 /** Changes the attributes of resources. */
@@ -19,9 +19,19 @@ export default defineProcessor({
   create({ config, format }) {
     const { map } = pathOf('resource.attributes', [], format)
     const run = compileActions(actionsOf(config.attributes), map!)
-    const statement = { source: 'attributes', where: undefined, run, writes: Level.resource }
-    const step = { context: 'resource', errorMode: 'propagate', conditions: [], statements: [statement] } as const
-    const program = compileProgram([step], format, () => undefined)
-    return (batch) => program(batch).batch
+    let last = -1
+    return editor({
+      writes: 1 << Level.resource,
+      reads: 0,
+      begin() {
+        last = -1
+      },
+      each(site) {
+        const resource = site.around(Level.resource)
+        if (resource !== last) run(site)
+        last = resource
+        return true
+      },
+    })
   },
 })

@@ -1,9 +1,10 @@
 import { object, oneOf } from '../../config/fields.ts'
 import { compileOpen } from '../../ottl/conditions.ts'
-import { newFailures } from '../../ottl/failures.ts'
+import { holdFailures, newFailures } from '../../ottl/failures.ts'
 import { compileProgram, type ErrorMode, type Step } from '../../ottl/program.ts'
 import { compileStatement } from '../../ottl/statements.ts'
 import { defineProcessor, type Format, newLogSeries } from '../../plugin.ts'
+import { editor } from '../../telemetry/pass.ts'
 import { type StatementGroup, statements } from './statements-field.ts'
 
 /** Changes records by statements of the Collector's transformation language (a subset: see the README). */
@@ -29,14 +30,17 @@ export default defineProcessor({
   }),
   create({ config, host, format }) {
     const groups = groupsFor(config, format)
+    if (groups.length === 0) return { process: (batch) => batch }
     const failures = newFailures(host, newLogSeries(host.log, host.clock))
-    const run = compileProgram(
+    const held = holdFailures(failures.note)
+    const { passes, run } = compileProgram(
       groups.map((group) => stepOf(group, format, config.error_mode)),
       format,
-      failures.note,
+      held.note,
     )
-    const process = failures.counted(run)
-    return { process: groups.length === 0 ? (batch) => batch : process, stop: failures.stop }
+    const { stop } = failures
+    if (passes.length === 1) return { ...editor(passes[0]!, failures.booked(held)), stop }
+    return { process: failures.counted(run, held), stop }
   },
 })
 
@@ -55,10 +59,15 @@ function groupsFor(config: Config, format: Format): StatementGroup[] {
 }
 
 function stepOf({ context, errorMode, conditions, statements }: StatementGroup, format: Format, mode: ErrorMode): Step {
+  const tests = conditions.map((each) => compileOpen(each, format, context))
+  const compiled = statements.map((each) => compileStatement(each, format, context))
+  const reaches = [...tests, ...compiled].map(({ reach }) => reach)
   return {
     context,
     errorMode: errorMode ?? mode,
-    conditions: conditions.map((each) => compileOpen(each, format, context).condition),
-    statements: statements.map((each) => compileStatement(each, format, context)),
+    conditions: tests.map(({ condition }) => condition),
+    statements: compiled,
+    reads: reaches.reduce((levels, reach) => levels | reach.levels, 0),
+    looksAside: reaches.some(({ aside }) => aside),
   }
 }
