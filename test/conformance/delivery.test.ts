@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { Catalogue } from '../../src/components.ts'
 import { Budget } from '../../src/delivery/budget.ts'
 import { type Account, Ledger } from '../../src/delivery/ledger.ts'
+import type { QueueStorage } from '../../src/delivery/queue-storage.ts'
 import { newHost } from '../../src/engine/host.ts'
+import { fileStorageConfig } from '../../src/extensions/file-storage/config.ts'
+import { newFileStorage } from '../../src/extensions/file-storage/file-storage.ts'
+import fileStorage from '../../src/extensions/file-storage/index.ts'
 import type { Exporter, ExporterSpec } from '../../src/plugin.ts'
 import { issue, newAuthority } from '../../src/runtime/certs.ts'
 import { silentLog } from '../../src/runtime/log.ts'
@@ -15,7 +19,9 @@ import { startBreakingSyslogPeer } from '../support/breaking-syslog-peer.ts'
 import { decodeV1, encodeV1, frameRecords } from '../support/decode.ts'
 import { envelopes, otlpLogs, textsOf } from '../support/delivery.ts'
 import { newFastClock } from '../support/fast-clock.ts'
+import { newFolder } from '../support/folder.ts'
 import { until } from '../support/role.ts'
+import { newTestHost } from './kit.ts'
 
 // What exporters declare in `delivery`, held against a peer that breaks in every way at random moments.
 
@@ -196,7 +202,7 @@ class Run {
   private readonly peer: BreakingPeer
   readonly exporter: Exporter
 
-  constructor(subject: Subject, peer: BreakingPeer) {
+  constructor(subject: Subject, peer: BreakingPeer, storage?: QueueStorage) {
     this.subject = subject
     this.peer = peer
     const spec = specOf(subject.type)
@@ -207,7 +213,7 @@ class Run {
       ledger: this.ledger,
       budget: new Budget('service', 64 << 20),
     }
-    const extension = () => undefined
+    const extension = () => storage
     const host = newHost(shared, {
       kind: 'exporter',
       type: spec.type,
@@ -216,7 +222,9 @@ class Run {
       extension,
     })
     const linger = subject.ownQueues ? {} : { linger: '2ms' }
-    const config = spec.config.parse({ ...linger, ...subject.settings(peer.address) })
+    const settings: Record<string, unknown> = { ...linger, ...subject.settings(peer.address) }
+    if (storage) settings.sending_queue = { ...(settings.sending_queue as object), storage: 'file_storage' }
+    const config = spec.config.parse(settings)
     this.exporter = spec.create({ config: config as never, host })
   }
 
@@ -224,7 +232,7 @@ class Run {
     return this.ledger.accounts.filter(({ kind }) => kind === 'queue')
   }
 
-  total(of: 'received' | 'sent' | 'droppedTotal' | 'maybe_duplicate'): number {
+  total(of: 'received' | 'recovered' | 'sent' | 'kept' | 'droppedTotal' | 'maybe_duplicate'): number {
     return this.queues.reduce((sum, account) => sum + account[of], 0)
   }
 
@@ -329,6 +337,38 @@ describe.each(subjects)('$name', (subject) => {
     orders[delivery.order]!(run)
     if (subject.ordered) expect(ascending([...new Set(run.got.flat())])).toBe(true)
   })
+
+  test.skipIf(subject.ownQueues)(
+    'with its queue on disk: what was not sent before the end is sent by the next',
+    async () => {
+      const peer = await (subject.peer ?? startBreakingPeer)()
+      const directory = newFolder()
+      const storage = newFileStorage(fileStorageConfig.parse({ directory }), newTestHost(fileStorage).host)
+      const first = new Run(subject, peer, storage)
+      await first.exporter.start()
+      await first.feedUntil('a first message', () => peer.messages > 0)
+      await peer.plan('away', { bytes: 1, messages: 1 })
+      await first.feedUntil('away', () => peer.broken)
+      const from = first.given
+      for (let i = 0; i < 20; i++) first.feed()
+      // On disk it is settled at once.
+      expect(first.settled.filter((times) => times !== 1)).toEqual([])
+      await first.exporter.stop(AbortSignal.timeout(100))
+      expect(first.held).toBe(0)
+      const next = new Run(subject, peer, storage)
+      await peer.comeBack()
+      await next.exporter.start()
+      expect(next.total('recovered')).toBeGreaterThanOrEqual(first.total('kept'))
+      await until('all of it is sent', () => next.held === 0)
+      expect(next.total('sent')).toBe(next.total('recovered'))
+      await next.exporter.stop(AbortSignal.timeout(2000))
+      // What was written into a connection that breaks counts as sent where nobody answers.
+      if (promised !== 'at least once') return
+      const got = new Set(next.got.flat())
+      const fedAway = Array.from({ length: first.given - from }, (_, i) => from + i)
+      expect(fedAway.filter((number) => !got.has(number))).toEqual([])
+    },
+  )
 })
 
 test.each([...new Map(subjects.map((subject) => [subject.type, subject])).values()])(
