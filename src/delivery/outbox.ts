@@ -275,7 +275,8 @@ export class Outbox {
   }
 
   private refused({ batch }: Shipment, reason: DropReason, why: string): void {
-    this.progress.refused(this.clock.monotonic(), why)
+    if (reason === 'connection') this.progress.failed(this.clock.monotonic(), why)
+    else this.progress.refused(this.clock.monotonic(), why)
     this.onRefused?.(batch, batch.count, reason, why)
   }
 

@@ -11,11 +11,11 @@ describe('a queue is in trouble', () => {
     expect(progress.trouble(12, 1)).toBeUndefined()
   })
 
-  test('when nothing is delivered for a minute while records wait, though nothing fails', () => {
+  test('when nothing is delivered for half a minute while records wait, though nothing fails', () => {
     const progress = new Progress()
     progress.delivered(1000)
     expect(progress.trouble(1000 + silenceMs - 1, 0)).toBeUndefined()
-    const silent = { error: 'nothing was delivered for 60 s while records wait', since: 1000, lasting: false }
+    const silent = { error: 'nothing was delivered for 30 s while records wait', since: 1000, lasting: false }
     expect(progress.trouble(1000 + silenceMs, 0)).toEqual(silent)
     expect(progress.trouble(1000 + silenceMs, undefined)).toBeUndefined()
     expect(progress.trouble(1000 + silenceMs, 0, 1), 'records wait on purpose').toBeUndefined()
@@ -27,7 +27,7 @@ describe('a queue is in trouble', () => {
     expect(progress.trouble(10 * silenceMs, 10 * silenceMs - 5)).toBeUndefined()
   })
 
-  test('when everything is refused for a minute; one refused batch says nothing', () => {
+  test('when everything is refused for half a minute; one refused batch says nothing', () => {
     const progress = new Progress()
     progress.refused(0, 'bad label')
     expect(progress.trouble(10 * silenceMs, undefined)).toBeUndefined()

@@ -8,8 +8,8 @@ export interface Trouble {
   readonly lasting: boolean
 }
 
-/** After so long without a delivery, while there is something to deliver, silence and refusals count as trouble: a minute. */
-export const silenceMs = 60_000
+/** After so long without a delivery, while there is something to deliver, silence and refusals count as trouble. */
+export const silenceMs = 30_000
 
 /** What became of the last attempts of one queue. Times are monotonic milliseconds. */
 export class Progress {
@@ -53,7 +53,7 @@ export class Progress {
   trouble(now: number, oldest: number | undefined, patienceMs = 0): Trouble | undefined {
     const { failure, refusal, deliveredAt } = this
     if (failure) return { ...failure, lasting: false }
-    // One refused batch says something of that batch; nothing else over a minute says something of the other side.
+    // One refused batch says something of that batch; nothing else for so long says something of the other side.
     if (refusal && refusal.last - refusal.since >= silenceMs)
       return {
         error: `everything is refused: ${refusal.error || 'without a reason'}`,
