@@ -76,7 +76,8 @@ export interface Consumer {
 
 /**
  * Where a receiver delivers. Throws or rejects with `Refused` when the batch is not taken: nobody got it, and the
- * peer may repeat it. A promise means: wait, send no more until then; aborting `signal` withdraws what waits.
+ * peer may repeat it. A promise means: wait, send no more and answer nobody until then; aborting `signal` withdraws what
+ * waits for room. What waits to be safe on a disk stays in, and may come a second time when the promise rejects.
  */
 export interface Intake {
   offer(batch: Batch, signal?: AbortSignal): void | Promise<void>
