@@ -213,7 +213,7 @@ class World {
       delivery: { semantics: 'at least once', order: 'kept', on_kill: '' },
       config: object({}),
       create({ host }) {
-        const extension = <T>() => memoryStorage(new Map([[host.id, disk]]), 500, 4000) as T
+        const extension = <T>() => memoryStorage(new Map([[host.id, disk]]), given.retry ? 0 : 500, 4000) as T
         const made = queued(config, { ...host, extension }, peer, { random: () => 0.5 })
         return { ...made, ...throwing(given.throws, (batch) => made.consume(batch)) }
       },
