@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTls } from 'node:tls'
 import type { TlsFiles } from '../../src/net/tls.ts'
 import { nowNanos } from './message.ts'
-import type { Sink } from './sinks.ts'
+import type { Sink } from './sink.ts'
 
 export type DrainKind = 'syslog' | 'syslog-tls' | 'https'
 export const drainKinds: readonly string[] = ['syslog', 'syslog-tls', 'https'] satisfies DrainKind[]

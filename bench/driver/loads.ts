@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { type ClientStream, newGrpcClient } from '../../src/net/grpc-client.ts'
 import { clientTls, type TlsFiles } from '../../src/net/tls.ts'
 import { silentLog } from '../../src/runtime/log.ts'
+import type { Load } from './load.ts'
 import { type Frame, nowNanos, stamp } from './message.ts'
 import { type OtlpLoadSpec, openOtlpLoad } from './otlp-load.ts'
 import { envelopeFrames, type Mix, prometheusPage, statsdDatagrams, syslogFrame, v1Datagram } from './payload.ts'
@@ -19,14 +20,6 @@ export type LoadSpec =
   | OtlpLoadSpec
   /** The role fetches by itself. */
   | { kind: 'none' }
-
-export interface Load {
-  /** Records in one unit. */
-  readonly per: number
-  /** Sends unit `i`; false: the peer does not keep up. With `stamped` its records carry the present time. */
-  send(i: number, stamped: boolean): boolean
-  close(): void
-}
 
 /** Units that may wait in front of a peer before the sender holds back. */
 const mostWaiting = 16

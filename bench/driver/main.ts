@@ -3,8 +3,10 @@
  * of `child_process`: one answer for each request, in order.
  */
 import type { TlsFiles } from '../../src/net/tls.ts'
-import { type Load, type LoadSpec, openLoad, openPage } from './loads.ts'
-import { openSink, type Sink, type SinkKind } from './sinks.ts'
+import type { Load } from './load.ts'
+import { type LoadSpec, openLoad, openPage } from './loads.ts'
+import type { Sink } from './sink.ts'
+import { openSink, type SinkKind } from './sinks.ts'
 import { runStep, type StepSpec } from './step.ts'
 
 export type Request =

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { frameMessage } from '../../src/net/frames.ts'
 import { newGrpcClient } from '../../src/net/grpc-client.ts'
 import { silentLog } from '../../src/runtime/log.ts'
-import type { Load } from './loads.ts'
+import type { Load } from './load.ts'
 import { nowNanos } from './message.ts'
 import { type OtlpRequest, otlpRequests, type Signal } from './otlp-payload.ts'
 

@@ -8,23 +8,7 @@ import { silentLog } from '../../src/runtime/log.ts'
 import { Reader, WireType } from '../../src/wire/protobuf.ts'
 import { type DrainKind, drainKinds, openDrain } from './drain-sinks.ts'
 import { nowNanos } from './message.ts'
-
-/** What arrived at one destination, by kind: a stream of v2 envelopes, OTLP requests, or messages of RFC 5424. */
-export interface Sink {
-  readonly name: string
-  readonly address: string
-  /** Envelopes; log records, metrics and spans; messages. */
-  records: number
-  messages: number
-  /** Streams that are open. */
-  streams: number
-  /** Milliseconds from the records' timestamps to their arrival, while `timing` is set. */
-  readonly latencies: number[]
-  timing: boolean
-  /** True: reads nothing more. */
-  stall(stalled: boolean): void
-  stop(): Promise<void>
-}
+import type { Sink } from './sink.ts'
 
 /** `otlp`: gRPC with mutual TLS; `otlp-plain`: without; `otlphttp`: HTTP without. */
 export type SinkKind = 'envelopes' | 'otlp' | 'otlp-plain' | 'otlphttp' | DrainKind

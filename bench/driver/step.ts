@@ -1,6 +1,6 @@
 import { cpuMicros, memoryOf } from '../proc.ts'
-import type { Load } from './loads.ts'
-import type { Sink } from './sinks.ts'
+import type { Load } from './load.ts'
+import type { Sink } from './sink.ts'
 
 export interface StepSpec {
   /** Process under test. */
