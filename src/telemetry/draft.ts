@@ -33,6 +33,8 @@ export class Draft {
   /** Where reading stopped: the end, unless the message is broken. */
   private readTo = 0
   private entries = 0
+  /** A bit for each key there is or was, several keys sharing one: most keys that are looked for are not there. */
+  private keys = 0
   /** The frames that were added last, how many of them `joined` is, and `joined`. */
   private readonly run: Uint8Array[] = []
   private runParts = 0
@@ -45,6 +47,7 @@ export class Draft {
     this.entries = entries
     if (this.hasTexts) this.forgetTexts()
     this.changed = this.touched = false
+    this.keys = 0
     let { cells } = this
     let at = 0
     let pos = start
@@ -121,6 +124,7 @@ export class Draft {
     const tag = (field << 3) | 2
     const size = key.length
     const mark = markOf(key, 0, size)
+    if ((this.keys & bitOf(mark)) === 0) return -1
     for (let at = (before - 1) * cellSize; at >= 0; at -= cellSize) {
       if (cells[at + 7] !== mark || cells[at] !== tag) continue
       const start = cells[at + 3]!
@@ -220,6 +224,7 @@ export class Draft {
 
   /** Notes the field at `pos` as field `i`; answers the position behind it, or -1. */
   private read(i: number, buf: Uint8Array, pos: number, end: number, keepsPlace = false): number {
+    if (keepsPlace && this.readShort(i, buf)) return end
     reader.reset(buf, pos, end)
     if (!reader.next()) return -1
     const { field, wire } = reader
@@ -243,6 +248,22 @@ export class Draft {
     return stop
   }
 
+  /** The same for a frame whose tag and length have one byte each, as most have: false for others. */
+  private readShort(i: number, frame: Uint8Array): boolean {
+    const tag = frame[0]!
+    if (tag >= 0x80 || (tag & 7) !== 2 || frame[1]! !== frame.length - 2 || frame.length >= 0x82) return false
+    const { cells } = this
+    const at = i * cellSize
+    cells[at] = tag
+    if ((this.entries >>> (tag >>> 3)) & 1) this.readEntry(at, frame, 2, frame.length)
+    else {
+      cells[at + 5] = 2
+      cells[at + 6] = frame.length
+      cells[at + 7] = 0
+    }
+    return true
+  }
+
   /** Notes key and value of the entry `[start, stop)`. */
   private readEntry(at: number, buf: Uint8Array, start: number, stop: number): void {
     const { cells } = this
@@ -258,7 +279,9 @@ export class Draft {
           cells[at + 4] = mid
           cells[at + 5] = mid + 2
           cells[at + 6] = stop
-          cells[at + 7] = keySize === 0 ? 0 : (keySize << 16) | (buf[keyStart]! << 8) | buf[mid - 1]!
+          const mark = keySize === 0 ? 0 : (keySize << 16) | (buf[keyStart]! << 8) | buf[mid - 1]!
+          cells[at + 7] = mark
+          this.keys |= bitOf(mark)
           return
         }
       }
@@ -270,7 +293,9 @@ export class Draft {
     cells[at + Cell.keyEnd] = parses ? keyEnd : -1
     cells[at + Cell.start] = parses ? valueStart : start
     cells[at + Cell.end] = parses ? valueEnd : start
-    cells[at + Cell.key] = parses ? markOf(buf, textEntry.keyStart, keyEnd) : -1
+    const mark = parses ? markOf(buf, textEntry.keyStart, keyEnd) : -1
+    cells[at + Cell.key] = mark
+    this.keys |= bitOf(mark)
   }
 
   private forgetTexts(): void {
@@ -290,3 +315,5 @@ export class Draft {
 /** Size, first and last byte of a key; 0 for the empty one. */
 const markOf = (buf: Uint8Array, start: number, end: number): number =>
   end === start ? 0 : ((end - start) << 16) | (buf[start]! << 8) | buf[end - 1]!
+
+const bitOf = (mark: number): number => 1 << (mark ^ (mark >> 5) ^ (mark >> 12) ^ (mark >> 16))
