@@ -164,6 +164,7 @@ test('what is assembled is charged to memory, and a message that does not fit is
   let used = 0
   const memory = {
     fits: (bytes: number) => used + bytes <= 300_000,
+    maxBytes: 300_000,
     room: () => 300_000 - used,
     take(bytes: number) {
       used += bytes

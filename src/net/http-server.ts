@@ -8,7 +8,7 @@ import type { Address } from './address.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
-import { connectionBytes, type Memory } from './memory.ts'
+import { chargeConnections, type Memory } from './memory.ts'
 import { createServer } from './node-http.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -42,7 +42,7 @@ export interface HttpServer {
 /** A small HTTP or HTTPS server for metrics, profiles and health. Unknown paths get 404. */
 export function newHttpServer(options: HttpServerOptions): HttpServer {
   const { routes, tls, memory, log } = options
-  const cost = tls ? connectionBytes.tls : connectionBytes.plain
+  const charge = chargeConnections(memory, tls !== undefined)
   const handle = (request: IncomingMessage, response: ServerResponse) => void answer(routes, request, response, log)
   const timeout = options.readTimeoutMs ?? 5000
   const limits = {
@@ -67,11 +67,10 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   })
 
   const onConnection = (socket: Socket) => {
-    if (sockets.size >= (options.maxConnections ?? 1000) || memory?.fits(cost) === false) return void socket.destroy()
-    memory?.take(cost)
+    if (sockets.size >= (options.maxConnections ?? 1000) || !charge.enter()) return void socket.destroy()
     sockets.add(socket)
     socket.on('close', () => {
-      memory?.give(cost)
+      charge.leave()
       sockets.delete(socket)
     })
     server.emit('connection', socket)

@@ -1,5 +1,6 @@
 /** What connections and messages under assembly are charged to: a `Budget` of the delivery layer. */
 export interface Memory {
+  readonly maxBytes: number
   /** Whether so many bytes more may be held at all. */
   fits(bytes: number): boolean
   /** Bytes that senders who can be refused may still bring. */
@@ -11,6 +12,33 @@ export interface Memory {
 
 /** What an open connection costs while nothing moves on it: measured over 1,000 of each kind, 2 to 26 kB and 95 kB. */
 export const connectionBytes = { plain: 24 << 10, tls: 96 << 10 } as const
+
+/** The connections of one port. */
+export interface ConnectionCharge {
+  /** Charges one more. False: there is no memory for it. */
+  enter(): boolean
+  leave(): void
+}
+
+/** Whoever is to be told to come again later must be let in: only what connections take beyond this is refused. */
+const alwaysOfAll = 1 / 4
+
+export function chargeConnections(memory: Memory | undefined, isTls: boolean): ConnectionCharge {
+  const cost = isTls ? connectionBytes.tls : connectionBytes.plain
+  let held = 0
+  return {
+    enter() {
+      if (memory && !memory.fits(cost) && held + cost > memory.maxBytes * alwaysOfAll) return false
+      held += cost
+      memory?.take(cost)
+      return true
+    },
+    leave() {
+      held -= cost
+      memory?.give(cost)
+    },
+  }
+}
 
 /**
  * The largest message that there is room for; 0 for none. At its peak one needs its bytes as they are put together, their

@@ -6,7 +6,7 @@ import type { HandshakeFailure } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import type { LogSeries } from './log-series.ts'
-import { connectionBytes, type Memory } from './memory.ts'
+import { chargeConnections, type Memory } from './memory.ts'
 import { parentOf, peerOf } from './peer-origin.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -64,7 +64,7 @@ export interface Door {
 
 export function newDoor(options: DoorOptions): Door {
   const { limits, tls, memory, stats, series, log } = options
-  const cost = tls ? connectionBytes.tls : connectionBytes.plain
+  const charge = chargeConnections(memory, tls !== undefined)
   const maxConnections = limits.maxConnections ?? 10_000
   const maxPending = limits.maxPendingHandshakes ?? 256
   const sockets = new Set<Socket>()
@@ -82,14 +82,12 @@ export function newDoor(options: DoorOptions): Door {
   }
   const onConnection = (socket: Socket) => {
     const isFull = stats.connectionsOpen >= maxConnections || pending.size >= maxPending
-    const fits = memory?.fits(cost) ?? true
-    if (isClosed || isFull || !fits) {
+    if (isClosed || isFull || !charge.enter()) {
       stats.connectionsRefused++
-      const why = fits ? `${stats.connectionsOpen} are open, ${pending.size} in handshake` : 'no memory left'
+      const why = isFull ? `${stats.connectionsOpen} are open, ${pending.size} in handshake` : 'no memory left'
       if (!isClosed) series.note('refused', `connection refused: ${why}`)
       return void socket.destroy()
     }
-    memory?.take(cost)
     stats.connectionsAccepted++
     stats.connectionsOpen++
     sockets.add(socket)
@@ -99,7 +97,7 @@ export function newDoor(options: DoorOptions): Door {
     socket.on('close', () => {
       sockets.delete(socket)
       stats.connectionsOpen--
-      memory?.give(cost)
+      charge.leave()
       settle(socket)
     })
     options.onSocket(socket)

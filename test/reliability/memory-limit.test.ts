@@ -88,10 +88,13 @@ async function start() {
 
 const settled = (page: Page) => page.sum('tailrace_held_records') === 0
 
-/** Nobody was told anything but `taken` and `come again later`. */
+/** Nobody was told anything but `taken` and `come again later`; a few requests by HTTP/1 met a connection that closed. */
 function checkAnswers({ grpc, http, syslog }: FullSpeed): void {
-  for (const { other } of [grpc, http, syslog]) expect([...other]).toEqual([])
+  for (const { other } of [grpc, syslog]) expect([...other]).toEqual([])
   for (const { refused } of [grpc, http]) expect(refused).toBeGreaterThan(0)
+  const closed = [...http.other].filter(([what]) => /ECONNRESET|socket hang up/.test(what))
+  expect([...http.other]).toEqual(closed)
+  expect(closed.reduce((sum, [, times]) => sum + times, 0)).toBeLessThan(1 + http.refused / 1000)
 }
 
 test('with dead backends and senders at full speed memory stays within its limit, and nothing that was taken is lost', {
