@@ -1,4 +1,5 @@
 import type { Account } from '../../delivery/ledger.ts'
+import type { Trouble } from '../../delivery/progress.ts'
 import { classTakes, type DrainKind } from '../../drains/drain-parameters.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -68,6 +69,7 @@ export class Drain {
   /** What is told of a lost message. */
   private example: { source: string; text: string } | undefined = undefined
   private series: DrainSeries | undefined = undefined
+  private failure: Trouble | undefined = undefined
   private removed = false
   private readonly world: DrainWorld
 
@@ -126,6 +128,8 @@ export class Drain {
         // What was written may have arrived.
         if (error.step === 'write') this.world.account.maybe_duplicate += messages
         this.world.notices.failed(spec, error, pause, failures)
+        const since = this.failure?.since ?? clock.monotonic()
+        this.failure = { error: `${spec.url.clean}: ${error.message}`, since, lasting: false }
       },
       onDelayed: () => this.world.notices.delayed(spec, retrySlots),
       onClosed: () => this.closed(),
@@ -133,6 +137,11 @@ export class Drain {
     live.add(this)
     if (this.world.spill) this.spill ??= this.newSpill(this.world.spill)
     return ring
+  }
+
+  /** What keeps an aggregate drain from delivering. Those of applications are their owners' to mend. */
+  get trouble(): Trouble | undefined {
+    return this.spec.app === '' ? this.failure : undefined
   }
 
   /** Books an envelope that never became a message. */
@@ -166,6 +175,7 @@ export class Drain {
 
   private sent(messages: number): void {
     this.world.account.sent += messages
+    this.failure = undefined
     if (this.series) this.series.sent += messages
     this.spill?.drain()
   }
@@ -222,6 +232,7 @@ export class Drain {
     this.world.live.delete(this)
     this.ring = undefined
     this.delivery = undefined
+    this.failure = undefined
     if (this.removed) this.release()
   }
 

@@ -1,5 +1,6 @@
 import { settleAll } from '../../delivery/backlog.ts'
 import type { Account, DiskState } from '../../delivery/ledger.ts'
+import type { Trouble } from '../../delivery/progress.ts'
 import { type QueueStorage, storageOf } from '../../delivery/queue-storage.ts'
 import { type AppLines, newAppLines } from '../../drains/app-lines.ts'
 import { parseDenyRanges } from '../../drains/deny-ranges.ts'
@@ -37,6 +38,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const watch = newBindingsWatch({ config, host, registry, notices })
   const { storage, max_drains } = config.sending_queue
   account.held = () => sum(world.live, heldBy)
+  account.trouble = () => troubleOf(world)
   if (storage !== undefined) account.disk = () => diskState(world)
   showGauges(host, registry, world, router)
   let stopping: Promise<void> | undefined
@@ -73,6 +75,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
       settleAll(batch.receipts, 'delivered')
     },
     admissions: () => [],
+    ready: () => troubleOf(world) === undefined,
     async start() {
       if (storage !== undefined) world.spill = await newSpillWorld(storageOf(host, storage), max_drains, host, account)
       sweepIdle()
@@ -83,6 +86,14 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
 }
 
 const heldBy = ({ ring, spill }: Drain): number => (ring ? ring.waiting + ring.taken : 0) + (spill?.messages ?? 0)
+
+/** Of the drains that the operator gave; the one that has failed for longest. */
+function troubleOf({ live }: DrainWorld): Trouble | undefined {
+  let worst: Trouble | undefined
+  for (const { trouble } of live)
+    if (trouble && trouble.since < (worst?.since ?? Number.POSITIVE_INFINITY)) worst = trouble
+  return worst
+}
 
 async function newSpillWorld(
   storage: QueueStorage,

@@ -1,0 +1,28 @@
+import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../../../test/support/free-port.ts'
+import { bindingCache, bindingsJson, cleanUp, exporter, logs, tcpDrain, until } from './test-kit.ts'
+
+afterEach(cleanUp)
+
+test('an aggregate drain that fails makes the exporter not ready, and is named without its secrets', async () => {
+  const port = await freePort()
+  const { made, account, metric } = await exporter({ aggregate_drains: [`syslog://127.0.0.1:${port}/p?x=secret`] })
+  expect(made.ready!()).toBe(true)
+  made.consume(logs('app', 'a'))
+  await until(() => !made.ready!())
+  expect(account.trouble!()).toMatchObject({ lasting: false })
+  const { error } = account.trouble!()!
+  expect(error).toContain(`syslog://127.0.0.1:${port}/p: `)
+  expect(error).not.toContain('secret')
+  expect(metric('active_drains')[0]!.value).toBe(1)
+})
+
+test('one of an application is its owner to mend', async () => {
+  const [port, well] = [await freePort(), await tcpDrain()]
+  const urls = bindingsJson({ [`syslog://127.0.0.1:${port}`]: ['a'], [`syslog://127.0.0.1:${well.port}`]: ['a'] })
+  const cache = await bindingCache({ bindings: urls, aggregate: 'null\n' })
+  const { made, account } = await exporter({ bindings: { ...cache.settings, polling_interval: '1m' } })
+  made.consume(logs('a', 'line'))
+  await until(() => well.messages.length === 1 && account.attempts + account.held() > 0)
+  expect(made.ready!()).toBe(true)
+})
