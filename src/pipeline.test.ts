@@ -329,6 +329,26 @@ describe('the life cycle', () => {
     await stopped
   })
 
+  test('an exporter that says nothing of itself is judged by what its queues deliver', async () => {
+    const { receiver, exporter } = newWorld()
+    let host: Host
+    const silent = defineExporter({
+      ...exporter(['envelopes']),
+      create: (use) => {
+        host = use.host
+        return { start: async () => {}, stop: async () => {}, admissions: () => [], consume: () => {} }
+      },
+    })
+    const { graph } = build([of('r', receiver(['envelopes'])), of('x', silent)], [pipe('envelopes', ['r'], [], ['x'])])
+    const account = host!.account()
+    await graph.start()
+    expect(graph.ready()).toBe(true)
+    account.trouble = () => ({ error: 'everything is refused: 401', since: 0, lasting: true })
+    expect(graph.ready()).toBe(false)
+    const told = { id: 'x', state: 'permanent error', error: 'everything is refused: 401' }
+    expect(graph.status().components).toContainEqual(expect.objectContaining(told))
+  })
+
   test('one that is not required is left out', async () => {
     const { receiver, exporter } = newWorld()
     const { graph, lines } = build(

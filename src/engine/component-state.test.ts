@@ -54,7 +54,7 @@ test('who stops only ends, whatever is seen of it', () => {
     started: fc.boolean(),
     stopped: fc.boolean(),
     error: fc.option(fc.constant('port taken'), { nil: undefined }),
-    ready: fc.option(fc.boolean(), { nil: undefined }),
+    ready: fc.boolean(),
     troubles: fc.constant([]),
   })
   fc.assert(

@@ -10,8 +10,8 @@ export interface Facts {
   readonly stopped: boolean
   /** Why it did not start: it is tried again. */
   readonly error: string | undefined
-  /** What it says itself; undefined: nothing. */
-  readonly ready: boolean | undefined
+  /** Whether it can do its work. */
+  readonly ready: boolean
   /** What keeps its queues from delivering. */
   readonly troubles: readonly Trouble[]
 }
@@ -68,7 +68,7 @@ function judge({ started, stopped, error, ready, troubles }: Facts, isStopping: 
   if (isStopping) return { state: 'stopping' }
   if (error !== undefined) return { state: 'recoverable error', error }
   if (!started) return { state: 'starting' }
-  if (ready !== false) return { state: 'ok' }
+  if (ready) return { state: 'ok' }
   const [worst] = troubles.toSorted((a, b) => Number(b.lasting) - Number(a.lasting) || a.since - b.since)
   if (!worst) return { state: 'recoverable error', error: 'it says that it cannot work right now' }
   const more = troubles.length > 1 ? ` (and ${troubles.length - 1} more of its destinations)` : ''

@@ -103,13 +103,17 @@ function overdue(deadline: AbortSignal): Promise<never> {
 }
 
 /** Whether it can do its work right now. */
-export const canWork = ({ started, component }: Part): boolean =>
-  component === undefined || (started && (component.ready?.() ?? true))
+export const canWork = (part: Part): boolean => part.component === undefined || (part.started && isReady(part))
+
+/** In its own words; of those who say nothing, whether their queues deliver. */
+const isReady = ({ component, accounts }: Part): boolean =>
+  component?.ready?.() ?? accounts.every((account) => account.trouble?.() === undefined)
 
 /** How it is, as people see it. */
-function stateOf({ life, started, stopped, error, component, accounts }: Part) {
+function stateOf(part: Part) {
+  const { life, started, stopped, error, accounts } = part
   const troubles = accounts.flatMap((account) => account.trouble?.() ?? [])
-  return life.look({ started, stopped, error, ready: component?.ready?.(), troubles })
+  return life.look({ started, stopped, error, ready: isReady(part), troubles })
 }
 
 /** What runs right now, for extensions that show it. */
