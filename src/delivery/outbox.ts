@@ -185,6 +185,8 @@ export class Outbox {
     }
     this.running = false
     this.rhythm.stop()
+    // Its heirs have heirs of their own by and by: none must keep all who came after it.
+    this.heir = undefined
   }
 
   private giveUp(): void {
