@@ -46,6 +46,15 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
       }
     }
   }
+  /** From now on the folder is taken, until the answer is called. */
+  const take = (folder: string): (() => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    taken.set(folder, promise)
+    return () => {
+      taken.delete(folder)
+      resolve()
+    }
+  }
   const used = new Set<string>()
   const families = new Set<string>()
   /** Queues that exporters of an earlier configuration left: nobody sends what is in them. */
@@ -78,19 +87,17 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
     },
     async remove(use) {
       const folder = folderOf(use)
-      if (!taken.has(folder)) await rm(folder, { recursive: true, force: true })
+      if (taken.has(folder)) return
+      // Who opens it meanwhile waits: what they write would be removed too.
+      const gone = take(folder)
+      await rm(folder, { recursive: true, force: true }).finally(gone)
     },
     isTaken: (use) => taken.has(folderOf(use)),
     async open(use) {
       const folder = folderOf(use)
       used.add(basename(folder))
       for (let before = taken.get(folder); before; before = taken.get(folder)) await before
-      const { promise, resolve } = Promise.withResolvers<void>()
-      taken.set(folder, promise)
-      const gone = () => {
-        taken.delete(folder)
-        resolve()
-      }
+      const gone = take(folder)
       try {
         return closing(await patiently(use), gone)
       } catch (error) {
@@ -105,8 +112,7 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
 function closing(spool: Spool, gone: () => void): Spool {
   const close = spool.close.bind(spool)
   spool.close = async () => {
-    await close()
-    gone()
+    await close().finally(gone)
   }
   return spool
 }

@@ -128,6 +128,21 @@ describe('a queue', () => {
     expect(await made.parts!('otlp/eu')).toEqual([])
   })
 
+  test('is opened anew only when its removal is over', async () => {
+    const { made } = storage(newFolder())
+    const first = await made.open(use())
+    first.append(payload, 1, 'logs')
+    await first.close()
+    const removing = made.remove!(use())
+    const second = await made.open(use())
+    second.append(payload, 1, 'logs')
+    await removing
+    await second.close()
+    const third = await made.open(use())
+    expect(third.recovered.records).toBe(1)
+    await third.close()
+  })
+
   test('that no exporter has any more is named, when there is something in it', async () => {
     const directory = newFolder()
     const before = storage(directory).made
