@@ -71,6 +71,9 @@ describe('a replacement', () => {
     ['a*', 'x', 'baac', 'xbxcx'],
     ['.*', '****', 'abc', '****'],
     ['', '-', '😀b', '-😀-b-'],
+    ['.', 'x', 'a😀b', 'xxx'],
+    ['(?m)^', '>', '😀\n😀', '>😀\n>😀'],
+    ['\\W\\D$', '-', 'a😀😁', 'a-'],
   ])('of %s by %s in %s', (pattern, template, text, expected) => {
     const regex = new GoRegex(pattern)
     expect(regex.replaceAll(text, replacementOf(template, regex))).toBe(expected)
@@ -81,6 +84,8 @@ test.each([
   ['^(a+)+$', 'a'.repeat(20_000)],
   ['^(?:[a-z]|\\w)*\\d$', 'a'.repeat(20_000)],
   ['(x*)*y', 'x'.repeat(20_000)],
+  ['^(a+)+$', `😀${'a'.repeat(20_000)}`],
+  ['^.(a+)+$', `😀${'a'.repeat(20_000)}`],
 ])('%s is bounded', (pattern, text) => {
   const started = performance.now()
   expect(new GoRegex(pattern).test(`${text}!`)).toBe(false)

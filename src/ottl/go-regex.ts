@@ -13,11 +13,11 @@ export class GoRegex {
   /** Names of the groups by number; group 0 is the whole match. Empty when a group has none. */
   readonly groups: readonly string[]
   private readonly translated: string
-  /** Without the flag `u`: those the engine can bound. Right for texts without surrogate pairs, which nearly all are. */
+  /** Without the flag `u`: those the engine can bound. Right for texts without surrogate pairs, which nearly all are; see `astral` for the others. */
   private readonly plain: RegExp
   private readonly plainAll: RegExp
-  private unicode: RegExp | undefined
-  private unicodeAll: RegExp | undefined
+  private paired: RegExp | undefined
+  private pairedAll: RegExp | undefined
   private readonly needsUnicode: boolean
 
   constructor(source: string) {
@@ -53,7 +53,7 @@ export class GoRegex {
     let lastEnd = -1
     for (let match = regex.exec(text); match; match = regex.exec(text)) {
       const end = match.index + match[0].length
-      if (match[0].length === 0) regex.lastIndex = end + (regex.unicode && text.codePointAt(end)! > 0xffff ? 2 : 1)
+      if (match[0].length === 0) regex.lastIndex = end + (text.codePointAt(end)! > 0xffff ? 2 : 1)
       if (match[0].length === 0 && match.index === lastEnd) continue
       out += text.slice(pos, match.index) + make(match)
       pos = lastEnd = end
@@ -65,22 +65,35 @@ export class GoRegex {
     return this.needsUnicode || !surrogates.test(text)
   }
 
-  /** The classes \D, \W and \S reach beyond the first 65,536 characters. */
+  /** Classes that reach beyond the first 65,536 characters take those as pairs: with the flag `u` nothing bounds a match. */
   private astral(): string {
-    return this.translated.replaceAll('-\\uffff', '-\\u{10ffff}')
+    return this.translated.replace(classes, (part) => {
+      const isNegated = part.startsWith('[^')
+      if (part[0] !== '[' || (part !== any && isNegated === part.includes('-\\uffff'))) return part
+      const rest = isNegated
+        ? `${part.slice(0, -1)}\\ud800-\\udfff]`
+        : part === any
+          ? '[^\\ud800-\\udfff]'
+          : narrowed(part)
+      return `(?:[\\ud800-\\udbff][\\udc00-\\udfff]|${rest})`
+    })
   }
 
   private wide(): RegExp {
-    this.unicode ??= new RegExp(this.astral(), 'u')
-    return this.unicode
+    this.paired ??= new RegExp(this.astral())
+    return this.paired
   }
 
   private wideAll(): RegExp {
-    this.unicodeAll ??= new RegExp(this.astral(), 'gu')
-    return this.unicodeAll
+    this.pairedAll ??= new RegExp(this.astral(), 'g')
+    return this.pairedAll
   }
 }
 
+/** Parts of a translated pattern: the ends of lines, which stay as they are, escapes, classes. */
+const classes = /\(\?<?!\[\^\\n\]\)|\[(?:\\.|[^\]\\])*\]|\\./gsu
+const any = '[\\s\\S]'
+const narrowed = (set: string) => set.replaceAll('-\\uffff', '-\\ud7ff\\ue000-\\uffff')
 const surrogates = /[\ud800-\udfff]/
 
 /** `Invalid regular expression: /(/: Unterminated group` without what the user did not write. */
