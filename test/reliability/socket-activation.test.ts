@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdtempSync, writeFileSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { openLibc } from '../../src/net/libc.ts'
+import { openUnixSockets } from '../../src/net/unix-sockets.ts'
 
 const bin = new URL('../../bin/tailrace', import.meta.url).pathname
 const libc = openLibc()
@@ -42,15 +44,53 @@ service: {pipelines: {logs: {receivers: [syslog], exporters: [debug]}}}
   )
   const socket = connect(port, '127.0.0.1', () => socket.write('<14>1 2026-08-14T10:20:30Z host app - - - early\n'))
   onTestFinished(() => void socket.destroy())
+  const agent = activated(file, fd)
+  await vi.waitFor(() => expect(agent.log()).toMatch(/message=early/), { timeout: 20_000 })
+  expect(agent.log()).toContain(`listening for syslog by TCP address=127.0.0.1:${port}`)
+})
+
+test.skipIf(!libc)('a local socket is read and left, and one that nobody asks for is named', async () => {
+  const { fd: idle, port } = listeningSocket()
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-activated-'))
+  const [file, path] = [join(folder, 'tailrace.yaml'), join(folder, 'log')]
+  writeFileSync(
+    file,
+    `receivers: {syslog: {unix: {path: ${path}}}}
+exporters: {debug: {verbosity: detailed}}
+service: {admin: {enabled: false}, pipelines: {logs: {receivers: [syslog], exporters: [debug]}}}
+`,
+  )
+  const sockets = openUnixSockets()
+  const fd = sockets.listen(path)
+  const writer = sockets.connect(path)!
+  onTestFinished(() => closeSync(writer))
+  writeSync(writer, '<14>Aug 14 10:20:30 app: early')
+  const agent = activated(file, fd, idle)
+  await vi.waitFor(() => expect(agent.log()).toMatch(/message=early/), { timeout: 20_000 })
+  await vi.waitFor(() =>
+    expect(agent.log()).toContain(`a socket of the service manager is used by nobody socket="tcp 127.0.0.1:${port}"`),
+  )
+  await agent.end()
+  expect(existsSync(path)).toBe(true)
+})
+
+/** An agent that was handed these sockets, as systemd does it. They are closed here. */
+function activated(file: string, ...fds: number[]) {
   // The variables name the process that they are for, whose number `exec` keeps.
   const agent = spawn('sh', ['-c', `LISTEN_PID=$$ exec ${bin} run ${file}`], {
-    stdio: ['ignore', 'pipe', 'pipe', fd],
-    env: { ...process.env, LISTEN_FDS: '1' },
+    stdio: ['ignore', 'pipe', 'pipe', ...fds],
+    env: { ...process.env, LISTEN_FDS: String(fds.length) },
   })
   onTestFinished(() => void agent.kill('SIGKILL'))
-  closeSync(fd)
+  for (const fd of fds) closeSync(fd)
   let log = ''
   for (const stream of [agent.stdout!, agent.stderr!]) stream.on('data', (text) => (log += text))
-  await vi.waitFor(() => expect(log).toMatch(/message=early/), { timeout: 20_000 })
-  expect(log).toContain(`listening for syslog by TCP address=127.0.0.1:${port}`)
-})
+  const ended = once(agent, 'exit')
+  return {
+    log: () => log,
+    end() {
+      agent.kill()
+      return ended
+    },
+  }
+}
