@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
+import { descriptorsText, isOfTheLast } from './descriptors.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import { newLogSeries } from './log-series.ts'
@@ -68,6 +69,7 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
 
   const onConnection = (socket: Socket) => {
     if (sockets.size >= (options.maxConnections ?? 1000) || !charge.enter()) return void socket.destroy()
+    if (isOfTheLast(socket)) series.note('descriptors', descriptorsText())
     sockets.add(socket)
     socket.on('close', () => {
       charge.leave()

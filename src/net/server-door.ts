@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Log } from '../runtime/log.ts'
 import type { Address } from './address.ts'
+import { descriptorsText, isOfTheLast } from './descriptors.ts'
 import type { HandshakeFailure } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
@@ -88,6 +89,7 @@ export function newDoor(options: DoorOptions): Door {
       if (!isClosed) series.note('refused', `connection refused: ${why}`)
       return void socket.destroy()
     }
+    if (isOfTheLast(socket)) series.note('descriptors', descriptorsText())
     stats.connectionsAccepted++
     stats.connectionsOpen++
     sockets.add(socket)
