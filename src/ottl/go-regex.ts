@@ -105,7 +105,7 @@ let bounded = false
  * V8's matcher goes back and forth, for exponential time on patterns such as `(a+)+$`; RE2 never does. With this flag
  * V8 gives a match that went back 50,000 times to its linear matcher. It holds for patterns compiled from now on.
  */
-function boundBacktracking(): void {
+export function boundBacktracking(): void {
   if (bounded) return
   bounded = true
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')

@@ -151,3 +151,9 @@ test('patterns are read as RE2 has them', () => {
   expect(patternFault('[[:alpha:]]')).toMatch('cannot be used')
   expect(patternFault('a*')).toMatch('matches nothing at all')
 })
+
+test('a pattern that goes back and forth is bounded', () => {
+  const started = performance.now()
+  expect(compilePattern('^(a+)+$').test(`${'a'.repeat(20_000)}!`)).toBe(false)
+  expect(performance.now() - started).toBeLessThan(5000)
+})

@@ -1,3 +1,5 @@
+import { boundBacktracking } from '../../ottl/go-regex.ts'
+
 /**
  * A regular expression as the Collector takes them (RE2), over bytes: text is matched as Latin-1, a character beyond
  * ASCII as its bytes. `^` and `$` match at lines. Throws a plain error.
@@ -15,6 +17,7 @@ export function compilePattern(source: string): RegExp {
   if (/\[\[:/.test(rest)) throw new Error('classes such as [[:alpha:]] cannot be used: write [a-zA-Z]')
   rest = rest.replaceAll('\\A', '(?<![\\s\\S])').replaceAll('\\z', '(?![\\s\\S])')
   rest = rest.replace(/[\u0080-\u{10ffff}]/gu, (char) => `(?:${Buffer.from(char).toString('latin1')})`)
+  boundBacktracking()
   return new RegExp(rest, flags)
 }
 
