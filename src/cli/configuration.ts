@@ -24,7 +24,7 @@ export interface Configuration {
   readonly files: readonly string[]
 }
 
-/** What all queues together may hold unless `service.memory_limit` says otherwise. */
+/** What queues, connections, messages under way and tables may hold together unless `service.memory_limit` says otherwise. */
 const defaultMemoryLimit = 256 << 20
 
 /** Reads, merges and checks the files, loads the plugins they name. Never throws: what is wrong is in `problems`. */

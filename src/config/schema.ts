@@ -273,7 +273,10 @@ export const serviceFields = object({
   telemetry: telemetry.default({}).describe('What tailrace says about itself.'),
   admin: admin.default({}).describe('Where the running agent can be asked how it is.'),
   plugins: list(path()).default([]).describe('Modules to load components from.'),
-  memory_limit: size().optional().describe('What all queues together may hold.').meta({ unit: 'bytes' }),
+  memory_limit: size()
+    .optional()
+    .describe('What queues, connections, messages under way and tables of series may hold together.')
+    .meta({ unit: 'bytes' }),
   shutdown_timeout: duration()
     .default('4s')
     .describe('How long to deliver what is queued when stopped; the rest is dropped and counted.')

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { onTestFinished } from 'vitest'
-import { type BreakingPeer, type Fault, newCable, type PeerStream } from './breaking-peer.ts'
+import type { BreakingPeer, Fault, PeerStream } from './breaking-peer.ts'
+import { newCable } from './cable.ts'
 
 /**
  * The same as `startBreakingPeer` for POSTs over HTTP/1.1: a request is a stream of one message. `end stream` is answered

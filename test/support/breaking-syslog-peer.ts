@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { type BreakingPeer, type Fault, newCable, type PeerStream } from './breaking-peer.ts'
+import type { BreakingPeer, Fault, PeerStream } from './breaking-peer.ts'
+import { newCable } from './cable.ts'
 
 /**
  * The same as `startBreakingPeer` for syslog over TCP: a connection is a stream, a message is a line or counts its octets.

@@ -7,7 +7,7 @@ import { serverTlsFrom } from '../../net/tls-settings.ts'
 import type { Host } from '../../plugin.ts'
 import type { OtlpFormat } from '../../telemetry/otlp-gate.ts'
 import { type GrpcConfig, listenAddress } from './config.ts'
-import { type Inlet, signals } from './inlet.ts'
+import { type Inlet, refusedHelp, signals } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
 
 /** Paths of the unary Export calls (opentelemetry-proto, collector). */
@@ -83,9 +83,6 @@ async function takeLater(
     budget.give(length)
   }
 }
-
-/** Help text of what both transports count. */
-export const refusedHelp = 'Requests that were refused before they were read, because memory was short; senders repeat.'
 
 /** Shows what the port counts. */
 function watch(stats: Readonly<ServerStats>, host: Host): void {

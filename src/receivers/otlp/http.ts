@@ -16,9 +16,9 @@ import { type HttpConfig, listenAddress } from './config.ts'
 import { newCors } from './cors.ts'
 import { type Decompress, decompressor, isTooLarge } from './decompress.ts'
 import { faultOf, HttpFault } from './http-fault.ts'
-import { type Inlet, signals } from './inlet.ts'
+import { type Inlet, refusedHelp, signals } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
-import { ClientGone, type Held, hold, letGo, noMemory, readBody } from './read-body.ts'
+import { ClientGone, type Held, hold, letGo, NoMemory, readBody } from './read-body.ts'
 
 type Server = Required<Pick<Authenticator, 'authenticate'>>
 
@@ -76,6 +76,7 @@ export function newOtlpHttp(
 function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator: () => Server | undefined) {
   const maxBytes = config.max_request_body_size || defaultBodyBytes
   const memory = host.budget
+  const refused = host.counter('refused_requests', refusedHelp, { transport: 'http' })
   const origins = new WeakMap<Socket, PeerOrigin>()
   const originFor = ({ socket, headers }: IncomingMessage) => {
     const known = origins.get(socket) ?? originOf(socket as TLSSocket)
@@ -92,7 +93,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       letGo(held, most + body.length - plain.length, memory)
       return plain
     } catch (error) {
-      throw most < maxBytes && isTooLarge(error) ? noMemory() : error
+      throw most < maxBytes && isTooLarge(error) ? new NoMemory() : error
     }
   }
   const take = async (signal: OtlpFormat, request: IncomingMessage, abort: AbortSignal, held: Held, as: Encoding) => {
@@ -133,6 +134,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       answerTaken(response, encoding)
     } catch (error) {
       if (error instanceof ClientGone) return
+      if (error instanceof NoMemory) refused.add(1)
       const fault = error instanceof GrpcError ? faultOf(error) : error
       if (!(fault instanceof HttpFault)) throw error
       answerFault(response, fault, encoding)

@@ -171,6 +171,7 @@ describe('gRPC', () => {
       status: 503,
       headers: { 'retry-after': '1' },
     })
+    expect(run.counter('refused_requests', { transport: 'http' })).toBe(1)
     await until(() => run.budget.used % connectionBytes.plain === 0)
     await run.client().unary(exportLogs, l1, { gzip: true })
     expect(run.batches).toHaveLength(1)

@@ -7,6 +7,9 @@ import { type OtlpFormat, OtlpGate } from '../../telemetry/otlp-gate.ts'
 
 export const signals: readonly OtlpFormat[] = ['logs', 'metrics', 'traces']
 
+/** Help text of what both transports count beside what the inlet counts. */
+export const refusedHelp = 'Requests that were refused before they were read, because memory was short; senders repeat.'
+
 /** Between a request and the pipeline, for one transport. */
 export interface Inlet {
   /** Whether some pipeline wants this signal. */

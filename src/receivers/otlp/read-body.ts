@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { largestMessage, type Memory } from '../../net/memory.ts'
 import { GrpcCode, GrpcError } from '../../net/status.ts'
 import { tooLarge } from './decompress.ts'
-import { faultOf } from './http-fault.ts'
+import { HttpFault } from './http-fault.ts'
 
 /** Nobody is left to be answered. */
 export class ClientGone extends Error {}
@@ -12,12 +12,17 @@ export interface Held {
   bytes: number
 }
 
-export const noMemory = () =>
-  faultOf(new GrpcError(GrpcCode.unavailable, 'data refused due to high memory usage', { retryDelayMs: 1000 }))
+/** There is no room in memory for the request: its sender may come again. */
+export class NoMemory extends HttpFault {
+  constructor() {
+    const text = 'data refused due to high memory usage'
+    super(503, text, new GrpcError(GrpcCode.unavailable, text, { retryDelayMs: 1000 }))
+  }
+}
 
 /** Charges `held` with more; throws when there is no room for it. */
 export function hold(held: Held, bytes: number, memory: Memory): void {
-  if (!memory.fits(bytes)) throw noMemory()
+  if (!memory.fits(bytes)) throw new NoMemory()
   memory.take(bytes)
   held.bytes += bytes
 }
@@ -35,7 +40,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, memory: Mem
   if (Math.max(1, announced) > largestMessage(memory)) {
     // Its sender may come again: the bytes of this time are not kept.
     request.resume()
-    return Promise.reject(noMemory())
+    return Promise.reject(new NoMemory())
   }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
