@@ -93,12 +93,17 @@ export function encodeMap(entries: Iterable<readonly [string, Ottl]>): Encoded {
   return new Encoded('map', Buffer.concat(frames))
 }
 
-/** A value of JSON; all its numbers are doubles, as the Collector reads them. */
-export function fromJson(json: unknown): Ottl {
+/** Lists and maps of JSON deeper than this are an attack. */
+const mostDeep = 100
+
+/** A value of JSON; all its numbers are doubles, as the Collector reads them. Throws StatementError when it is too deep. */
+export function fromJson(json: unknown, deep = mostDeep): Ottl {
   if (json === null || json === undefined) return undefined
-  if (Array.isArray(json)) return encodeList(json.map(fromJson))
   if (typeof json !== 'object') return json as string | number | boolean
-  return encodeMap(Object.entries(json).map(([key, value]) => [key, fromJson(value)] as const))
+  if (deep === 0) throw new StatementError(`JSON is nested more than ${mostDeep} deep`)
+  const inner = (value: unknown) => fromJson(value, deep - 1)
+  if (Array.isArray(json)) return encodeList(json.map(inner))
+  return encodeMap(Object.entries(json).map(([key, value]) => [key, inner(value)] as const))
 }
 
 /** The values of a list. */

@@ -366,6 +366,14 @@ describe('a statement that fails', () => {
   })
 })
 
+test.each([101, 20_000])('JSON that is nested %i deep costs its own record alone', (deep) => {
+  const json = '['.repeat(deep) + ']'.repeat(deep)
+  const statement = 'set(log.attributes["x"], ParseJSON(log.body))'
+  const { run, account } = processorOf(transform, { log_statements: [statement] }, 'logs')
+  expect(run(logRequest(field(5, any('[[1]]')), field(5, any(json))))?.count).toBe(1)
+  expect(account.dropped('rule')).toBe(1)
+})
+
 test('conditions of a group: any of them must hold', () => {
   const group = {
     context: 'log',
