@@ -6,6 +6,23 @@ import { claim } from './slab.ts'
 export const container = -1
 
 const noNumbers = new Int32Array(0)
+const nothing = new Uint8Array(0)
+
+/** What is recorded: room that goes from one batch to the next, longer than what is in it. */
+interface Store {
+  /** Per change: start, end, number of the message it stands in. */
+  places: number[]
+  texts: Uint8Array[]
+  /** Per message around a change: start and end of its body, number of the message around it. */
+  readonly messages: number[]
+  /** What is taken out besides, in the order of its places: the same three numbers each. */
+  readonly cuts: number[]
+}
+
+const spare: Store[] = []
+const mostSpare = 4
+/** Changes, messages or cuts of a store that is kept. */
+const mostKept = 1 << 13
 
 /** A rebuilt container: `[start, end)` of a claim with headroom in front. */
 export interface Rebuilt {
@@ -21,26 +38,28 @@ export interface Rebuilt {
  * inner messages first.
  */
 export class Edits {
-  /** Per change: start, end, number of the message it stands in. */
-  private places: number[] = []
-  private texts: Uint8Array[] = []
-  /** Per message around a change: start and end of its body, number of the message around it. */
-  private messages: number[] = []
-  /** What is taken out besides, in the order of its places: the same three numbers each. */
-  private cuts: number[] = []
+  private store: Store | undefined
+  private count = 0
+  private cutCount = 0
+  private messageCount = 0
   /** Per group of the batch's index: its number and 1, or 0. */
   private groups = noNumbers
   private added = 0
   private ordered = true
+  private result: Rebuilt | undefined
 
   get empty(): boolean {
-    return this.texts.length === 0
+    return this.count === 0
   }
 
   /** Declares the message with the body `[start, end)` inside message `parent`; answers its number. */
   within(start: number, end: number, parent: number = container): number {
-    this.messages.push(start, end, parent)
-    return this.messages.length / 3 - 1
+    const { messages } = this.open()
+    const at = this.messageCount * 3
+    messages[at] = start
+    messages[at + 1] = end
+    messages[at + 2] = parent
+    return this.messageCount++
   }
 
   /** The number of a group of the batch's index, which is declared once; that of `noGroup` is the container's. */
@@ -58,37 +77,45 @@ export class Edits {
 
   /** Whether something was cut. */
   get hasCuts(): boolean {
-    return this.cuts.length > 0
+    return this.cutCount > 0
   }
 
   /** Takes `[start, end)` of message `within` out. To be recorded in the order of the places; no change may lie inside. */
   cut(start: number, end: number, within: number): void {
-    this.cuts.push(start, end, within)
+    const { cuts } = this.open()
+    const at = this.cutCount++ * 3
+    cuts[at] = start
+    cuts[at + 1] = end
+    cuts[at + 2] = within
   }
 
   /** Puts `text` in the place of `[start, end)`, which lies in the body of message `within`. The text is not copied. */
   replace(start: number, end: number, text: Uint8Array, within: number): void {
-    const places = this.places
-    const last = places.length - 3
-    if (last >= 0) {
-      const behind = start >= places[last + 1]! && (end > places[last]! || places[last + 2] === within)
+    const { places, texts } = this.open()
+    const at = this.count * 3
+    if (at > 0) {
+      const behind = start >= places[at - 2]! && (end > places[at - 3]! || places[at - 1] === within)
       if (!behind) this.ordered = false
     }
-    places.push(start, end, within)
-    this.texts.push(text)
+    places[at] = start
+    places[at + 1] = end
+    places[at + 2] = within
+    texts[this.count++] = text
     this.added += text.length - (end - start)
   }
 
-  /** Writes the container `[from, to)` of `source` with all changes applied. */
+  /** Writes the container `[from, to)` of `source` with all changes applied: once, the same for every copy of a batch. */
   apply(source: Buffer, from: number, to: number): Rebuilt {
-    if (!this.ordered) this.sort()
+    if (this.result) return this.result
+    const store = this.open()
+    if (!this.ordered) this.sort(store)
+    const { places, texts, cuts, messages } = store
     // Exact but for the length prefixes, which may each grow by four bytes at most.
-    const bound = to - from + this.added + (this.messages.length / 3) * 4
+    const bound = to - from + this.added + this.messageCount * 4
     const room = claim(bound)
-    const pass = new BackwardPass(source, room.buffer, to, room.start + bound, this.messages)
-    const { places, texts, cuts } = this
-    let cut = cuts.length - 3
-    for (let i = texts.length - 1; i >= -1; i--) {
+    const pass = new BackwardPass(source, room.buffer, to, room.start + bound, messages)
+    let cut = this.cutCount * 3 - 3
+    for (let i = this.count - 1; i >= -1; i--) {
       // What is put in where a cut begins stands in front of it.
       const start = i < 0 ? 0 : places[i * 3]!
       for (; cut >= 0 && cuts[cut]! >= start; cut -= 3) {
@@ -99,28 +126,40 @@ export class Edits {
       pass.enter(places[i * 3 + 2]!)
       pass.put(start, places[i * 3 + 1]!, texts[i]!)
     }
-    return { buffer: room.buffer, start: pass.finish(from), end: room.start + bound }
+    this.result = { buffer: room.buffer, start: pass.finish(from), end: room.start + bound }
+    this.close(store)
+    return this.result
   }
 
-  private sort(): void {
-    const order = this.texts.map((_, i) => i)
-    const { places } = this
+  private open(): Store {
+    this.store ??= spare.pop() ?? { places: [], texts: [], messages: [], cuts: [] }
+    return this.store
+  }
+
+  /** Gives the room back: the next batch needs about as much. */
+  private close(store: Store): void {
+    const { texts, messages, cuts } = store
+    this.store = undefined
+    if (spare.length >= mostSpare || Math.max(texts.length, messages.length / 3, cuts.length / 3) > mostKept) return
+    for (let i = 0; i < this.count; i++) texts[i] = nothing
+    spare.push(store)
+  }
+
+  private sort(store: Store): void {
+    const { places, texts, messages } = store
+    const depth = (change: number): number => {
+      let depth = 0
+      for (let m = places[change * 3 + 2]!; m !== container; m = messages[m * 3 + 2]!) depth++
+      return depth
+    }
+    const order = Array.from({ length: this.count }, (_, i) => i)
     order.sort(
       (a, b) =>
-        places[a * 3]! - places[b * 3]! ||
-        places[a * 3 + 1]! - places[b * 3 + 1]! ||
-        this.depth(b) - this.depth(a) ||
-        a - b,
+        places[a * 3]! - places[b * 3]! || places[a * 3 + 1]! - places[b * 3 + 1]! || depth(b) - depth(a) || a - b,
     )
-    this.places = order.flatMap((i) => [places[i * 3]!, places[i * 3 + 1]!, places[i * 3 + 2]!])
-    this.texts = order.map((i) => this.texts[i]!)
+    store.places = order.flatMap((i) => [places[i * 3]!, places[i * 3 + 1]!, places[i * 3 + 2]!])
+    store.texts = order.map((i) => texts[i]!)
     this.ordered = true
-  }
-
-  private depth(change: number): number {
-    let depth = 0
-    for (let m = this.places[change * 3 + 2]!; m !== container; m = this.messages[m * 3 + 2]!) depth++
-    return depth
   }
 }
 
