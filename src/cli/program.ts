@@ -47,6 +47,12 @@ function asCollector(argv: readonly string[]): string[] {
 
 const afterFlags = new Set(['validate', 'check', 'print-config', 'print-initial-config', 'run'])
 
+/** `tailrace queue peek DIR | head`: who has read enough is no failure. An agent that runs goes on without its reader. */
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(ExitCode.ok)
+  throw error
+}
+
 function newProgram(): Command {
   // Before the subcommands, which inherit it: a wrong command line ends with our exit code.
   const program = new Command('tailrace').exitOverride()
@@ -55,6 +61,7 @@ function newProgram(): Command {
     .version(`tailrace ${version()}`, '-V, --version')
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(tailrace --help lists the commands)')
+    .hook('preAction', (_, command) => void (command.name() === 'run' || process.stdout.on('error', endUnread)))
   addConfigured(program)
   program
     .command('components')

@@ -44,6 +44,12 @@ test('runs with an empty environment, from any folder, through a link', async ()
   expect(execFileSync(link, ['version'], { cwd: dir, env: {} }).toString()).toBe(out)
 })
 
+test('who reads the first lines only ends the command without an error', () => {
+  const script = '{ bin/tailrace schema; echo "ended with $?" >&2; } 2>&1 >&3 3>&- | cat'
+  const out = execFileSync('bash', ['-c', `exec 3> >(head -c 10 > /dev/null); ${script}`], { encoding: 'utf8' })
+  expect(out).toBe('ended with 0\n')
+})
+
 test('components lists the catalogue by kind', async () => {
   const { code, out } = await ended('components')
   expect(code).toBe(0)
