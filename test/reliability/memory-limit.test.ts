@@ -144,7 +144,7 @@ test('with dead backends and senders at full speed memory stays within its limit
   const figures = [
     `${seconds} s: ${Math.round(idle)} MiB idle, at most ${Math.round(most)} MiB`,
     `${held} records held; refused ${load.grpc.refused} requests by gRPC, ${load.http.refused} by HTTP`,
-    `all sent ${Math.round(backMs)} ms after the backends were back`,
+    `all sent ${(backMs / 1000).toFixed(1)} s after the backends were back`,
   ]
   process.stdout.write(`${figures.join('; ')}\n`)
   expect(await agent.stop()).toMatchObject({ code: 0 })
