@@ -1,7 +1,7 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { certificate, pemOf } from '../../test/support/certificates.ts'
@@ -83,14 +83,32 @@ test('the socket is for this user alone, and gone when the agent stops', async (
   expect(readdirSync(dirname(socket))).toEqual([])
 })
 
+/** Leaves a socket as a process does that was killed. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(`${path}.own`, resolve))
+  linkSync(`${path}.own`, path)
+  await new Promise((resolve) => server.close(resolve))
+}
+
 test('a socket whose owner died is taken over; one whose owner lives is not', async () => {
   const { socket } = await opened()
   await expect(opened({ socket })).rejects.toThrow('is taken: another agent answers there')
   const dead = join(newFolder(), 'dead.sock')
-  // Like what a killed process leaves it cannot be connected to.
-  writeFileSync(dead, '')
+  await leaveSocket(dead)
   await opened({ socket: dead })
   expect((await ask(dead, '/')).status).toBe(200)
+})
+
+test('what is no socket is never taken away', async () => {
+  const folder = newFolder()
+  const [file, link] = [join(folder, 'notes.sock'), join(folder, 'link.sock')]
+  writeFileSync(file, 'mine')
+  symlinkSync(join(folder, 'nowhere'), link)
+  for (const socket of [file, link]) await expect(opened({ socket })).rejects.toThrow('is no socket')
+  await opened({ socket: undefined }, { env: { RUNTIME_DIRECTORY: folder }, uid: 1000 })
+  await expect.poll(() => readdirSync(folder)).toHaveLength(3)
+  expect(readFileSync(file, 'utf8')).toBe('mine')
 })
 
 test('without a place for it there is no socket, which is said; switched off there is nothing', async () => {
@@ -102,7 +120,7 @@ test('without a place for it there is no socket, which is said; switched off the
 
 test('the usual place has a socket for each process; those of dead ones go', async () => {
   const folder = newFolder()
-  writeFileSync(join(folder, 'old.1.sock'), '')
+  await leaveSocket(join(folder, 'old.1.sock'))
   await opened({ socket: undefined }, { env: { RUNTIME_DIRECTORY: folder }, uid: 1000 })
   await expect.poll(() => readdirSync(folder)).toEqual([`test.${process.pid}.sock`])
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Address, formatAddress } from '../net/address.ts'
 import type { TlsSettings } from '../net/tls-settings.ts'
 import type { AdminSources } from './api.ts'
-import { answers, type Door, newSocketDoor } from './socket-door.ts'
+import { answers, type Door, isSocket, newSocketDoor } from './socket-door.ts'
 import { defaultFolder, type Surroundings, socketName, socketsIn, surroundings } from './socket-place.ts'
 
 /** `service.admin` of the configuration. */
@@ -64,7 +64,7 @@ function defaultPath({ agent, log }: AdminSources, around: Surroundings): string
 /** Takes away the sockets of agents that were killed. */
 async function removeStale(folder: string): Promise<void> {
   const { unlink } = await import('node:fs/promises')
-  for (const path of socketsIn(folder)) if (!(await answers(path))) await unlink(path).catch(() => {})
+  for (const path of socketsIn(folder)) if (isSocket(path) && !(await answers(path))) await unlink(path).catch(() => {})
 }
 
 /** Hands connections to HTTP, which is loaded with the first of them. */

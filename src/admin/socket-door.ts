@@ -1,4 +1,4 @@
-import { chmodSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { prepareFolder } from './socket-place.ts'
 
@@ -32,6 +32,7 @@ export function newSocketDoor(path: string, serve: (socket: Socket) => void): Do
         await listen(server, path)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+        if (!isSocket(path)) throw new Error(`${path} is there already and is no socket: choose another path`)
         if (await answers(path)) throw new Error(`${path} is taken: another agent answers there`)
         // Its owner died.
         unlinkSync(path)
@@ -65,6 +66,9 @@ function listen(server: Server, path: string): Promise<void> {
     }
   })
 }
+
+/** False also for a link to one. */
+export const isSocket = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
 
 /** Whether somebody takes connections there. */
 export function answers(path: string): Promise<boolean> {
