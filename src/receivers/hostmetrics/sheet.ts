@@ -1,8 +1,7 @@
+import { doubleField, fixedField, type Times, timeFields } from '../../wire/otlp/points.ts'
 import { type BackwardWriter, nanosFromMillis } from '../../wire/protobuf.ts'
 import { type MetricInfo, metricsOf, type ScraperName } from './metrics.ts'
 
-const FIXED64 = 1
-const TWO32 = 4294967296
 const dataField = { gauge: 5, sum: 7, counter: 7 } as const
 const cumulative = 2
 
@@ -42,13 +41,15 @@ export class Sheet {
   /** Writes a ResourceMetrics with an empty resource, as field 1 of a request. Times are milliseconds since 1970. */
   write(out: BackwardWriter, bootMs: number, nowMs: number): void {
     if (this.count === 0) return
-    const start = bootMs > 0 ? nanosFromMillis(bootMs) : undefined
-    const now = nanosFromMillis(nowMs)
+    const [lo, hi] = nanosFromMillis(nowMs)
+    const [startLo, startHi] = bootMs > 0 ? nanosFromMillis(bootMs) : [0, 0]
+    const sinceBoot = { startLo, startHi, lo, hi }
+    const atOnce = { startLo: 0, startHi: 0, lo, hi }
     const resource = out.length
     for (const [name, points] of [...this.points].toReversed()) {
       const info: MetricInfo = (metricsOf[this.scraper] as Record<string, MetricInfo>)[name]!
       const metric = out.length
-      writeData(out, info, points, info.data === 'gauge' ? undefined : start, now)
+      writeData(out, info, points, info.data === 'gauge' ? atOnce : sinceBoot)
       out.textField(3, info.unit)
       out.textField(2, info.description)
       out.textField(1, name)
@@ -67,8 +68,7 @@ function writeData(
   out: BackwardWriter,
   { data, isDouble }: MetricInfo,
   points: readonly { attributes: Attributes; value: number }[],
-  start: readonly [number, number] | undefined,
-  now: readonly [number, number],
+  times: Times,
 ): void {
   const end = out.length
   if (data === 'counter') varintField(out, 3, 1)
@@ -77,19 +77,9 @@ function writeData(
     const { attributes, value } = points[i]!
     const point = out.length
     writeAttributes(out, attributes)
-    if (isDouble) {
-      out.double(value)
-      out.tag(4, FIXED64)
-    } else {
-      out.fixed64(value >>> 0, Math.floor(value / TWO32) >>> 0)
-      out.tag(6, FIXED64)
-    }
-    out.fixed64(now[0], now[1])
-    out.tag(3, FIXED64)
-    if (start) {
-      out.fixed64(start[0], start[1])
-      out.tag(2, FIXED64)
-    }
+    if (isDouble) doubleField(out, 4, value)
+    else fixedField(out, 6, value)
+    timeFields(out, times)
     out.message(1, point)
   }
   out.message(dataField[data], end)

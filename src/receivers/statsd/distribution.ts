@@ -1,9 +1,9 @@
 import type { Budget } from '../../delivery/budget.ts'
+import type { Times } from '../../wire/otlp/points.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 import { ExplicitHistogram } from './explicit-histogram.ts'
 import { ExponentialHistogram } from './exponential-histogram.ts'
 import type { Observer } from './observers.ts'
-import type { Times } from './points.ts'
 import { GaugeSamples, Summary } from './samples.ts'
 
 /** What a series of timers, histograms or distributions gathers within an interval. */

@@ -1,6 +1,6 @@
+import { doubleField, fixedField, type Times, timeFields, wholeFixed64 } from '../../wire/otlp/points.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 import type { Distribution } from './distribution.ts'
-import { doubleField, fixedField, type Times, timeFields, wholeFixed64 } from './points.ts'
 
 /** An OTLP histogram with given bounds: a value belongs to the first bucket whose bound is not below it. */
 export class ExplicitHistogram implements Distribution {

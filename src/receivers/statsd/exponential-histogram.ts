@@ -1,6 +1,6 @@
+import { doubleField, fixedField, type Times, timeFields } from '../../wire/otlp/points.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 import type { Distribution } from './distribution.ts'
-import { doubleField, fixedField, type Times, timeFields } from './points.ts'
 
 /** Finest resolution: 2^20 buckets for each doubling. */
 const finest = 20

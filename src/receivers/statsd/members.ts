@@ -1,7 +1,7 @@
 import type { Budget } from '../../delivery/budget.ts'
+import { numberPoint, type Times } from '../../wire/otlp/points.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 import type { Distribution } from './distribution.ts'
-import { numberPoint, type Times } from './points.ts'
 
 /** What a member costs beside its text. */
 const bytesPerMember = 64

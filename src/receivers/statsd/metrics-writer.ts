@@ -1,7 +1,7 @@
+import { numberPoint, type Times } from '../../wire/otlp/points.ts'
 import { BackwardWriter } from '../../wire/protobuf.ts'
 import { MetricType } from '../../wire/statsd/parse.ts'
 import { dataFields } from './distribution.ts'
-import { numberPoint, type Times } from './points.ts'
 import type { Series } from './series.ts'
 
 /** Points in one request at most, but for a metric's last series: peers limit the size of a message. */

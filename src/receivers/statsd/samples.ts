@@ -1,7 +1,7 @@
 import type { Budget } from '../../delivery/budget.ts'
+import { doubleField, fixedField, numberPoint, type Times, timeFields } from '../../wire/otlp/points.ts'
 import type { BackwardWriter } from '../../wire/protobuf.ts'
 import type { Distribution } from './distribution.ts'
-import { doubleField, fixedField, numberPoint, type Times, timeFields } from './points.ts'
 
 const firstRoom = 8
 /** Most values that one series keeps; from then on they are a random sample of all (Vitter's algorithm R). */

@@ -1,4 +1,4 @@
-import type { BackwardWriter } from '../../wire/protobuf.ts'
+import type { BackwardWriter } from '../protobuf.ts'
 
 /** Start and end of the interval, halves of nanoseconds. */
 export interface Times {
