@@ -239,7 +239,7 @@ describe.each(['logs', 'metrics', 'traces', 'envelopes'] as const)('%s', (format
         expect(shared.out).toEqual(apart.out)
         expect(shared.faults).toEqual([])
       }),
-      { numRuns: Number(process.env.RUNS ?? 300) },
+      { numRuns: 300 },
     )
   })
 })
