@@ -175,6 +175,7 @@ export class Converter implements Writes {
     if (!stream) return this.begin(key)
     stream.seenMs = options.now()
     const outcome = toDelta(stream, point, data, this)
+    if (data !== Data.sum && outcome !== 'older') options.streams.resize(stream, point.bucketBytes)
     if (outcome !== 'delta') options.note(outcome, this.name)
     if (outcome === 'delta' || outcome === 'reset') return true
     options.drop('not_representable', this.batch!, this.at)
@@ -184,7 +185,7 @@ export class Converter implements Writes {
   /** The first point of a stream: whether it goes on as the delta since its start. */
   private begin(key: string): boolean {
     const { point, options, data } = this
-    const stream = options.streams.add(this.metricKey, this.metric, key)
+    const stream = options.streams.add(this.metricKey, this.metric, key, point.bucketBytes)
     if (typeof stream === 'string') {
       options.note(stream, this.name)
       options.drop(stream, this.batch!, this.at)

@@ -293,6 +293,30 @@ function nextHistogram(processor: Started, parts: HistogramParts) {
   }
 }
 
+test('what is kept of buckets, names and resources is charged, and given back at the end', async () => {
+  const processor = start()
+  const { budget } = processor
+  const counts = Array<number>(1000).fill(0)
+  nextHistogram(processor, { counts: counts.slice(0, 10) })
+  const little = budget.used
+  nextHistogram(processor, { counts })
+  expect(budget.used - little).toBe(990 * 2 * 8)
+  processor.run(
+    Buffer.concat([field(1, [resource({ a: 'x'.repeat(5000) }), field(2, field(2, sum({}, { value: 1n })))])]),
+  )
+  expect(budget.used - little).toBeGreaterThan(990 * 16 + 5000)
+  await (processor.made as unknown as { stop(): Promise<void> }).stop()
+  expect(budget.used).toBe(0)
+})
+
+test('buckets that there is no memory for are not kept', () => {
+  const processor = processorOf(toDelta, { initial_value: 'keep' }, 'metrics', 100_000)
+  const counts = Array<number>(10_000).fill(0)
+  expect(nextHistogram(processor, { counts })).toBeUndefined()
+  expect(processor.account.dropped('memory')).toBe(1)
+  expect(nextHistogram(processor, { counts: [1] })).toBeDefined()
+})
+
 describe('a histogram', () => {
   test('says what came since the point before it, without its least and most', () => {
     const processor = start()

@@ -71,6 +71,11 @@ export class Point {
     return reader.ok
   }
 
+  /** What its buckets take when they are kept. */
+  get bucketBytes(): number {
+    return (this.counts.length + this.bounds.length + this.positive.counts.length + this.negative.counts.length) * 8
+  }
+
   private clear(): void {
     this.startLo = this.startHi = this.timeLo = this.timeHi = 0
     this.isDouble = this.hasSum = this.isStale = false

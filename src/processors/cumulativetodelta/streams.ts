@@ -5,6 +5,9 @@ import type { Histogram } from './histogram.ts'
 
 /** One series since one start, as it was last seen. */
 export interface Stream {
+  /** What is charged for its key, with the first one of a metric for that of the metric, and for its buckets. */
+  readonly keyBytes: number
+  bucketBytes: number
   /** When a point came last, on the monotonic clock. */
   seenMs: number
   /** Time of that point, as halves of nanoseconds. */
@@ -53,13 +56,16 @@ export class Streams {
   }
 
   /** A stream that was not there, or why there is no room. `metric` is what `ofMetric` answered for its key. */
-  add(metricKey: string, metric: MetricStreams, key: string): Stream | 'series_limit' | 'memory' {
+  add(metricKey: string, metric: MetricStreams, key: string, bucketBytes = 0): Stream | 'series_limit' | 'memory' {
     if (this.count >= this.most && !this.makeRoom()) return 'series_limit'
-    if (!this.charge.add(key.length)) return 'memory'
+    const keyBytes = key.length + (metric.size === 0 ? metricKey.length : 0)
+    if (!this.charge.add(keyBytes + bucketBytes)) return 'memory'
     // It may have been swept away because it was empty.
     this.metrics.set(metricKey, metric)
     const seenMs = this.clock.monotonic()
     const stream: Stream = {
+      keyBytes,
+      bucketBytes,
       seenMs,
       timeLo: 0,
       timeHi: 0,
@@ -74,15 +80,22 @@ export class Streams {
     return stream
   }
 
+  /** Charges what the buckets of a stream take now. */
+  resize(stream: Stream, bucketBytes: number): void {
+    this.charge.remove(stream.keyBytes + stream.bucketBytes)
+    stream.bucketBytes = bucketBytes
+    this.charge.force(stream.keyBytes + bucketBytes)
+  }
+
   /** Forgets what was not seen for as long as that. */
   sweep(staleMs = this.staleMs): void {
     const before = this.clock.monotonic() - staleMs
     this.sweptMs = this.clock.monotonic()
     for (const [metricKey, metric] of this.metrics) {
-      for (const [key, { seenMs }] of metric) {
+      for (const [key, { seenMs, keyBytes, bucketBytes }] of metric) {
         if (seenMs >= before) continue
         metric.delete(key)
-        this.charge.remove(key.length)
+        this.charge.remove(keyBytes + bucketBytes)
         this.count--
         this.expired++
       }
