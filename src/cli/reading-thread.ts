@@ -4,8 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { FeatureGate } from '../config/feature-gates.ts'
 import type { ReadMessage, ReadQuestion } from './read-in-thread.ts'
 
-// At the same priority as telemetry: both share the one heap of malloc (MALLOC_ARENA_MAX in bin/tailrace), and a thread that
-// gives way while it holds that lock makes the other wait (measured: 85 to 215 ms instead of 65).
+// At the priority of telemetry: a lower one gave longer gaps when it was tried (docs/decisions/0018-reload-by-difference.md).
 parentPort!.postMessage(await read(workerData as ReadQuestion))
 
 async function read({ files, set, gates }: ReadQuestion): Promise<ReadMessage> {
