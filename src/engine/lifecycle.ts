@@ -36,6 +36,11 @@ export async function startPart(part: Part): Promise<void> {
   const { component, wanted } = part
   try {
     await onBehalfOf(wanted.key, async () => component?.start())
+    if (part.stopped) {
+      // It took too long and was given up: what it has opened by now would stay open.
+      await component?.stop(AbortSignal.abort())
+      throw new Error('it was stopped before it had started')
+    }
     part.started = true
     part.error = undefined
   } catch (error) {
