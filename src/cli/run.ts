@@ -8,6 +8,7 @@ import type { Shared } from '../engine/host.ts'
 import { prepared } from '../engine/plan.ts'
 import { leftInherited } from '../net/inherited-sockets.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
+import { maskSecrets } from '../runtime/mask-secrets.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 import { watchProcess, whenAskedToStop } from './process-signals.ts'
@@ -179,6 +180,8 @@ function adminDoors(
   shared: EveryShared,
   asked: Pick<AdminSources, 'status' | 'commands'>,
 ): Doors {
-  const agent = { name: agentName(files), version: version(), configuration: files }
+  // Those that begin with yaml: are settings themselves, and URLs may have a password.
+  const configuration = files.map((location) => maskSecrets(location))
+  const agent = { name: agentName(files), version: version(), configuration }
   return newDoors(admin, { ...shared, log: shared.log.named('admin'), agent, ...asked })
 }
