@@ -10,7 +10,7 @@ import type { Driver } from './driver.ts'
 import { machineTicks, memoryOf } from './proc.ts'
 import { type RoleProcess, startRole } from './role-process.ts'
 import { configOf, type RoleName, type RoleSetup, roles } from './roles.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 
 /** What one row came to. `cpu`: microseconds per record; times in milliseconds, memory in MiB. */
 export interface Figures {

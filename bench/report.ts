@@ -1,5 +1,5 @@
 import type { Figures, Standing } from './measure.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 
 /** What `--save` writes and `--base` reads. */
 export interface Baseline {

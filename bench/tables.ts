@@ -1,6 +1,7 @@
 import type { Figures } from './measure.ts'
 import type { Baseline } from './report.ts'
-import { type Row, rows } from './rows.ts'
+import type { Row } from './row.ts'
+import { rows } from './rows.ts'
 
 const begin = '<!-- figures: npm run bench -- --docs docs/performance.md -->'
 const end = '<!-- /figures -->'
