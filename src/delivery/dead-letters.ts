@@ -75,9 +75,9 @@ export class DeadLetters {
   }
 
   private opened(spool: Spool): Promise<void> | undefined {
+    for (const letter of this.early.splice(0)) this.write(letter, spool)
     if (this.closed) return spool.close()
     this.spool = spool
-    for (const letter of this.early.splice(0)) this.write(letter, spool)
   }
 
   private write({ batch, records, reason, detail }: Letter, spool: Spool): void {
