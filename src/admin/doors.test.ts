@@ -1,4 +1,4 @@
-import { linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect, createServer } from 'node:net'
@@ -43,6 +43,15 @@ async function opened(settings: Partial<AdminSettings> = {}, around: Surrounding
   await doors.start()
   return { socket, doors, ledger, port, lines, taps }
 }
+
+test('an agent whose socket would stand behind a symbolic link warns and runs without', async () => {
+  const folder = newFolder()
+  symlinkSync(newFolder(), join(folder, 'link'))
+  const socket = join(folder, 'link', 'admin.sock')
+  const { lines } = await opened({ socket })
+  expect(lines.join('')).toContain(`cannot open the admin socket: ${join(folder, 'link')} is a symbolic link`)
+  expect(existsSync(socket)).toBe(false)
+})
 
 const send = (options: RequestOptions, body?: string) =>
   answered(httpRequest({ headers: { host: 'localhost' }, ...options }), body)

@@ -5,7 +5,7 @@ import { type Address, formatAddress } from '../net/address.ts'
 import type { TlsSettings } from '../net/tls-settings.ts'
 import type { AdminSources } from './api.ts'
 import { answers, type Door, isSocket, newSocketDoor } from './socket-door.ts'
-import { defaultFolder, type Surroundings, socketName, socketsIn, surroundings } from './socket-place.ts'
+import { defaultFolder, StrangeFolder, type Surroundings, socketName, socketsIn, surroundings } from './socket-place.ts'
 
 /** `service.admin` of the configuration. */
 export interface AdminSettings {
@@ -40,7 +40,7 @@ export function newDoors(settings: AdminSettings, sources: AdminSources, around:
     } catch (error) {
       const text = `cannot open the admin socket: ${(error as Error).message}`
       // Nobody asked for the usual one: the agent runs without.
-      if (settings.socket !== undefined) throw new Error(text, { cause: error })
+      if (settings.socket !== undefined && !(error instanceof StrangeFolder)) throw new Error(text, { cause: error })
       log.warn(text)
     }
   }

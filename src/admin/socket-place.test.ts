@@ -1,8 +1,16 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newFolder } from '../../test/support/folder.ts'
-import { agentName, defaultFolder, likelyFolders, prepareFolder, socketName, socketsIn } from './socket-place.ts'
+import {
+  agentName,
+  defaultFolder,
+  likelyFolders,
+  prepareFolder,
+  socketName,
+  socketsIn,
+  whyStrange,
+} from './socket-place.ts'
 
 test.each<[string, Record<string, string>, number, string | undefined]>([
   ['where systemd says', { RUNTIME_DIRECTORY: '/run/agent:/run/other', XDG_RUNTIME_DIR: '/x' }, 0, '/run/agent'],
@@ -38,6 +46,42 @@ test('a folder in which others may write will not do, unless they cannot replace
   expect(() => prepareFolder(join(folder, 'x.sock'))).toThrow(`${folder} may be written to by others: chmod go-w`)
   chmodSync(folder, 0o1777)
   prepareFolder(join(folder, 'x.sock'))
+})
+
+const isRoot = process.getuid?.() === 0
+
+test.runIf(isRoot)('a folder of another user will not do, to root neither', () => {
+  const folder = join(newFolder(), 'others')
+  mkdirSync(folder, { mode: 0o755 })
+  chownSync(folder, 65534, 65534)
+  expect(() => prepareFolder(join(folder, 'x.sock'))).toThrow(
+    `${folder} belongs to another user (uid 65534): chown 0 ${folder}, or set service.admin.socket`,
+  )
+  prepareFolder(join(folder, 'x.sock'), { uid: 65534 })
+})
+
+test('a folder behind a symbolic link will not do', () => {
+  const folder = newFolder()
+  mkdirSync(join(folder, 'real'), { mode: 0o700 })
+  symlinkSync(join(folder, 'real'), join(folder, 'link'))
+  expect(() => prepareFolder(join(folder, 'link', 'x.sock'))).toThrow('is a symbolic link: set service.admin.socket')
+  writeFileSync(join(folder, 'real', 'x.sock'), '')
+  expect(whyStrange(join(folder, 'link', 'x.sock'))).toContain('is a symbolic link')
+})
+
+test.runIf(isRoot)('root believes a socket of another user only in a folder that root gave away', () => {
+  const above = newFolder()
+  const folder = join(above, 'agent')
+  const socket = join(folder, 'x.sock')
+  mkdirSync(folder, { mode: 0o755 })
+  writeFileSync(socket, '')
+  expect(whyStrange(socket)).toBeUndefined()
+  chownSync(socket, 65534, 65534)
+  expect(whyStrange(socket)).toContain(`${socket} belongs to another user`)
+  chownSync(folder, 65534, 65534)
+  expect(whyStrange(socket)).toBeUndefined()
+  chownSync(above, 65534, 65534)
+  expect(whyStrange(socket)).toContain(`${folder} belongs to another user`)
 })
 
 test('a path that no socket can have is refused in a sentence', () => {

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 
 /** The part of the environment that says where sockets belong. */
 export interface Surroundings {
@@ -54,14 +54,46 @@ export function agentName(locations: readonly string[]): string {
 /** With the zero byte at its end: struct sockaddr_un. */
 const mostPathBytes = 107
 
+/** Somebody else could put a socket of their own in the place of the agent's. */
+export class StrangeFolder extends Error {}
+
 /** Makes the folder of a socket where it is missing, for this user alone. Throws a sentence when it will not do. */
-export function prepareFolder(socket: string): void {
+export function prepareFolder(socket: string, { uid }: Pick<Surroundings, 'uid'> = surroundings()): void {
   if (Buffer.byteLength(socket) > mostPathBytes)
     throw new Error(`${socket}: the path of a local socket has ${mostPathBytes} bytes at most`)
-  const folder = dirname(socket)
+  const folder = dirname(resolve(socket))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const { mode } = statSync(folder)
+  const stats = lstatSync(folder)
+  if (stats.isSymbolicLink())
+    throw new StrangeFolder(`${folder} is a symbolic link: set service.admin.socket to a path in the folder itself`)
+  if (stats.uid !== 0 && stats.uid !== uid)
+    throw new StrangeFolder(
+      `${folder} belongs to another user (uid ${stats.uid}): chown ${uid} ${folder}, or set service.admin.socket to a path elsewhere`,
+    )
   // Whoever may write there could put a socket of their own in its place.
-  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+  if (isShared(stats) && !isSticky(stats))
     throw new Error(`${folder} may be written to by others: chmod go-w ${folder}, or choose another folder`)
 }
+
+const isShared = ({ mode }: Stats) => (mode & 0o022) !== 0
+const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0
+
+/**
+ * Why root should not believe what answers at a socket, as a sentence. Folders of others will do where only root can have
+ * given them away, as `RuntimeDirectory=` of systemd does with `/run/tailrace`; and the socket is their owner's.
+ */
+export function whyStrange(socket: string): string | undefined {
+  const folder = dirname(resolve(socket))
+  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  const file = lstatSync(socket, { throwIfNoEntry: false })
+  if (!stats || !file) return undefined
+  if (stats.isSymbolicLink()) return `${folder} is a symbolic link: name the folder itself with --admin`
+  const above = statSync(dirname(folder))
+  if (stats.uid !== 0 && (above.uid !== 0 || isShared(above))) return belongsTo(folder, stats)
+  if (isShared(stats) && !isSticky(stats)) return `${folder} may be written to by others: chmod go-w ${folder}`
+  if (file.uid !== 0 && (file.uid !== stats.uid || file.isSymbolicLink())) return belongsTo(socket, file)
+  return undefined
+}
+
+const belongsTo = (path: string, { uid }: Stats) =>
+  `${path} belongs to another user, whose answers root does not believe: ask as that user, sudo -u '#${uid}' tailrace ...`

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { likelyFolders, socketsIn, surroundings } from '../admin/socket-place.ts'
+import { likelyFolders, socketsIn, surroundings, whyStrange } from '../admin/socket-place.ts'
 
 /** Which running agent is meant. */
 export interface AgentFlags {
@@ -190,6 +190,8 @@ const answerMs = 60_000
 
 function bySocket(socketPath: string): Open {
   return async (method, path) => {
+    const strange = surroundings().uid === 0 ? whyStrange(socketPath) : undefined
+    if (strange !== undefined) throw new AgentError(strange)
     const { request } = await import('../net/node-http.ts')
     return limited(request({ socketPath, method, path, agent: false, headers: { host: 'localhost' } }), path)
   }
