@@ -95,9 +95,19 @@ export function newCount(config: CountConfig, host: Host, next: Consumer): Consu
     return { bytes: Buffer.concat(chunks), points: made }
   }
 
+  const counted = (batch: Batch) => {
+    try {
+      return countAll(batch)
+    } catch (error) {
+      // What was counted of this batch does not belong to the next.
+      for (const each of ways[batch.format]!.tallies) each.clear()
+      throw error
+    }
+  }
+
   return {
     consume(batch) {
-      const { bytes, points } = countAll(batch)
+      const { bytes, points } = counted(batch)
       host.consumed(batch.count)
       const { origin, receipts } = batch
       if (points === 0) return settleAll(receipts, 'delivered')

@@ -98,6 +98,19 @@ const record = (values: Record<string, Plain>, severity = 9, time = 0n): Part =>
 const from = (tenant: string, ...records: Part[]) =>
   field(1, [resource({ tenant }), field(2, [scope('lib'), ...records.map((each) => field(2, each))])])
 
+test('what was counted of a batch that failed half way is not counted with the next', () => {
+  const { run, connector } = newCount()
+  const records = logRequest(field(5, any('x')), field(5, any('y')))
+  const broken = Batch.of('logs', records)
+  const rowAt = broken.rowAt.bind(broken)
+  broken.rowAt = (i) => {
+    if (i === 1) throw new Error('bug')
+    return rowAt(i)
+  }
+  expect(() => connector.consume(broken)).toThrow('bug')
+  expect(pointsOf(run('logs', records)).map(({ value }) => value)).toEqual([2n])
+})
+
 describe('without settings', () => {
   test('log records, by resource, from the first to the last', () => {
     const { run } = newCount()

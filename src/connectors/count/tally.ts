@@ -53,9 +53,14 @@ export class Tally {
     let points = 0
     for (const counter of this.counters.toReversed()) {
       if (!counter.isEmpty) points += counter.write(out, start, end)
-      counter.clear()
     }
-    this.startLo = this.startHi = this.endLo = this.endHi = 0
+    this.clear()
     return points
+  }
+
+  /** Forgets what was counted. */
+  clear(): void {
+    for (const counter of this.counters) counter.clear()
+    this.startLo = this.startHi = this.endLo = this.endHi = 0
   }
 }
