@@ -75,14 +75,18 @@ export function stringPolicy(config: StringConfig): Evaluate {
 
 const isText = ({ type, start, end }: Value) => type === ValueType.text && end > start
 const usualCache = 128
+/** In UTF-16 units: longer texts are tested each time, so that the cache has a bound in bytes. */
+const longestKnown = 1024
 
-function remembered(size: number, regexes: readonly GoRegex[]): (text: string) => boolean {
+/** Exported for its tests. */
+export function remembered(size: number, regexes: readonly Pick<GoRegex, 'test'>[]): (text: string) => boolean {
   const most = size > 0 ? size : usualCache
   const known = new Map<string, boolean>()
   return (text) => {
     const answer = known.get(text)
     if (answer !== undefined) return answer
     const found = regexes.some((regex) => regex.test(text))
+    if (text.length > longestKnown) return found
     if (known.size >= most) known.delete(known.keys().next().value!)
     known.set(text, found)
     return found

@@ -55,7 +55,7 @@ const settings = {
     key: key(),
     values: list(text()).describe('Texts, or regular expressions, of which one must match.'),
     enabled_regex_matching: bool().default(false).describe('Whether the values are regular expressions.'),
-    cache_max_size: int({ min: 0 }).default(0).describe('Texts whose match is remembered; 0: 128.'),
+    cache_max_size: int({ min: 0 }).default(0).describe('Texts of up to 1 KiB whose match is remembered; 0: 128.'),
     invert_match: inverted(),
   }).optional(),
   rate_limiting: object({
