@@ -226,6 +226,8 @@ export class Drain {
     this.world.account.drop(reason, messages, this.example)
     if (this.series) this.series.lost += messages
     this.world.notices.lost(this.spec, reason, messages)
+    // Its disk may tell of losses when nobody else is left.
+    if (this.removed && !this.delivery) this.world.notices.forget(this.spec)
   }
 
   private closed(): void {

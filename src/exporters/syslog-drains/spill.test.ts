@@ -2,10 +2,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { newTestHost } from '../../../test/conformance/kit.ts'
 import { newFolder } from '../../../test/support/folder.ts'
+import type { QueueStorage } from '../../delivery/queue-storage.ts'
 import { fileStorageConfig } from '../../extensions/file-storage/config.ts'
 import { newFileStorage } from '../../extensions/file-storage/file-storage.ts'
 import fileStorage from '../../extensions/file-storage/index.ts'
 import { ManualClock } from '../../runtime/clock.ts'
+import { silentLog } from '../../runtime/log.ts'
+import type { Spool } from '../../storage/contract.ts'
+import { Spill, type SpillWorld } from './spill.ts'
 import { bindingCache, bindingsJson, cleanUp, exporter, logs, range, tcpDrain, until } from './test-kit.ts'
 
 afterEach(cleanUp)
@@ -138,4 +142,46 @@ test('a folder that stays empty is removed', async () => {
   clock.advance(10_000)
   await until(() => folders(directory).length === 0)
   expect(existsSync(directory)).toBe(true)
+})
+
+test.each([
+  ['is cleared and removed, and its records are counted', true],
+  ['stays when it does not open', false],
+])('the folder of a drain that goes while it is opening %s', async (_, opens) => {
+  const folder = Promise.withResolvers<Spool>()
+  const events: string[] = []
+  const spool = {
+    recovered: { records: 7, batches: 1 },
+    clear: () => events.push('clear'),
+    close: async () => void events.push('close'),
+  } as unknown as Spool
+  const storage = { open: () => folder.promise, remove: async () => void events.push('remove') }
+  const world: SpillWorld = {
+    storage: storage as unknown as QueueStorage,
+    exporter: 'syslog_drains',
+    most: 1,
+    clock: new ManualClock(),
+    log: silentLog,
+    open: new Set(),
+    left: new Set(['k']),
+    recovered: (messages) => void events.push(`recovered ${messages}`),
+    kept: () => {},
+  }
+  const spill = new Spill({
+    key: 'k',
+    name: 'drain',
+    world,
+    atOnce: { bytes: 100, messages: 1 },
+    refill: () => 0,
+    hasRoom: () => true,
+    onLost: (reason, messages) => void events.push(`${reason} ${messages}`),
+    onChanged: () => {},
+  })
+  spill.prepare()
+  const discarded = spill.discard('no_destination')
+  if (opens) folder.resolve(spool)
+  else folder.reject(new Error('full'))
+  await discarded
+  expect(events).toEqual(opens ? ['recovered 7', 'no_destination 7', 'clear', 'close', 'remove'] : [])
+  expect([world.left.size, world.open.size, spill.messages]).toEqual([opens ? 0 : 1, 0, 0])
 })

@@ -56,10 +56,13 @@ export class Spill {
   messages = 0
   private readonly options: SpillOptions
   private spool: Spool | undefined
-  private opening = false
+  /** Resolves when the folder is open, or could not be opened. */
+  private opening: Promise<void> | undefined
   private closed = false
   /** What is on disk is booked already. */
   private isDiscarded = false
+  /** Waits for its folder to open, to discard what is in it. */
+  private isUnwanted = false
   private reading = false
   private draining = false
   /** Read, and not back in the ring. */
@@ -98,13 +101,12 @@ export class Spill {
     const { world, key, name } = this.options
     if (this.opening || this.spool || this.closed || world.open.size >= world.most) return
     if (world.clock.monotonic() < this.retryAt) return
-    this.opening = true
     world.open.add(this)
     const onLost = (loss: DropReason, records: number) => this.gone(loss, records)
-    world.storage.open({ exporter: world.exporter, part: key, onLost }).then(
+    this.opening = world.storage.open({ exporter: world.exporter, part: key, onLost }).then(
       (spool) => this.opened(spool),
       (error) => {
-        this.opening = false
+        this.opening = undefined
         this.retryAt = world.clock.monotonic() + 10_000
         world.open.delete(this)
         world.log.warn('no folder for a drain', { drain: name, error: String(error) })
@@ -168,17 +170,27 @@ export class Spill {
   /** Nobody wants it any more. */
   async discard(reason: DropReason): Promise<void> {
     this.flush()
-    const { messages } = this
-    if (messages > 0) this.gone(reason, messages)
+    this.lose(reason)
+    if (this.opening) {
+      this.isUnwanted = true
+      await this.opening
+      // What could not be opened, or was parked meanwhile, stays for the next process.
+      if (!this.spool) return
+      this.lose(reason)
+    }
     this.isDiscarded = true
     this.spool?.clear()
     await this.remove()
     this.closed = true
   }
 
+  private lose(reason: DropReason): void {
+    if (this.messages > 0) this.gone(reason, this.messages)
+  }
+
   private opened(spool: Spool): void {
     const { world, key, name } = this.options
-    this.opening = false
+    this.opening = undefined
     if (this.closed) {
       world.open.delete(this)
       void spool.close()
@@ -189,6 +201,7 @@ export class Spill {
     const { records, batches } = spool.recovered
     world.recovered(records)
     this.messages += records
+    if (this.isUnwanted) return
     world.log.info('a drain has part of its queue on disk', { drain: name, folder: spool.status().folder, batches })
     if (this.isActive) this.drain()
     else this.rest()
