@@ -35,6 +35,7 @@ export interface ShownDisk {
   readonly trouble: string | null
   /** Records that a backend refused for good and that were put aside. */
   readonly dead_letters: number
+  readonly dead_letters_failed: number
 }
 
 /** A component with its state, and since when that is so (RFC 3339). */
@@ -90,6 +91,10 @@ export function flowOf(account: Account, rate: Rate): Flow {
   }
 }
 
-const shownDisk = ({ records, bytes, trouble, deadLetters }: DiskState): ShownDisk => {
-  return { records, bytes, trouble: trouble ?? null, dead_letters: deadLetters }
-}
+const shownDisk = ({ records, bytes, trouble, deadLetters, deadLettersFailed }: DiskState): ShownDisk => ({
+  records,
+  bytes,
+  trouble: trouble ?? null,
+  dead_letters: deadLetters,
+  dead_letters_failed: deadLettersFailed,
+})

@@ -24,6 +24,8 @@ interface Letter {
 /** Batches that wait for the folder. */
 const mostEarly = 64
 
+const notOpen = 'the folder for dead letters did not open'
+
 /** Reasons that are a backend's last word; others are troubles on the way. */
 const lastWords: ReadonlySet<DropReason> = new Set(['rejected', 'too_large'])
 const mostDetail = 500
@@ -41,6 +43,8 @@ export class DeadLetters {
   private spool: Spool | undefined
   private troubled = false
   private closed = false
+  /** The folder never opens. */
+  private isLost = false
   /** What was refused before the folder was open. */
   private readonly early: Letter[] = []
 
@@ -61,17 +65,27 @@ export class DeadLetters {
     }
     const storage = find(config.storage)
     const isTaken = storage.isTaken?.(use) ?? false
-    const opening = storage.open(use).then((spool) => this.opened(spool))
+    const opening = storage.open(use).then(
+      (spool) => this.opened(spool),
+      (error) => this.unopened(error),
+    )
     if (!isTaken) return opening
-    opening.catch((error) => log.error('the folder for dead letters did not open', { error: String(error) }))
+    opening.catch((error) => log.error(notOpen, { error: String(error) }))
   }
 
   /** Keeps a batch of which `records` were refused. */
   put(batch: Batch, records: number, reason: DropReason, detail: string): void {
     if (!lastWords.has(reason)) return
     if (this.spool) this.write({ batch, records, reason, detail }, this.spool)
-    else if (this.early.length < mostEarly) this.early.push({ batch: ownCopy(batch), records, reason, detail })
+    else if (!this.isLost && this.early.length < mostEarly)
+      this.early.push({ batch: ownCopy(batch), records, reason, detail })
     else this.failed += records
+  }
+
+  private unopened(error: unknown): never {
+    this.isLost = true
+    for (const { records } of this.early.splice(0)) this.failed += records
+    throw error
   }
 
   private opened(spool: Spool): Promise<void> | undefined {

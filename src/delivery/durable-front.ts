@@ -92,7 +92,7 @@ export class DurableFront implements Admission {
   }
 
   /** What status and metrics show of the disk. */
-  state(): Omit<DiskState, 'deadLetters'> {
+  state(): Omit<DiskState, 'deadLetters' | 'deadLettersFailed'> {
     const status = this.spool?.status()
     const { held: records, trouble = status?.trouble } = this
     return { records, bytes: status?.bytes ?? 0, trouble }

@@ -81,6 +81,12 @@ function diskFamilies(accounts: readonly Account[]): Family[] {
       'counter',
       ({ deadLetters }) => deadLetters,
     ),
+    family(
+      'tailrace_dead_letter_failed_records_total',
+      'Records that a backend refused for good and that the disk did not take.',
+      'counter',
+      ({ deadLettersFailed }) => deadLettersFailed,
+    ),
   ]
 }
 

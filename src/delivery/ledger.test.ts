@@ -131,7 +131,7 @@ test('queues on disk show what came over from the process before, what stays for
   ledger.open('queue', 'memory').received = 1
   const account = ledger.open('queue', 'otlp')
   account.recovered = account.sent = 5
-  account.disk = () => ({ records: 0, bytes: 4096, trouble: 'no space', deadLetters: 2 })
+  account.disk = () => ({ records: 0, bytes: 4096, trouble: 'no space', deadLetters: 2, deadLettersFailed: 1 })
   expect(account.imbalance()).toBe(0)
   const fates = series(ledger, 'tailrace_queue_records_total').filter((one) =>
     /recovered|kept/.test(JSON.stringify(one)),

@@ -44,6 +44,8 @@ export interface DiskState {
   readonly trouble: string | undefined
   /** Records that the backend refused for good and that were put aside. */
   readonly deadLetters: number
+  /** Records that should have been put aside, and that the disk did not take. */
+  readonly deadLettersFailed: number
 }
 
 /** How an account is kept. */

@@ -224,7 +224,8 @@ const partOf = ({ part, labels }: QueuedOptions): string => part ?? labels?.sign
 
 function diskState(front: DurableFront | undefined, letters: DeadLetters | undefined): DiskState {
   const nothing = { records: 0, bytes: 0, trouble: undefined }
-  return { ...(front?.state() ?? nothing), deadLetters: letters?.records ?? 0 }
+  const { records: deadLetters = 0, failed: deadLettersFailed = 0 } = letters ?? {}
+  return { ...(front?.state() ?? nothing), deadLetters, deadLettersFailed }
 }
 
 /** Exporters that keep signals apart label their queues so. */

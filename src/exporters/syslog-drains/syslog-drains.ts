@@ -127,6 +127,7 @@ function diskState({ spill }: DrainWorld): DiskState {
     bytes: sum(open, (each) => each.bytes),
     trouble,
     deadLetters: 0,
+    deadLettersFailed: 0,
   }
 }
 
