@@ -43,6 +43,18 @@ test('says that it stops', async () => {
   await vi.waitFor(() => expect(heard).toEqual(['STOPPING=1\nSTATUS=draining']))
 })
 
+test('a reload that ends after the stop has begun says nothing any more', async () => {
+  const { path, heard } = manager()
+  const service = tellingTo({ NOTIFY_SOCKET: path })
+  service.reloading()
+  service.stopping()
+  service.ready('running')
+  service.reloading()
+  await vi.waitFor(() => expect(heard).toHaveLength(2))
+  await new Promise(setImmediate)
+  expect(heard.map((text) => text.split('\n')[0])).toEqual(['RELOADING=1', 'STOPPING=1'])
+})
+
 test('gives signs of life where they are asked for, until it is closed', async () => {
   const { path, heard } = manager()
   const service = serviceManager(silentLog, { NOTIFY_SOCKET: path, WATCHDOG_USEC: '20000', WATCHDOG_PID: '77' }, 77)

@@ -7,6 +7,7 @@ export interface ServiceManager {
   /** Everything runs, or runs again after a reload. `status` is what `systemctl status` shows. */
   ready(status: string): void
   reloading(): void
+  /** Nothing but signs of life is told behind it. */
   stopping(): void
   close(): void
 }
@@ -42,10 +43,20 @@ export function serviceManager(log: Log, env: NodeJS.ProcessEnv = process.env, p
   const watchdogMs = !env.WATCHDOG_PID || Number(env.WATCHDOG_PID) === pid ? Number(env.WATCHDOG_USEC) / 1000 : 0
   const alive = watchdogMs > 0 ? setInterval(() => tell('WATCHDOG=1'), Math.max(1, watchdogMs / 2)) : undefined
   alive?.unref()
+  // A reload may end after the stop has begun: the manager must not hear that everything runs.
+  let isStopping = false
   return {
-    ready: (status) => tell('READY=1', `STATUS=${status}`, `MAINPID=${pid}`),
-    reloading: () => tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`, 'STATUS=reloading'),
-    stopping: () => tell('STOPPING=1', 'STATUS=draining'),
+    ready(status) {
+      if (!isStopping) tell('READY=1', `STATUS=${status}`, `MAINPID=${pid}`)
+    },
+    reloading() {
+      if (isStopping) return
+      tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`, 'STATUS=reloading')
+    },
+    stopping() {
+      isStopping = true
+      tell('STOPPING=1', 'STATUS=draining')
+    },
     close() {
       clearInterval(alive)
       closeSync(socket)
