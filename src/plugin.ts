@@ -78,9 +78,11 @@ export interface Consumer {
  * Where a receiver delivers. Throws or rejects with `Refused` when the batch is not taken: nobody got it, and the
  * peer may repeat it. A promise means: wait, send no more and answer nobody until then; aborting `signal` withdraws what
  * waits for room. What waits to be safe on a disk stays in, and may come a second time when the promise rejects.
+ * `isKept`: who offers keeps what is refused, and offers the same batch again until `signal` aborts; it counts as waiting
+ * meanwhile, and was sent back to nobody.
  */
 export interface Intake {
-  offer(batch: Batch, signal?: AbortSignal): void | Promise<void>
+  offer(batch: Batch, signal?: AbortSignal, isKept?: boolean): void | Promise<void>
 }
 
 /** `start` resolves when the port is bound. `stop` is legal before `start`, and twice; it gives up when `deadline` aborts. */

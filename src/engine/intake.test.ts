@@ -33,6 +33,10 @@ class Gate implements Admission {
 
   open(): void {
     this.verdict = undefined
+    this.tell()
+  }
+
+  tell(): void {
     for (const fn of this.waiting.splice(0)) fn()
   }
 }
@@ -122,6 +126,54 @@ describe('a receiver that may push back', () => {
     intake.close()
     await expect(offered).rejects.toThrow('shutting down')
     expect(account.imbalance()).toBe(0)
+  })
+})
+
+describe('a receiver that keeps what is refused and offers it again', () => {
+  test('has it counted as waiting, once, until it is taken', async () => {
+    const { intake, gates, account } = newIntake()
+    const batch = envelopes(['1', '2'])
+    const { signal } = new AbortController()
+    gates[0]!.verdict = new Refused('full')
+    for (let i = 0; i < 3; i++) {
+      expect(() => intake.offer(batch, signal, true)).toThrow('full')
+      expect(account).toMatchObject({ offered: 2, taken: 0, refused: 0 })
+      expect([account.held(), account.imbalance()]).toEqual([2, 0])
+    }
+    gates[0]!.verdict = 'wait'
+    const offered = Promise.resolve(intake.offer(batch, signal, true))
+    expect([account.held(), account.imbalance()]).toEqual([2, 0])
+    gates[0]!.verdict = new Refused('full again')
+    const again = expect(offered).rejects.toThrow('full again')
+    gates[1]!.verdict = gates[0]!.verdict
+    for (const gate of gates) gate.tell()
+    await again
+    expect([account.refused, account.held(), account.imbalance()]).toEqual([0, 2, 0])
+    for (const gate of gates) gate.verdict = undefined
+    intake.offer(batch, signal, true)
+    expect(account).toMatchObject({ offered: 2, taken: 2, refused: 0 })
+    expect([account.held(), account.imbalance()]).toEqual([0, 0])
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  test('has it counted as refused when it gives up, or the agent ends', () => {
+    const { intake, gates, account } = newIntake()
+    const abort = new AbortController()
+    gates[0]!.verdict = new Refused('full')
+    expect(() => intake.offer(envelopes(['1']), abort.signal, true)).toThrow('full')
+    expect(() => intake.offer(envelopes(['2']), undefined, true)).toThrow('full')
+    abort.abort()
+    expect([account.refused, account.held(), account.imbalance()]).toEqual([1, 1, 0])
+    intake.close()
+    expect([account.offered, account.refused, account.held(), account.imbalance()]).toEqual([2, 2, 0, 0])
+  })
+
+  test('blames no queue for sending it back', () => {
+    const { intake, gates } = newIntake()
+    const told: number[] = []
+    Object.assign(gates[0]!, { verdict: new Refused('full'), sentBack: (records: number) => told.push(records) })
+    expect(() => intake.offer(envelopes(['1']), undefined, true)).toThrow('full')
+    expect(told).toEqual([])
   })
 })
 

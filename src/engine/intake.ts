@@ -33,6 +33,8 @@ export interface Flow {
 
 interface Waiting {
   batch: Batch
+  signal: AbortSignal | undefined
+  isKept: boolean
   cost: number
   /** Since when, monotonic; undefined when nobody asks. */
   since: number | undefined
@@ -54,6 +56,9 @@ export class ReceiverIntake implements Intake {
   private readonly options: IntakeOptions
   private readonly waiting: Waiting[] = []
   private waitingRecords = 0
+  /** Refused, and about to be offered again by their receivers; each with what ends listening to its signal. */
+  private readonly kept = new Map<Batch, () => void>()
+  private keptRecords = 0
   private listening = false
   private onHold: boolean
 
@@ -63,31 +68,56 @@ export class ReceiverIntake implements Intake {
     this.flow = options.flow ?? { taken: 0, refused: 0 }
   }
 
-  /** Records that wait for room. */
+  /** Records that wait for room, here or in their receiver. */
   get held(): number {
-    return this.waitingRecords
+    return this.waitingRecords + this.keptRecords
   }
 
-  offer(batch: Batch, signal?: AbortSignal): void | Promise<void> {
+  offer(batch: Batch, signal?: AbortSignal, isKept = false): void | Promise<void> {
     const { account, budget, pushesBack } = this.options
-    account.offered += batch.count
-    if (this.onHold) return this.defer(batch, signal)
+    const isNew = !this.unkeep(batch)
+    if (isNew) account.offered += batch.count
+    if (this.onHold) return this.defer(batch, signal, isKept)
     if (!pushesBack) return budget.short ? this.lose(batch) : this.run(batch)
     // What waits is in memory too: it is let in only while there is some.
     const waits = this.waiting.length > 0 && budget.admits(entryCost(batch.size, batch.count))
-    const verdict = waits ? 'wait' : this.ask(batch)
+    const verdict = waits ? 'wait' : this.ask(batch, isKept)
     if (verdict === undefined) return this.run(batch)
-    if (verdict === 'wait') return this.wait(batch, signal)
-    this.countRefused(batch.count)
-    if (verdict === memoryShort) this.options.onShort?.(batch.count)
+    if (verdict === 'wait') return this.wait(batch, signal, isKept)
+    this.sendBack(batch, signal, isKept)
+    if (verdict === memoryShort && isNew) this.options.onShort?.(batch.count)
     throw verdict
   }
 
-  private defer(batch: Batch, signal: AbortSignal | undefined): void | Promise<void> {
-    if (this.options.budget.admits(entryCost(batch.size, batch.count))) return this.wait(batch, signal)
+  private defer(batch: Batch, signal: AbortSignal | undefined, isKept: boolean): void | Promise<void> {
+    if (this.options.budget.admits(entryCost(batch.size, batch.count))) return this.wait(batch, signal, isKept)
     if (!this.options.pushesBack) return this.lose(batch)
-    this.countRefused(batch.count)
+    this.sendBack(batch, signal, isKept)
     throw memoryShort
+  }
+
+  /** Counts what is refused, unless its receiver keeps it: that is not sent back to anybody before `signal` aborts. */
+  private sendBack(batch: Batch, signal: AbortSignal | undefined, isKept: boolean): void {
+    if (!isKept || signal?.aborted) {
+      this.countRefused(batch.count)
+      return
+    }
+    const giveUp = () => {
+      if (this.unkeep(batch)) this.countRefused(batch.count)
+    }
+    this.kept.set(batch, () => signal?.removeEventListener('abort', giveUp))
+    this.keptRecords += batch.count
+    signal?.addEventListener('abort', giveUp, { once: true })
+  }
+
+  /** Answers whether its receiver kept it. */
+  private unkeep(batch: Batch): boolean {
+    const over = this.kept.get(batch)
+    if (!over) return false
+    over()
+    this.kept.delete(batch)
+    this.keptRecords -= batch.count
+    return true
   }
 
   /** From now on everything waits, in order, until `goOn`. */
@@ -104,6 +134,7 @@ export class ReceiverIntake implements Intake {
   /** Refuses whatever still waits: the process stops. */
   close(): void {
     for (const entry of this.waiting.splice(0)) this.refuse(entry, new Refused('the agent is shutting down'))
+    for (const batch of [...this.kept.keys()]) if (this.unkeep(batch)) this.countRefused(batch.count)
   }
 
   /** A promise: some queue has not made safe yet what it got. */
@@ -137,7 +168,7 @@ export class ReceiverIntake implements Intake {
     settleAll(batch.receipts, { dropped: 'memory' })
   }
 
-  private ask(batch: Batch): Verdict {
+  private ask(batch: Batch, isKept: boolean): Verdict {
     const { admissions, budget } = this.options
     if (!budget.admits(entryCost(batch.size, batch.count))) return memoryShort
     const willing: Admission[] = []
@@ -148,7 +179,7 @@ export class ReceiverIntake implements Intake {
       else if (answer === 'wait') verdict ??= answer
       else {
         verdict = answer
-        queue.sentBack?.(batch.count)
+        if (!isKept) queue.sentBack?.(batch.count)
         break
       }
     }
@@ -157,7 +188,7 @@ export class ReceiverIntake implements Intake {
     return verdict
   }
 
-  private wait(batch: Batch, signal: AbortSignal | undefined): Promise<void> {
+  private wait(batch: Batch, signal: AbortSignal | undefined, isKept: boolean): Promise<void> {
     if (signal?.aborted) return Promise.reject(this.withdrawn(batch))
     const cost = entryCost(batch.size, batch.count)
     return new Promise((resolve, reject) => {
@@ -167,7 +198,7 @@ export class ReceiverIntake implements Intake {
       }
       const over = () => signal?.removeEventListener('abort', withdraw)
       const since = this.options.sampler?.now()
-      const entry: Waiting = { batch, cost, since, over, resolve, reject }
+      const entry: Waiting = { batch, signal, isKept, cost, since, over, resolve, reject }
       signal?.addEventListener('abort', withdraw, { once: true })
       this.waiting.push(entry)
       this.waitingRecords += batch.count
@@ -186,11 +217,11 @@ export class ReceiverIntake implements Intake {
     return new Refused('withdrawn')
   }
 
-  private refuse(entry: Waiting, error: Refused): void {
-    const { batch } = entry
+  private refuse(entry: Waiting, error: Refused, isKept = false): void {
+    const { batch, signal } = entry
     this.release(entry)
     if (this.options.pushesBack) {
-      this.countRefused(batch.count)
+      this.sendBack(batch, signal, isKept)
       entry.reject(error)
       return
     }
@@ -225,7 +256,7 @@ export class ReceiverIntake implements Intake {
     for (let head = this.waiting[0]; head; head = this.waiting[0]) {
       // Its own charge must not stand in its way.
       this.options.budget.give(head.cost)
-      const verdict = this.options.pushesBack ? this.ask(head.batch) : undefined
+      const verdict = this.options.pushesBack ? this.ask(head.batch, head.isKept) : undefined
       this.options.budget.take(head.cost)
       if (verdict === 'wait') {
         this.listen()
@@ -233,7 +264,7 @@ export class ReceiverIntake implements Intake {
       }
       this.waiting.shift()
       if (verdict) {
-        this.refuse(head, verdict)
+        this.refuse(head, verdict, head.isKept)
         continue
       }
       this.release(head)

@@ -41,7 +41,7 @@ export function newOffer({
   /** Undefined: taken, or lost to a bug of somebody else. */
   const tryOnce = async (batch: Batch): Promise<Refused | undefined> => {
     try {
-      const waits = intake.offer(batch, withdraw.signal)
+      const waits = intake.offer(batch, withdraw.signal, true)
       if (waits) await waits
     } catch (error) {
       if (error instanceof Refused) return error

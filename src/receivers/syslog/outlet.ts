@@ -47,7 +47,7 @@ export function newOutlet({ host, intake, collector, changed, gatherMs }: Outlet
     waiting = batch
     retry = undefined
     try {
-      const waits = intake.offer(batch, withdraw.signal)
+      const waits = intake.offer(batch, withdraw.signal, true)
       if (!waits) return done()
       set(true)
       waits.then(done, failed)
@@ -75,6 +75,7 @@ export function newOutlet({ host, intake, collector, changed, gatherMs }: Outlet
   }
   const giveUp = () => {
     retry?.cancel()
+    withdraw.abort()
     const rest = collector.take()
     host.dropped('shutdown', (waiting?.count ?? 0) + (rest?.count ?? 0))
     waiting = undefined
