@@ -7,9 +7,11 @@ import { connect as tlsConnect } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { decodeEnvelopeBatch, decodeOtlpLogs, type Message } from '../../../test/support/decode.ts'
 import { type ReceiverRun, runReceiver } from '../../../test/support/receiver.ts'
+import type { Admission } from '../../delivery/admission.ts'
 import { Budget } from '../../delivery/budget.ts'
-import { Ledger } from '../../delivery/ledger.ts'
+import { Account, Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
+import { ReceiverIntake } from '../../engine/intake.ts'
 import { newVault, until } from '../../net/test-kit.ts'
 import { openUnixSockets } from '../../net/unix-sockets.ts'
 import { type Batch, type Format, type Intake, Refused } from '../../plugin.ts'
@@ -393,6 +395,30 @@ test('a refused batch is offered again, nobody is read meanwhile, and nothing is
   await until(() => got.reduce((sum, { count }) => sum + count, 0) === count)
   const numbers = logsOf(got).map(({ attributes }) => Number(attributes.message))
   expect(numbers).toEqual(Array.from({ length: count }, (_, i) => i))
+})
+
+test('what is offered again counts once, as waiting, and as refused and lost when the receiver gives up', async () => {
+  let asked = 0
+  const admit = () => {
+    asked++
+    return new Refused('sending queue is full', 100)
+  }
+  const queue: Admission = { admit, settle() {}, onRoom() {} }
+  const books = new Account('receiver', 'syslog', {})
+  const next = { consume() {} }
+  const options = { next, account: books, budget: new Budget('test'), admissions: () => [queue], pushesBack: true }
+  const intake = new ReceiverIntake(options)
+  books.held = () => intake.held
+  const { receiver, clock, account, port } = await beforeIntake(intake)
+  dial(port).write('<14>1 - h a - - - one\n')
+  for (let times = 1; times < 5; times++) {
+    await until(() => asked === times)
+    expect([books.offered, books.refused, books.held(), books.imbalance()]).toEqual([1, 0, 1, 0])
+    clock.advance(100)
+  }
+  await receiver.stop(AbortSignal.abort())
+  expect([books.offered, books.refused, books.held(), books.imbalance()]).toEqual([1, 1, 0, 0])
+  expect(account.dropped('shutdown')).toBe(1)
 })
 
 test('an intake that lets wait is waited for', async () => {
