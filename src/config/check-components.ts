@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { takeUnbounded } from './bounded-regex.ts'
 import { isMap } from './containers.ts'
 import type { ConfigCode, Problem } from './diagnostics.ts'
 import { bool } from './fields.ts'
@@ -127,8 +128,10 @@ function parseSettings(findings: Findings, entry: CatalogueEntry, given: unknown
   const { required, settings } = withoutRequired(findings, entry, given, path)
   eachSecret(entry.config, settings, path, (secret) => loaded.hide(secret))
   warnOfBools(findings, entry.config, settings, path)
+  takeUnbounded()
   try {
     const result = entry.config.safeParse(settings ?? {})
+    warnOfPatterns(findings, path)
     if (result.success) return { config: result.data, required }
     problems.push(...problemsOf(result.error, entry.config, path, loaded))
   } catch (error) {
@@ -154,6 +157,21 @@ export function warnOfBools({ loaded, warnings }: Findings, schema: z.ZodType, g
       hint: 'write true, or false to say it plainly',
     })
   })
+}
+
+/** Patterns whose matching nothing bounds. The check of a component's settings compiles all of them. */
+function warnOfPatterns({ loaded, warnings }: Findings, path: string[]): void {
+  for (const source of takeUnbounded()) {
+    warnings.push({
+      code: 'TR_CONFIG_VALUE',
+      location: loaded.at(path),
+      path: path.join('.'),
+      message:
+        `the pattern ${JSON.stringify(source)} may take very long on hostile text: it repeats a group more than 16 times, ` +
+        'looks ahead or refers to a group, which the linear matcher does not take',
+      hint: 'write + or * for the number, or repeat a single character or class',
+    })
+  }
 }
 
 /** Every component may say `required: false`; the engine reads it, not the component. */

@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references are what is tested
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { noteUnbounded } from './bounded-regex.ts'
 import { catalogue, empty, entries } from './catalogue.fixture.ts'
 import { formatProblems, type Problem } from './diagnostics.ts'
 import { loadConfig } from './load.ts'
@@ -246,6 +248,25 @@ describe('problems', () => {
       'TR_CONFIG_UNUSED',
       'service.pipelines.logs/b',
       'pipeline "logs/b" gets nothing from connector "sorter": none of its routes names it',
+    ])
+  })
+
+  test('a pattern that nothing bounds is warned of where it stands', async () => {
+    noteUnbounded('of somebody else')
+    const config = z.strictObject({ pattern: z.string().refine((text) => noteUnbounded(text) === undefined) })
+    entries.push({ kind: 'processor', type: 'matching', config })
+    const { problems, warnings } = await check(
+      sound('logs: {receivers: [statsd], processors: [matching], exporters: [debug]}').replace(
+        'batch: ,',
+        "matching: {pattern: '(?:a+){20}'}, batch: ,",
+      ),
+    )
+    expect(problems).toEqual([])
+    expect(warnings.filter(({ code }) => code === 'TR_CONFIG_VALUE')).toMatchObject([
+      {
+        path: 'processors.matching',
+        message: expect.stringMatching(/^the pattern "\(\?:a\+\)\{20\}" may take very long/),
+      },
     ])
   })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { takeUnbounded } from '../config/bounded-regex.ts'
 import { globRegex } from './glob-regex.ts'
 import { GoRegex, PatternError, replacementOf } from './go-regex.ts'
 
@@ -32,6 +33,17 @@ test.each<[string, string, boolean]>([
   ['\\Qa.b\\E+', 'a.bb', true],
   ['\\x41\\x{1F600}\\101', 'A😀A', true],
   ['a{2,3}$', 'aa', true],
+  ['^a{40}$', 'a'.repeat(40), true],
+  ['^a{40}$', 'a'.repeat(39), false],
+  ['^a{3,40}$', 'a'.repeat(41), false],
+  ['^a{3,40}$', 'aa', false],
+  ['^a{20,}?b', `${'a'.repeat(30)}b`, true],
+  ['^a\\-b$', 'a-b', true],
+  ['(?m)a$', 'a\r\n', false],
+  ['(?m)^\\s$', 'a\n\r\nb', true],
+  ['(?m)a.$', 'a\u2028\n', true],
+  ['^\\p{L}\\P{L}$', '𝒜😀', true],
+  ['^[^\\pL]$', '𝒜', false],
   ['a{,3}', 'a{,3}', true],
   ['a-b\\_/', 'a-b_/', true],
   ['(?P<x>a)(?<y>b)', 'ab', true],
@@ -73,6 +85,9 @@ describe('a replacement', () => {
     ['', '-', '😀b', '-😀-b-'],
     ['.', 'x', 'a😀b', 'xxx'],
     ['(?m)^', '>', '😀\n😀', '>😀\n>😀'],
+    ['(?m)(.)$', '[$1]', 'a\r\nb\u2028\ufdd0', 'a[\r]\nb\u2028[\ufdd3]'],
+    ['\\B', '-', 'a😀', 'a😀-'],
+    ['(?m)$', '<', 'a\r\nb', 'a\r<\nb<'],
     ['\\W\\D$', '-', 'a😀😁', 'a-'],
   ])('of %s by %s in %s', (pattern, template, text, expected) => {
     const regex = new GoRegex(pattern)
@@ -86,10 +101,23 @@ test.each([
   ['(x*)*y', 'x'.repeat(20_000)],
   ['^(a+)+$', `😀${'a'.repeat(20_000)}`],
   ['^.(a+)+$', `😀${'a'.repeat(20_000)}`],
+  ['(?m)^(a+)+$', 'a'.repeat(20_000)],
+  ['(?m)^(a+)+$', `\r😀\n${'a'.repeat(20_000)}`],
+  ['^(\\pL+)+$', 'a'.repeat(5_000)],
+  ['^(\\pL+)+$', `𝒜${'a'.repeat(5_000)}`],
+  ['^(é😀?|\\w+)+$', 'a'.repeat(20_000)],
+  ['^(é😀?|\\w+)+$', `é😀${'a'.repeat(20_000)}`],
+  ['^(\\w{1,40})+$', 'a'.repeat(5_000)],
 ])('%s is bounded', (pattern, text) => {
   const started = performance.now()
   expect(new GoRegex(pattern).test(`${text}!`)).toBe(false)
   expect(performance.now() - started).toBeLessThan(5000)
+})
+
+test('a pattern that cannot be bounded is noted', () => {
+  takeUnbounded()
+  for (const pattern of ['(?im)^a$', '\\pL+😀[^x]', '\\d{40}', '(?:a+){20}']) new GoRegex(pattern)
+  expect(takeUnbounded()).toEqual(['(?:a+){20}'])
 })
 
 test('any pattern compiles or is refused with a PatternError', () => {

@@ -1,4 +1,15 @@
-import { setFlagsFromString } from 'node:v8'
+import { boundBacktracking, isLinear, noteUnbounded } from '../config/bounded-regex.ts'
+import {
+  type CharSet,
+  charSet,
+  hideLineEnds,
+  inverted,
+  property,
+  type Spelling,
+  showLineEnds,
+  spelled,
+  withBothCases,
+} from './char-set.ts'
 
 /** A pattern that Go's regular expressions (RE2) do not have, or that cannot be meant the same here. */
 export class PatternError extends Error {}
@@ -12,104 +23,101 @@ export class GoRegex {
   readonly source: string
   /** Names of the groups by number; group 0 is the whole match. Empty when a group has none. */
   readonly groups: readonly string[]
-  private readonly translated: string
-  /** Without the flag `u`: those the engine can bound. Right for texts without surrogate pairs, which nearly all are; see `astral` for the others. */
+  private readonly translation: Translation
   private readonly plain: RegExp
   private readonly plainAll: RegExp
-  private paired: RegExp | undefined
-  private pairedAll: RegExp | undefined
-  private readonly needsUnicode: boolean
+  /** For texts with surrogate pairs, and for those with ends of lines that Go does not know; made when needed. */
+  private readonly others: Partial<Record<Spelling, { one: RegExp; all: RegExp }>> = {}
 
   constructor(source: string) {
     boundBacktracking()
-    const { text, groups, needsUnicode } = translate(source)
+    const translation = translate(source)
     this.source = source
-    this.translated = text
-    this.groups = groups
-    this.needsUnicode = needsUnicode
+    this.translation = translation
+    this.groups = translation.groups
     try {
-      const unicode = new RegExp(text, 'u')
-      this.plain = needsUnicode ? unicode : new RegExp(text)
-      this.plainAll = new RegExp(text, needsUnicode ? 'gu' : 'g')
+      const wide = textOf(translation, 'wide')
+      if (wide.length > longest) throw new Error('too long, with its classes written out')
+      const text = textOf(translation, 'plain')
+      this.plain = new RegExp(text)
+      this.plainAll = new RegExp(text, 'g')
+      if (!isLinear(wide)) noteUnbounded(source)
     } catch (cause) {
       throw new PatternError(`${JSON.stringify(source)} is no regular expression: ${reasonOf(cause as Error)}`)
     }
   }
 
   test(text: string): boolean {
-    return (this.isPlain(text) ? this.plain : this.wide()).test(text)
+    const spelling = this.spellingFor(text)
+    if (spelling === 'plain') return this.plain.test(text)
+    return this.other(spelling).one.test(spelling === 'hidden' ? hideLineEnds(text) : text)
   }
 
   exec(text: string): RegExpExecArray | null {
-    return (this.isPlain(text) ? this.plain : this.wide()).exec(text)
+    const spelling = this.spellingFor(text)
+    if (spelling === 'plain') return this.plain.exec(text)
+    const { one } = this.other(spelling)
+    return spelling === 'hidden' ? shown(one.exec(hideLineEnds(text)), text) : one.exec(text)
   }
 
   /** Replaces every match by what `make` answers for it. Empty matches directly behind another do not count (Go). */
   replaceAll(text: string, make: (match: RegExpExecArray) => string): string {
-    const regex = this.isPlain(text) ? this.plainAll : this.wideAll()
+    const spelling = this.spellingFor(text)
+    const regex = spelling === 'plain' ? this.plainAll : this.other(spelling).all
+    const searched = spelling === 'hidden' ? hideLineEnds(text) : text
     regex.lastIndex = 0
     let out = ''
     let pos = 0
     let lastEnd = -1
-    for (let match = regex.exec(text); match; match = regex.exec(text)) {
+    for (let match = regex.exec(searched); match; match = regex.exec(searched)) {
       const end = match.index + match[0].length
       if (match[0].length === 0) regex.lastIndex = end + (text.codePointAt(end)! > 0xffff ? 2 : 1)
-      if (match[0].length === 0 && match.index === lastEnd) continue
-      out += text.slice(pos, match.index) + make(match)
+      if (match[0].length === 0 && (match.index === lastEnd || isInPair(text, end))) continue
+      out += text.slice(pos, match.index) + make(spelling === 'hidden' ? shown(match, text)! : match)
       pos = lastEnd = end
     }
     return pos === 0 && lastEnd < 0 ? text : out + text.slice(pos)
   }
 
-  private isPlain(text: string): boolean {
-    return this.needsUnicode || !surrogates.test(text)
+  private spellingFor(text: string): Spelling {
+    if (this.translation.hasLineEnds && lineEnds.test(text)) return 'hidden'
+    return surrogates.test(text) ? 'wide' : 'plain'
   }
 
-  /** Classes that reach beyond the first 65,536 characters take those as pairs: with the flag `u` nothing bounds a match. */
-  private astral(): string {
-    return this.translated.replace(classes, (part) => {
-      const isNegated = part.startsWith('[^')
-      if (part[0] !== '[' || (part !== any && isNegated === part.includes('-\\uffff'))) return part
-      const rest = isNegated
-        ? `${part.slice(0, -1)}\\ud800-\\udfff]`
-        : part === any
-          ? '[^\\ud800-\\udfff]'
-          : narrowed(part)
-      return `(?:[\\ud800-\\udbff][\\udc00-\\udfff]|${rest})`
-    })
-  }
-
-  private wide(): RegExp {
-    this.paired ??= new RegExp(this.astral())
-    return this.paired
-  }
-
-  private wideAll(): RegExp {
-    this.pairedAll ??= new RegExp(this.astral(), 'g')
-    return this.pairedAll
+  private other(spelling: Spelling): { one: RegExp; all: RegExp } {
+    const made = this.others[spelling]
+    if (made) return made
+    const text = textOf(this.translation, spelling)
+    const other = { one: new RegExp(text), all: new RegExp(text, 'g') }
+    this.others[spelling] = other
+    return other
   }
 }
 
-/** Parts of a translated pattern: the ends of lines, which stay as they are, escapes, classes. */
-const classes = /\(\?<?!\[\^\\n\]\)|\[(?:\\.|[^\]\\])*\]|\\./gsu
-const any = '[\\s\\S]'
-const narrowed = (set: string) => set.replaceAll('-\\uffff', '-\\ud7ff\\ue000-\\uffff')
+/** Characters of a translated pattern: its classes are written out. */
+const longest = 1 << 20
+const textOf = ({ parts }: Translation, spelling: Spelling) =>
+  parts.map((part) => (typeof part === 'string' ? part : spelled(part, spelling))).join('')
+
+/** A match in a text whose line ends were hidden, as one of the text itself. */
+function shown(match: RegExpExecArray | null, text: string): RegExpExecArray | null {
+  if (!match) return match
+  for (let at = 1; at < match.length; at++) if (match[at] !== undefined) match[at] = showLineEnds(match[at]!)
+  match[0] = text.slice(match.index, match.index + match[0].length)
+  match.input = text
+  for (const name of Object.keys(match.groups ?? {}))
+    if (match.groups![name] !== undefined) match.groups![name] = showLineEnds(match.groups![name])
+  return match
+}
+
+/** Whether what is before and what is behind make one character. `\B` matches there, since the flag `u` is not used. */
+const isInPair = (text: string, at: number) => at > 0 && text.codePointAt(at - 1)! > 0xffff
+
+const lineEnds = /[\r\u2028\u2029]/
 const surrogates = /[\ud800-\udfff]/
 
 /** `Invalid regular expression: /(/: Unterminated group` without what the user did not write. */
 const reasonOf = ({ message }: Error) => message.slice(message.lastIndexOf(': ') + 2).toLowerCase()
-
-let bounded = false
-
-/**
- * V8's matcher goes back and forth, for exponential time on patterns such as `(a+)+$`; RE2 never does. With this flag
- * V8 gives a match that went back 50,000 times to its linear matcher. It holds for patterns compiled from now on.
- */
-export function boundBacktracking(): void {
-  if (bounded) return
-  bounded = true
-  setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks')
-}
 
 /**
  * Go's `$1`, `${1}`, `${name}` and `$$` in a replacement, cut into texts and groups. A name is as long as letters,
@@ -131,66 +139,71 @@ export function replacementOf(template: string, regex: GoRegex): (match: RegExpE
 }
 
 interface Translation {
-  text: string
+  parts: (string | CharSet)[]
   groups: string[]
-  needsUnicode: boolean
+  /** Whether `$` stands for the ends of lines somewhere. */
+  hasLineEnds: boolean
 }
 
-/** Classes of Go by letter, as the inside of a class. */
-const perl: Readonly<Record<string, string>> = {
-  d: '0-9',
-  w: '0-9A-Za-z_',
-  s: '\\t\\n\\f\\r ',
-  D: '\\0-/:-\\uffff',
-  W: '\\0-/:-@\\[-\\^`{-\\uffff',
-  S: '\\0-\\x08\\x0b\\x0e-\\x1f!-\\uffff',
+const setOf = (...pieces: string[]): CharSet =>
+  charSet(pieces.flatMap((piece) => [piece.codePointAt(0)!, [...piece].at(-1)!.codePointAt(0)!]))
+const digits = setOf('09')
+const words = setOf('09', 'AZ', 'az', '_')
+const spaces = setOf('\t\n', '\f\r', ' ')
+/** Classes of Go by letter. */
+const perl: Readonly<Record<string, CharSet>> = {
+  d: digits,
+  w: words,
+  s: spaces,
+  D: inverted(digits),
+  W: inverted(words),
+  S: inverted(spaces),
 }
-const posix: Readonly<Record<string, string>> = {
-  alnum: '0-9A-Za-z',
-  alpha: 'A-Za-z',
-  ascii: '\\0-\\x7f',
-  blank: '\\t ',
-  cntrl: '\\0-\\x1f\\x7f',
-  digit: '0-9',
-  graph: '!-~',
-  lower: 'a-z',
-  print: ' -~',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\t\\n\\v\\f\\r ',
-  upper: 'A-Z',
-  word: '0-9A-Za-z_',
-  xdigit: '0-9A-Fa-f',
+const posix: Readonly<Record<string, CharSet>> = {
+  alnum: setOf('09', 'AZ', 'az'),
+  alpha: setOf('AZ', 'az'),
+  ascii: setOf('\0\x7f'),
+  blank: setOf('\t', ' '),
+  cntrl: setOf('\0\x1f', '\x7f'),
+  digit: digits,
+  graph: setOf('!~'),
+  lower: setOf('az'),
+  print: setOf(' ~'),
+  punct: setOf('!/', ':@', '[`', '{~'),
+  space: setOf('\t\r', ' '),
+  upper: setOf('AZ'),
+  word: words,
+  xdigit: setOf('09', 'AF', 'af'),
 }
-const controls: Readonly<Record<string, string>> = { a: '\\x07', f: '\\f', t: '\\t', n: '\\n', r: '\\r', v: '\\v' }
+const anything = inverted([])
+const noNewline = inverted(setOf('\n'))
+const controls: Readonly<Record<string, string>> = { a: '\x07', f: '\f', t: '\t', n: '\n', r: '\r', v: '\v' }
+
+/** `^` and `$` at lines. Looking behind and the flag `m` are what V8's linear matcher takes; looking ahead is not. */
+const lines = { '^': '(?<![^\\n])', $: '(?m:$)' } as const
 
 /** Rewrites a pattern of RE2 as one of JavaScript. Throws PatternError for what RE2 does not have. */
 function translate(source: string): Translation {
   const refuse = (what: string): PatternError => new PatternError(`${JSON.stringify(source)}: ${what}`)
   const groups = ['']
-  let needsUnicode = false
-  let out = ''
+  const parts: (string | CharSet)[] = []
+  let hasLineEnds = false
   let pos = 0
   let flags = { i: false, m: false, s: false }
   const stack: (typeof flags)[] = []
   /** Whether something stands here that can be repeated, and what a repetition directly before was. */
   let repeatable = false
 
-  const literal = (char: string): string => {
-    if (/[\^$\\.*+?()[\]{}|/]/.test(char)) return `\\${char}`
-    if (!flags.i) return escaped(char)
-    const all = [...new Set([char, char.toLowerCase(), char.toUpperCase()])].filter((each) => [...each].length === 1)
-    return all.length === 1 ? escaped(char) : `[${all.map(escaped).join('')}]`
+  const literal = (char: string): CharSet => {
+    const all = flags.i ? [char, char.toLowerCase(), char.toUpperCase()] : [char]
+    return setOf(...all.filter((each) => [...each].length === 1))
   }
-  const escaped = (char: string): string => {
-    if (char.length > 1) needsUnicode = true
-    return char
-  }
-  /** What a backslash and what follows stand for, as the inside of a class. Leaves `pos` behind it. */
-  const escapeSequence = (): string => {
+  /** What a backslash and what follows stand for. Leaves `pos` behind it. */
+  const escapeSequence = (): CharSet => {
     const char = source[pos++]
     if (char === undefined) throw refuse('ends in a backslash')
     if (perl[char]) return perl[char]
-    if (controls[char]) return controls[char]
+    if (controls[char]) return setOf(controls[char])
     if (char === 'x') {
       const match = /^(?:\{([0-9a-fA-F]+)\}|([0-9a-fA-F]{2}))/.exec(source.slice(pos))
       if (!match) throw refuse('\\x takes two hexadecimal digits, or more in braces')
@@ -201,10 +214,14 @@ function translate(source: string): Translation {
       const match = /^(?:\{(\^?)(\w+)\}|([A-Z]))/.exec(source.slice(pos))
       if (!match) throw refuse(`\\${char} takes the name of a class, such as \\${char}{Greek}`)
       pos += match[0].length
-      needsUnicode = true
       const name = match[2] ?? match[3]!
-      const negated = (char === 'P') !== (match[1] === '^')
-      return `\\${negated ? 'P' : 'p'}{${name.length > 2 ? `Script=${name}` : name}}`
+      const isNegated = (char === 'P') !== (match[1] === '^')
+      try {
+        const set = property(name.length > 2 ? `Script=${name}` : name)
+        return isNegated ? inverted(set) : set
+      } catch {
+        throw refuse(`there is no class of characters ${name}`)
+      }
     }
     if (char === '0' || /[1-7]/.test(char)) {
       const match = /^[0-7]{1,3}/.exec(source.slice(pos - 1))!
@@ -213,86 +230,102 @@ function translate(source: string): Translation {
       return codePoint(Number.parseInt(match[0], 8))
     }
     if (/[A-Za-z89]/.test(char)) throw refuse(`Go has no escape \\${char}`)
-    return /[\^$\\.*+?()[\]{}|/-]/.test(char) ? `\\${char}` : char
+    pos--
+    return setOf(nextChar())
   }
-  const codePoint = (code: number): string => {
+  const nextChar = (): string => {
+    const char = String.fromCodePoint(source.codePointAt(pos)!)
+    pos += char.length
+    return char
+  }
+  const codePoint = (code: number): CharSet => {
     if (code > 0x10ffff) throw refuse('there is no such character')
-    if (code > 0xffff) needsUnicode = true
-    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
+    return [code, code]
   }
-  const charClass = (): string => {
-    let body = ''
-    const negated = source[pos] === '^'
-    if (negated) pos++
-    for (let first = true; ; first = false) {
-      const char = source.codePointAt(pos)
-      if (char === undefined) throw refuse('a "[" has no "]"')
-      const text = String.fromCodePoint(char)
-      pos += text.length
-      if (text === ']' && !first) break
-      const named = text === '[' ? /^:(\^?)(\w+):\]/.exec(source.slice(pos)) : null
-      if (named) {
-        if (named[1] || !posix[named[2]!]) throw refuse(`there is no class [${named[0]} here`)
-        pos += named[0].length
-        body += posix[named[2]!]
-      } else if (text === '\\') body += escapeSequence()
-      else if (text === '-') body += source[pos] === ']' || first ? '\\-' : '-'
-      else body += /[\]\\^[]/.test(text) ? `\\${text}` : escaped(text)
+  /** One character or class inside of a class. */
+  const classPart = (): CharSet => {
+    if (pos >= source.length) throw refuse('a "[" has no "]"')
+    const named = /^\[:(\^?)(\w+):\]/.exec(source.slice(pos))
+    if (named) {
+      if (named[1] || !posix[named[2]!]) throw refuse(`there is no class ${named[0]} here`)
+      pos += named[0].length
+      return posix[named[2]!]!
     }
-    if (flags.i) body = withBothCases(body)
-    return `[${negated ? '^' : ''}${body}]`
+    const char = nextChar()
+    return char === '\\' ? escapeSequence() : setOf(char)
+  }
+  const charClass = (): CharSet => {
+    const body: number[] = []
+    const isNegated = source[pos] === '^'
+    if (isNegated) pos++
+    for (let first = true; first || source[pos] !== ']'; first = false) {
+      const from = classPart()
+      const isSingle = from.length === 2 && from[0] === from[1]
+      if (!isSingle || source[pos] !== '-' || source[pos + 1] === ']') body.push(...from)
+      else {
+        pos++
+        const to = classPart()
+        if (to.length !== 2 || to[0] !== to[1]) throw refuse('a range goes from one character to another')
+        if (to[0]! < from[0]!) throw refuse('range out of order in character class')
+        body.push(from[0]!, to[0]!)
+      }
+    }
+    pos++
+    const set = flags.i ? withBothCases(charSet(body)) : charSet(body)
+    return isNegated ? inverted(set) : set
   }
 
   while (pos < source.length) {
-    const char = String.fromCodePoint(source.codePointAt(pos)!)
-    pos += char.length
+    const char = nextChar()
     if (char === '\\') {
       const next = source[pos]
       repeatable = true
       if (next === 'A' || next === 'z' || next === 'b' || next === 'B') {
         pos++
         repeatable = false
-        out += next === 'A' ? '^' : next === 'z' ? '$' : `\\${next}`
+        parts.push(next === 'A' ? '^' : next === 'z' ? '$' : `\\${next}`)
       } else if (next === 'Z') throw refuse('Go has no \\Z; write \\z for the end of the text')
       else if (next === 'Q') {
         const stop = source.indexOf('\\E', pos)
         const quoted = source.slice(pos + 1, stop < 0 ? undefined : stop)
-        for (const each of quoted) out += literal(each)
+        for (const each of quoted) parts.push(literal(each))
         pos = stop < 0 ? source.length : stop + 2
       } else {
         const inside = escapeSequence()
-        const isClass = /^.-|^\\t\\n|^\\0/.test(inside)
-        out += isClass ? `[${inside}]` : inside.length === 1 ? literal(inside) : inside
+        const isChar = inside.length === 2 && inside[0] === inside[1]
+        parts.push(isChar ? literal(String.fromCodePoint(inside[0]!)) : inside)
       }
     } else if (char === '[') {
-      out += charClass()
+      parts.push(charClass())
       repeatable = true
     } else if (char === '(') {
       stack.push({ ...flags })
-      out += group()
+      parts.push(group())
       repeatable = false
     } else if (char === ')') {
       const before = stack.pop()
       if (!before) throw refuse('a ")" has no "("')
       flags = before
-      out += ')'
+      parts.push(')')
       repeatable = true
     } else if (char === '|') {
-      out += '|'
+      parts.push('|')
       repeatable = false
     } else if (char === '.') {
-      out += flags.s ? '[\\s\\S]' : '[^\\n]'
+      parts.push(flags.s ? anything : noNewline)
       repeatable = true
-    } else if (char === '^') out += flags.m ? '(?<![^\\n])' : '^'
-    else if (char === '$') out += flags.m ? '(?![^\\n])' : '$'
-    else if (/[*+?]/.test(char) || (char === '{' && repeats())) repetition(char)
+    } else if (char === '^' || char === '$') {
+      parts.push(flags.m ? lines[char] : char)
+      hasLineEnds ||= flags.m && char === '$'
+      repeatable = false
+    } else if (/[*+?]/.test(char) || (char === '{' && repeats())) repetition(char)
     else {
-      out += literal(char)
+      parts.push(literal(char))
       repeatable = true
     }
   }
   if (stack.length > 0) throw refuse('a "(" has no ")"')
-  return { text: out, groups, needsUnicode }
+  return { parts, groups, hasLineEnds }
 
   function repeats(): boolean {
     return /^\d+(?:,\d*)?\}/.test(source.slice(pos))
@@ -301,17 +334,27 @@ function translate(source: string): Translation {
   function repetition(char: string): void {
     if (!repeatable) throw refuse(`nothing stands before "${char}" that could be repeated`)
     repeatable = false
-    out += char
+    let times = char
+    let counts: number[] = []
     if (char === '{') {
-      const [text] = /^\d+(?:,\d*)?\}/.exec(source.slice(pos))!
-      if (text.match(/\d+/g)!.some((each) => Number(each) > 1000)) throw refuse('Go repeats 1000 times at most')
+      const [text, least, comma, most] = /^(\d+)(?:(,)(\d*))?\}/.exec(source.slice(pos))!
+      counts = [Number(least), most ? Number(most) : comma ? Number.POSITIVE_INFINITY : Number(least)]
+      if (counts.some((each) => each > 1000 && each < Number.POSITIVE_INFINITY)) {
+        throw refuse('Go repeats 1000 times at most')
+      }
+      if (counts[0]! > counts[1]!) throw refuse('numbers out of order in {} quantifier')
       pos += text.length
-      out += text
+      times += text
     }
-    if (source[pos] === '?') {
-      out += '?'
-      pos++
+    const lazy = source[pos] === '?' ? '?' : ''
+    pos += lazy.length
+    const set = parts.at(-1)!
+    if (typeof set === 'string' || !counts.some((each) => each > chunk && each < Number.POSITIVE_INFINITY)) {
+      parts.push(times + lazy)
+      return
     }
+    parts.pop()
+    parts.push(...inChunks(set, counts[0]!, counts[1]!, lazy))
   }
 
   /** What stands behind a "(": answers how the group begins. Flags for the rest of a group open none. */
@@ -343,17 +386,15 @@ function translate(source: string): Translation {
   }
 }
 
-/** The inside of a class with the other case of its letters. */
-function withBothCases(body: string): string {
-  let more = ''
-  for (const [all, from, to] of body.matchAll(/\\.|([A-Za-z])-([A-Za-z])|[A-Za-z]/g)) {
-    if (all.startsWith('\\')) continue
-    if (from === undefined) more += swapped(all)
-    else if (isUpper(from) === isUpper(to!)) more += `${swapped(from)}-${swapped(to!)}`
-    else more += 'a-zA-Z'
-  }
-  return body + more
-}
+/** V8's linear matcher takes 16 repetitions at most: 40 are written as 16, 16 and 8, up to 40 as 16 and up to 24, or up to 15. */
+const chunk = 16
 
-const isUpper = (letter: string) => letter <= 'Z'
-const swapped = (letter: string) => (isUpper(letter) ? letter.toLowerCase() : letter.toUpperCase())
+function inChunks(set: CharSet, least: number, most: number, lazy: string): (string | CharSet)[] {
+  if (least > chunk) return [set, `{${chunk}}`, ...inChunks(set, least - chunk, most - chunk, lazy)]
+  if (most === Number.POSITIVE_INFINITY) return [set, `{${least},}${lazy}`]
+  if (least > 0 && most > chunk) return [set, `{${least}}`, ...inChunks(set, 0, most - least, lazy)]
+  if (most <= chunk) return most === 0 ? [] : [set, `{${least},${most}}${lazy}`]
+  const more = [set, `{${chunk}}`, ...inChunks(set, 0, most - chunk, lazy)]
+  const few = [set, `{0,${chunk - 1}}${lazy}`]
+  return lazy ? ['(?:', ...few, '|', ...more, ')'] : ['(?:', ...more, '|', ...few, ')']
+}

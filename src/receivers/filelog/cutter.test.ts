@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { newFolder } from '../../../test/support/folder.ts'
+import { takeUnbounded } from '../../config/bounded-regex.ts'
 import { bodyOf, recordsOf } from './filelog.fixture.ts'
 import { globFault, pathMatcher } from './glob-pattern.ts'
 import { LineSink } from './line-sink.ts'
@@ -145,15 +146,39 @@ test('globs and patterns never throw where they are checked', () => {
 })
 
 test('patterns are read as RE2 has them', () => {
-  expect(compilePattern('(?i)^abc').flags).toBe('gim')
+  expect(compilePattern('(?i)^abc').flags).toBe('gm')
   expect(compilePattern('(?P<y>\\d+)').exec('a12')?.groups?.y).toBe('12')
   expect(compilePattern('é|x').test(Buffer.from('é').toString('latin1'))).toBe(true)
   expect(patternFault('[[:alpha:]]')).toMatch('cannot be used')
   expect(patternFault('a*')).toMatch('matches nothing at all')
 })
 
-test('a pattern that goes back and forth is bounded', () => {
+test.each<[string, string, boolean]>([
+  ['(?i)^aBc', 'x\nAbC', true],
+  ['(?i)[a-c_]x\\d', 'BX1', true],
+  ['(?i)[^a-c]x', 'BX', false],
+  ['(?i)[Z-_]$', 'z', true],
+  ['(?i)[-a-]$', 'A', true],
+  ['(?i)[-a-]$', 'B', false],
+  ['(?i)\\x41', 'a', true],
+  ['a(?i:b)c', 'aBc', true],
+  ['a(?i:b)c', 'aBC', false],
+  ['(?i)a(?-i:b)c', 'ABC', false],
+  ['(?i)(?P<Name>x)', 'X', true],
+  ['\\Ab', 'a\nb', false],
+  ['b\\z', 'b\na', false],
+  ['b\\z', 'a\nb', true],
+])('the pattern %s on %j: %s', (pattern, text, matches) => expect(compilePattern(pattern).test(text)).toBe(matches))
+
+test.each(['^(a+)+$', '(?i)^(a+)+$', '\\A(a+)+\\z', '^(?i:(a+)+)$'])('the pattern %s is bounded', (pattern) => {
   const started = performance.now()
-  expect(compilePattern('^(a+)+$').test(`${'a'.repeat(20_000)}!`)).toBe(false)
+  expect(compilePattern(pattern).test(`${'a'.repeat(20_000)}!`)).toBe(false)
   expect(performance.now() - started).toBeLessThan(5000)
+})
+
+test('a pattern that cannot be bounded is noted', () => {
+  takeUnbounded()
+  compilePattern('^(?:a+){20}$')
+  compilePattern('(?i)a+')
+  expect(takeUnbounded()).toEqual(['^(?:a+){20}$'])
 })
