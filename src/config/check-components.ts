@@ -159,7 +159,7 @@ export function warnOfBools({ loaded, warnings }: Findings, schema: z.ZodType, g
   })
 }
 
-/** Patterns whose matching nothing bounds. The check of a component's settings compiles all of them. */
+/** Patterns whose matching nothing bounds, of those that the check of the settings compiles. */
 function warnOfPatterns({ loaded, warnings }: Findings, path: string[]): void {
   for (const source of takeUnbounded()) {
     warnings.push({
