@@ -123,3 +123,12 @@ test('foreign text does nothing to a terminal, whatever it is', () => {
     }),
   )
 })
+
+test('the summary counts what is not printed any more, too', () => {
+  const gauge = (name: string) => ({ name, gauge: { dataPoints: [{ asInt: 1n }] } })
+  const metrics = ['a', 'b', 'c'].map(gauge)
+  const bytes = encodeOtlpMetrics({ resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics }] }] })
+  const [summary, ...lines] = otlpLines(Batch.copyOf('metrics', bytes), 'normal', 1)
+  expect(summary).toBe('Metrics {"resource metrics": 1, "metrics": 3, "data points": 3}')
+  expect(lines.filter((line) => /^[abc]\{/.test(line))).toEqual(['a{} 1'])
+})
