@@ -69,7 +69,7 @@ const show = (name: string, micros: number, more = '') =>
 const scrape = await best(() => {
   const { page } = parsePage(bytes, { into })
   now += 1000
-  return sink.write(page!, { timeMs: now, durationMs: 1, samples: SERIES })
+  return sink.write(page!, { timeMs: now, durationMs: 1, samples: SERIES, kept: SERIES })
 })
 show('page to OTLP, with what ended', scrape)
 

@@ -553,8 +553,16 @@ describe('static scrape configs', () => {
     expect(named.up!.gauge.dataPoints[0].asDouble).toBe(1)
     expect(named.scrape_samples_scraped!.gauge.dataPoints[0].asDouble).toBe(5)
     expect(named.scrape_duration_seconds).toMatchObject({ unit: 's' })
-    expect(receiver.batches[0]!.count).toBe(5)
-    expect(receiver.batches[0]!.index().count).toBe(5)
+    expect(named.scrape_samples_post_metric_relabeling!.gauge.dataPoints[0].asDouble).toBe(5)
+    expect(receiver.batches[0]!.count).toBe(6)
+    expect(receiver.batches[0]!.index().count).toBe(6)
+  })
+
+  test('say how many samples metric_relabel_configs left', async () => {
+    const metric_relabel_configs = [{ source_labels: ['__name__'], regex: 'b', action: 'drop' }]
+    const { named } = await metrics('a 1\nb 2\nc 3\n', { metric_relabel_configs })
+    expect(named.scrape_samples_scraped!.gauge.dataPoints[0].asDouble).toBe(3)
+    expect(named.scrape_samples_post_metric_relabeling!.gauge.dataPoints[0].asDouble).toBe(2)
   })
 
   test('say that a target is down', async () => {
@@ -663,10 +671,10 @@ test('one page serves both formats', async () => {
   const receiver = running({ target_globs: [`${folder}/*.yml`] }, ['envelopes', 'metrics'])
   await receiver.start()
   interval(receiver)
-  await receiver.records(5)
+  await receiver.records(6)
   expect(receiver.batches.map(({ format, count }) => [format, count]).sort()).toEqual([
     ['envelopes', 1],
-    ['metrics', 4],
+    ['metrics', 5],
   ])
   await receiver.stop()
   await receiver.stop()

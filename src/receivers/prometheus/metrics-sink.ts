@@ -15,6 +15,8 @@ export interface ScrapeReport {
   readonly timeMs: number
   readonly durationMs: number
   readonly samples: number
+  /** Samples that metric_relabel_configs left. */
+  readonly kept: number
 }
 
 /** Offers pages of one target as OTLP metrics. */
@@ -72,7 +74,7 @@ export function newMetricsSink(intake: Intake, budget: Budget): MetricsSink {
       async gone(timeMs) {
         const options = optionsAt(timeMs)
         writer.reset()
-        const report = writeReport({ timeMs, durationMs: 0, samples: 0 }, false, { ...options, stale: true })
+        const report = writeReport({ timeMs, durationMs: 0, samples: 0, kept: 0 }, false, { ...options, stale: true })
         const count = report + writeEnded(undefined, options)
         await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
       },
@@ -93,7 +95,7 @@ function resourceOf({ url, job, instance }: ScrapeTarget): [string, string][] {
   ]
 }
 
-function parseReport({ durationMs, samples }: ScrapeReport, isUp: boolean, into: Page): void {
+function parseReport({ durationMs, samples, kept }: ScrapeReport, isUp: boolean, into: Page): void {
   const text = `# HELP up The scraping was successful
 # TYPE up gauge
 up ${isUp ? 1 : 0}
@@ -104,6 +106,9 @@ scrape_duration_seconds ${durationMs / 1000}
 # HELP scrape_samples_scraped The number of samples the target exposed
 # TYPE scrape_samples_scraped gauge
 scrape_samples_scraped ${samples}
+# HELP scrape_samples_post_metric_relabeling The number of samples remaining after metric relabeling was applied
+# TYPE scrape_samples_post_metric_relabeling gauge
+scrape_samples_post_metric_relabeling ${kept}
 # EOF
 `
   const { error } = parsePage(Buffer.from(text), { openMetrics: true, into })

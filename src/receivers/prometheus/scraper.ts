@@ -44,13 +44,14 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
   const succeed = async (page: Page, timeMs: number, durationMs: number) => {
     const samples = countSamples(page)
     preparePage(page, target)
-    checkLimits(page, target.metricRelabel ? countLinked(page) : samples, target)
+    const kept = target.metricRelabel ? countLinked(page) : samples
+    checkLimits(page, kept, target)
     if (failing) log.line(`${target.instanceId} has recovered`)
     failing = false
     // Both are written before anything is awaited: the page belongs to the next scrape then.
     await Promise.all([
       writeEnvelopes?.(page, clock.now(), (text) => log.line(text)),
-      writeMetrics?.write(page, { timeMs, durationMs, samples }),
+      writeMetrics?.write(page, { timeMs, durationMs, samples, kept }),
     ])
   }
   const fail = async (error: unknown, timeMs: number, durationMs: number) => {
@@ -58,7 +59,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     failing = true
     const where = `[id: ${target.sourceId}, instance_id: ${target.instanceId}, metric_url: ${target.url}]`
     log.line(`failed to scrape: scrape errors:\n${where}: ${scrapeErrorText(error, target.url)}`)
-    await writeMetrics?.write(undefined, { timeMs, durationMs, samples: 0 })
+    await writeMetrics?.write(undefined, { timeMs, durationMs, samples: 0, kept: 0 })
   }
 
   const attempt = async (stopping: AbortSignal) => {
