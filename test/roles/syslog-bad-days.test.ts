@@ -108,7 +108,7 @@ describe('the cache', () => {
       for (const drain of [app, shared]) {
         await drain.until('both lines', () => drain.messages.length === 2)
         expect(drain.texts()).toEqual(['before', 'meanwhile'])
-        expect(drain.connections).toBe(1)
+        expect(drain.spoken).toBe(1)
       }
       expect((await role.metrics()).get('aggregate_drains{unit="count"}')).toBe(1)
       if (trouble === 'silence') return

@@ -41,6 +41,8 @@ export const textOfMessage = (message: string): string => {
 }
 
 export interface TcpDrain extends Drain {
+  /** Connections that said anything: a port may be tried by somebody who looks for another one. */
+  readonly spoken: number
   /** Everything that arrived, as it came. */
   readonly bytes: Buffer
   /** From now on nothing is read, on old and new connections. */
@@ -56,6 +58,7 @@ export async function startTcpDrain(options: DrainOptions = {}): Promise<TcpDrai
     messages: [] as string[],
     clients: [] as string[],
     connections: 0,
+    spoken: 0,
     parts: [] as Buffer[],
     stalled: false,
   }
@@ -65,6 +68,7 @@ export async function startTcpDrain(options: DrainOptions = {}): Promise<TcpDrai
     if (options.tls) noteClient(socket as TLSSocket, state.clients)
     socket.on('error', () => {}).on('close', () => void sockets.delete(socket))
     const take = newFrameReader((message) => void state.messages.push(message.toString()))
+    socket.once('data', () => void state.spoken++)
     socket.on('data', (bytes: Buffer) => {
       state.parts.push(bytes)
       take(bytes)
@@ -83,6 +87,9 @@ export async function startTcpDrain(options: DrainOptions = {}): Promise<TcpDrai
     texts: () => state.messages.map(textOfMessage),
     get connections() {
       return state.connections
+    },
+    get spoken() {
+      return state.spoken
     },
     get open() {
       return sockets.size
