@@ -23,7 +23,8 @@ export function accountsOf(page: Page): PageAccount[] {
     return found
   }
   for (const [series, value] of page.series) {
-    const [, family, text] = /^tailrace_((?:receiver|processor|queue|dropped|held)_records(?:_total)?)\{(.*)\}$/.exec(series) ?? []
+    const [, family, text] =
+      /^tailrace_((?:receiver|processor|queue|dropped|held)_records(?:_total)?)\{(.*)\}$/.exec(series) ?? []
     if (!family) continue
     const labels = Object.fromEntries([...text!.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, k, v]) => [k!, v!]))
     if (family === 'dropped_records_total') account(labels.kind!, labels).dropped += value
