@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { runTailrace } from '../repository/process.ts'
 import { newFolder } from '../support/folder.ts'
+import { freePort } from '../support/free-port.ts'
 
 // A Collector's command line and what it serves beside the data path.
 
@@ -18,14 +19,6 @@ service:
 async function ended(args: readonly string[], env: Record<string, string> = {}) {
   const run = runTailrace(args, { env: { ...process.env, ...env } })
   return { code: await run.done, out: run.stdout(), err: run.stderr() }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function fetchText(url: string): Promise<{ status: number; text: string }> {

@@ -25,6 +25,7 @@ import {
   encodeV1,
   frameRecords,
 } from '../support/decode.ts'
+import { freePort } from '../support/free-port.ts'
 import {
   expectSampleLoads,
   expectUnknownKeyNamed,
@@ -102,20 +103,19 @@ function receiverConformance(subject: Subject): void {
 
   test('the ports it says it takes are free again after its stop', async () => {
     const config = settingsOf(spec)
-    for (const port of await freePorts()) {
-      const settled = withPort(config, port)
-      if (!settled) return
-      const { host } = newTestHost(spec)
-      const formats = formatsOf(spec.makes, settled)
-      const intakes: Intakes = Object.fromEntries(formats.map((format) => [format, { offer: () => {} }]))
-      const [resource] = spec.resources?.(settled as never) ?? []
-      expect(resource).toMatch(new RegExp(`^(tcp|udp) 127\\.0\\.0\\.1:${port}$`))
-      const component = spec.create({ config: settled as never, host, intakes })
-      await component.start()
-      await expect(bind(resource!)).rejects.toThrow('EADDRINUSE')
-      await component.stop(now())
-      await bind(resource!)
-    }
+    const port = await freePort()
+    const settled = withPort(config, port)
+    if (!settled) return
+    const { host } = newTestHost(spec)
+    const formats = formatsOf(spec.makes, settled)
+    const intakes: Intakes = Object.fromEntries(formats.map((format) => [format, { offer: () => {} }]))
+    const [resource] = spec.resources?.(settled as never) ?? []
+    expect(resource).toMatch(new RegExp(`^(tcp|udp) 127\\.0\\.0\\.1:${port}$`))
+    const component = spec.create({ config: settled as never, host, intakes })
+    await component.start()
+    await expect(bind(resource!)).rejects.toThrow('EADDRINUSE')
+    await component.stop(now())
+    await bind(resource!)
   })
 }
 
@@ -123,14 +123,6 @@ function receiverConformance(subject: Subject): void {
 function withPort(config: unknown, port: number): unknown {
   const endpoint = (config as { endpoint?: { host: string } }).endpoint
   return endpoint && { ...(config as object), endpoint: { ...endpoint, port, text: `${endpoint.host}:${port}` } }
-}
-
-async function freePorts(): Promise<number[]> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return [port]
 }
 
 /** Listens there for a moment. */

@@ -9,6 +9,7 @@ import { type IngressClient, ingressClient, log } from '../support/client.ts'
 import { startDrainProcess } from '../support/drain-process.ts'
 import { startHttpDrain, startTcpDrain, textOfMessage } from '../support/drains.ts'
 import { bindingCacheEnv, type SyslogAgentOptions, syslogAgentEnv } from '../support/environments.ts'
+import { freePort } from '../support/free-port.ts'
 import { type Role, startRole, until } from '../support/role.ts'
 import { startIngressSink } from '../support/sinks.ts'
 
@@ -22,15 +23,6 @@ async function agent(options: SyslogAgentOptions, env = {}): Promise<{ role: Rol
 const numbered = (from: number, to: number, app = 'app') =>
   Array.from({ length: to - from }, (_, i) => log(`line ${from + i}`, { source_id: app }))
 const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 describe('bindings', () => {
   test('that come, change and go touch no other drain', async () => {

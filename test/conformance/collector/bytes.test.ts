@@ -3,6 +3,7 @@ import { Refused } from '../../../src/delivery/admission.ts'
 import { readPartialSuccess } from '../../../src/exporters/otlp-answers.ts'
 import { emptyFrame } from '../../../src/net/frames.ts'
 import { startOtlp } from '../../../src/receivers/otlp/otlp-run.fixture.ts'
+import { examples, l1, l1Json, l1OfJavaScript, metricJson } from '../../../src/wire/otlp/examples.fixture.ts'
 import { decodeOtlpJson } from '../../../src/wire/otlp/json-decode.ts'
 import { encodeOtlpJson } from '../../../src/wire/otlp/json-encode.ts'
 
@@ -40,39 +41,15 @@ test.each([
   expect(jsonOf('logs', within(hex)).resourceLogs[0].scopeLogs[0].logRecords[0].body).toEqual(body)
 })
 
-const l1 =
-  '0a6d0a150a130a0c736572766963652e6e616d6512030a016112540a060a0173120131124a09010000000000000010091a04494e464f2a040a02686932070a016b1202182a45010000004a100102030405060708090a0b0c0d0e0f1052080102030405060708590200000000000000'
-const l1OfJavaScript =
-  '0a710a170a130a0c736572766963652e6e616d6512030a0161100012560a060a0173120131124c09010000000000000010091a04494e464f2a040a02686932070a016b1202182a380045010000004a100102030405060708090a0b0c0d0e0f1052080102030405060708590200000000000000'
-const record = {
-  timeUnixNano: '1',
-  severityNumber: 9,
-  severityText: 'INFO',
-  body: { stringValue: 'hi' },
-  attributes: [{ key: 'k', value: { intValue: '42' } }],
-  flags: 1,
-  traceId: '0102030405060708090a0b0c0d0e0f10',
-  spanId: '0102030405060708',
-  observedTimeUnixNano: '2',
-}
-const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'a' } }] }
-const logs = (...logRecords: object[]) => ({
-  resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 's', version: '1' }, logRecords }] }],
-})
-
 test('a log record: to JSON and back', () => {
-  expect(jsonOf('logs', l1)).toEqual(logs(record))
-  expect(hexOf('logs', logs(record))).toBe(l1)
+  expect(jsonOf('logs', l1)).toEqual(l1Json)
+  expect(hexOf('logs', l1Json)).toBe(l1)
 })
 
 test('a log record as the JavaScript SDK writes it, in bytes and in JSON, means the same', () => {
-  expect(jsonOf('logs', l1OfJavaScript)).toEqual(logs(record))
-  expect(hexOf('logs', logs({ ...record, attributes: [{ key: 'k', value: { intValue: 42 } }] }))).toBe(l1)
-})
-
-const around = { resource: {}, scope: {} }
-const metric = (only: object) => ({
-  resourceMetrics: [{ resource: around.resource, scopeMetrics: [{ scope: around.scope, metrics: [only] }] }],
+  expect(jsonOf('logs', l1OfJavaScript)).toEqual(l1Json)
+  // It writes integers as numbers.
+  expect(hexOf('logs', JSON.parse(JSON.stringify(l1Json).replace('"42"', '42')))).toBe(l1)
 })
 
 test.each<[string, Signal, string, object]>([
@@ -86,87 +63,14 @@ test.each<[string, Signal, string, object]>([
       ],
     },
   ],
-  [
-    'a gauge',
-    'metrics',
-    '0a2c122a12280a036370751a01312a1e0a1c19010000000000000021000000000000f83f3a080a016b12030a0161',
-    metric({
-      name: 'cpu',
-      unit: '1',
-      gauge: {
-        dataPoints: [{ timeUnixNano: '1', asDouble: 1.5, attributes: [{ key: 'k', value: { stringValue: 'a' } }] }],
-      },
-    }),
-  ],
-  [
-    'a sum',
-    'metrics',
-    '0a2c122a12280a037265713a210a1b11010000000000000019020000000000000031050000000000000010021801',
-    metric({
-      name: 'req',
-      sum: {
-        dataPoints: [{ startTimeUnixNano: '1', timeUnixNano: '2', asInt: '5' }],
-        aggregationTemporality: 2,
-        isMonotonic: true,
-      },
-    }),
-  ],
-  [
-    'a histogram',
-    'metrics',
-    '0a4d124b12490a01684a440a401101000000000000001902000000000000002103000000000000002900000000000018403210010000000000000002000000000000003a0800000000000000401002',
-    metric({
-      name: 'h',
-      histogram: {
-        dataPoints: [
-          {
-            startTimeUnixNano: '1',
-            timeUnixNano: '2',
-            count: '3',
-            sum: 6,
-            bucketCounts: ['1', '2'],
-            explicitBounds: [2],
-          },
-        ],
-        aggregationTemporality: 2,
-      },
-    }),
-  ],
-  [
-    'a span',
-    'traces',
-    '0a3f123d123b0a100102030405060708090a0b0c0d0e0f10120801020304050607082a05474554202f30023901000000000000004102000000000000007a021802',
-    {
-      resourceSpans: [
-        {
-          resource: {},
-          scopeSpans: [
-            {
-              scope: {},
-              spans: [
-                {
-                  traceId: '0102030405060708090a0b0c0d0e0f10',
-                  spanId: '0102030405060708',
-                  name: 'GET /',
-                  kind: 2,
-                  startTimeUnixNano: '1',
-                  endTimeUnixNano: '2',
-                  status: { code: 2 },
-                },
-              ],
-            },
-          ],
-        },
-      ],
-    },
-  ],
+  ...examples,
 ])('%s', (_, signal, hex, json) => {
   expect(jsonOf(signal, hex)).toEqual(json)
 })
 
 test('scale and offset of an exponential histogram are zigzag', () => {
   const point = { scale: -1, positive: { offset: 3, bucketCounts: ['1'] } }
-  const request = metric({ name: 'e', exponentialHistogram: { dataPoints: [point] } })
+  const request = metricJson({ name: 'e', exponentialHistogram: { dataPoints: [point] } })
   const hex = hexOf('metrics', request)
   expect(hex).toContain('3001')
   expect(hex).toContain('0806')
