@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { onTestFinished } from 'vitest'
-import type { BreakingPeer, Fault, PeerStream } from './breaking-peer.ts'
+import type { BreakingPeer, PeerStream } from './breaking-peer.ts'
 import { newCable } from './cable.ts'
+import { newFaultPlan } from './fault-plan.ts'
 
 /**
  * The same as `startBreakingPeer` for POSTs over HTTP/1.1: a request is a stream of one message. `end stream` is answered
@@ -11,16 +12,12 @@ import { newCable } from './cable.ts'
 export async function startBreakingHttpPeer(certificate?: { cert: string; key: string }): Promise<BreakingPeer> {
   const cable = await newCable((socket) => front.emit('connection', socket))
   const streams: PeerStream[] = []
-  let planned: { fault: Fault; messages: number } | undefined
-  let refusals = 0
-  let messages = 0
+  const plan = newFaultPlan(cable, streams)
 
   const refuse = (response: ServerResponse) => void response.writeHead(503).end()
   const onMessage = (response: ServerResponse, own: PeerStream) => {
-    messages++
-    if (!planned || --planned.messages > 0) return void response.writeHead(200).end()
-    const { fault } = planned
-    planned = undefined
+    const fault = plan.due()
+    if (!fault) return void response.writeHead(200).end()
     if (fault !== 'end stream') return void response.destroy()
     // Who refuses a request has not taken its message.
     own.messages.pop()
@@ -30,10 +27,7 @@ export async function startBreakingHttpPeer(certificate?: { cert: string; key: s
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      if (refusals > 0) {
-        refusals--
-        return refuse(response)
-      }
+      if (plan.refuses()) return refuse(response)
       const own: PeerStream = { path: request.url!, messages: [Buffer.concat(chunks)] }
       streams.push(own)
       onMessage(response, own)
@@ -47,24 +41,5 @@ export async function startBreakingHttpPeer(certificate?: { cert: string; key: s
     await cable.stop()
   })
 
-  return {
-    address: `127.0.0.1:${cable.port}`,
-    streams,
-    get messages() {
-      return messages
-    },
-    plan(fault, after) {
-      if (fault === 'away') return cable.close()
-      if (fault === 'refuse streams') {
-        refusals = 3
-        return cable.breakAfter(after.bytes, 'cut')
-      }
-      if (fault === 'cut' || fault === 'reset' || fault === 'lost answers') return cable.breakAfter(after.bytes, fault)
-      planned = { fault, messages: after.messages }
-    },
-    get broken() {
-      return !planned && cable.whole && refusals === 0
-    },
-    comeBack: () => cable.open(),
-  }
+  return plan.peer
 }

@@ -1,6 +1,7 @@
 import { constants, createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { onTestFinished } from 'vitest'
 import { newCable } from './cable.ts'
+import { newFaultPlan } from './fault-plan.ts'
 
 /** What a peer can do to whoever sends to it. */
 export const faults = [
@@ -42,15 +43,11 @@ export async function startBreakingPeer(): Promise<BreakingPeer> {
   const front = createHttp2()
   const streams: PeerStream[] = []
   const sessions = new Set<ServerHttp2Session>()
-  let planned: { fault: Fault; messages: number } | undefined
-  let refusals = 0
-  let messages = 0
+  const plan = newFaultPlan(cable, streams)
 
   const onMessage = (stream: ServerHttp2Stream, own: PeerStream) => {
-    messages++
-    if (!planned || planned.fault === 'refuse streams' || --planned.messages > 0) return
-    const { fault } = planned
-    planned = undefined
+    const fault = plan.due()
+    if (!fault) return
     if (fault === 'end stream') {
       // Who refuses a call has not taken its message.
       if (own.path.endsWith('/Export')) own.messages.pop()
@@ -63,10 +60,7 @@ export async function startBreakingPeer(): Promise<BreakingPeer> {
   }
   const serve = (stream: ServerHttp2Stream, path: string) => {
     stream.on('error', () => {})
-    if (refusals > 0) {
-      refusals--
-      return finish(stream, '14')
-    }
+    if (plan.refuses()) return finish(stream, '14')
     const own: PeerStream = { path, messages: [] }
     streams.push(own)
     let rest: Buffer = Buffer.alloc(0)
@@ -92,26 +86,7 @@ export async function startBreakingPeer(): Promise<BreakingPeer> {
     await cable.stop()
   })
 
-  return {
-    address: `127.0.0.1:${cable.port}`,
-    streams,
-    get messages() {
-      return messages
-    },
-    plan(fault, after) {
-      if (fault === 'away') return cable.close()
-      if (fault === 'refuse streams') {
-        refusals = 3
-        return cable.breakAfter(after.bytes, 'cut')
-      }
-      if (fault === 'cut' || fault === 'reset' || fault === 'lost answers') return cable.breakAfter(after.bytes, fault)
-      planned = { fault, messages: after.messages }
-    },
-    get broken() {
-      return !planned && cable.whole && refusals === 0
-    },
-    comeBack: () => cable.open(),
-  }
+  return plan.peer
 }
 
 /** Ends a stream with a status; OK comes with an empty message. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import type { BreakingPeer, Fault, PeerStream } from './breaking-peer.ts'
+import type { BreakingPeer, PeerStream } from './breaking-peer.ts'
 import { newCable } from './cable.ts'
+import { newFaultPlan } from './fault-plan.ts'
 
 /**
  * The same as `startBreakingPeer` for syslog over TCP: a connection is a stream, a message is a line or counts its octets.
@@ -11,25 +12,16 @@ import { newCable } from './cable.ts'
 export async function startBreakingSyslogPeer(): Promise<BreakingPeer> {
   const streams: PeerStream[] = []
   const sockets = new Set<Socket>()
-  let planned: { fault: Fault; messages: number } | undefined
-  let refusals = 0
-  let messages = 0
 
   const onMessage = (socket: Socket) => {
-    messages++
-    if (!planned || --planned.messages > 0) return
-    const { fault } = planned
-    planned = undefined
+    const fault = plan.due()
     if (fault === 'reset stream') socket.resetAndDestroy()
-    else socket.end()
+    else if (fault) socket.end()
   }
   const serve = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
-    if (refusals > 0) {
-      refusals--
-      return void socket.end()
-    }
+    if (plan.refuses()) return void socket.end()
     const own: PeerStream = { path: '', messages: [] }
     streams.push(own)
     let rest: Buffer = Buffer.alloc(0)
@@ -43,31 +35,13 @@ export async function startBreakingSyslogPeer(): Promise<BreakingPeer> {
     })
   }
   const cable = await newCable(serve)
+  const plan = newFaultPlan(cable, streams)
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy()
     await cable.stop()
   })
 
-  return {
-    address: `127.0.0.1:${cable.port}`,
-    streams,
-    get messages() {
-      return messages
-    },
-    plan(fault, after) {
-      if (fault === 'away') return cable.close()
-      if (fault === 'refuse streams') {
-        refusals = 3
-        return cable.breakAfter(after.bytes, 'cut')
-      }
-      if (fault === 'cut' || fault === 'reset' || fault === 'lost answers') return cable.breakAfter(after.bytes, fault)
-      planned = { fault, messages: after.messages }
-    },
-    get broken() {
-      return !planned && cable.whole && refusals === 0
-    },
-    comeBack: () => cable.open(),
-  }
+  return plan.peer
 }
 
 /** Where the first message ends: `12 <14>1 ...` counts its octets, any other is a line. 0: it has not arrived yet. */
