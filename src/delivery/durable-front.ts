@@ -241,19 +241,14 @@ export class DurableFront implements Admission {
     const bytes = batch.bytes()
     const note: SpoolNote | undefined = keepOrigins && batch.origin ? { origin: batch.origin } : undefined
     const displaces = whenFull === 'drop_oldest'
-    if (!this.fits(bytes.length, spool) && !(displaces && this.displace(bytes.length, spool))) {
-      if (!letIn) return -1
-    }
-    try {
-      return this.appended(bytes, batch, note, spool)
-    } catch (error) {
-      if (!(error instanceof SpoolFull && displaces && spool.dropOldest() !== undefined))
-        return this.failed(error, bytes.length, spool)
-    }
-    try {
-      return this.appended(bytes, batch, note, spool)
-    } catch (error) {
-      return this.failed(error, bytes.length, spool)
+    if (!this.fits(bytes.length, spool) && !(displaces && this.displace(bytes.length, spool)) && !letIn) return -1
+    for (let mayDisplace = displaces; ; mayDisplace = false) {
+      try {
+        return this.appended(bytes, batch, note, spool)
+      } catch (error) {
+        const hasMadeRoom = mayDisplace && error instanceof SpoolFull && spool.dropOldest() !== undefined
+        if (!hasMadeRoom) return this.failed(error, bytes.length, spool)
+      }
     }
   }
 
