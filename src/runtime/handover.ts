@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 /**
  * How sockets go from what stops to what takes its place, unclosed: while a handover is open, an address that is held on
  * behalf of one who leaves is promised to whoever asks for it, and goes over when the handover is completed.
@@ -16,7 +18,7 @@ interface Open {
 }
 
 let open: Open | undefined
-let owner: string | undefined
+const owners = new AsyncLocalStorage<string>()
 
 /** Begins a handover; `leaving` are the owners (see `onBehalfOf`) that will stop. One at a time. */
 export function beginHandover(leaving: ReadonlySet<string>): Handover {
@@ -44,18 +46,11 @@ export function beginHandover(leaving: ReadonlySet<string>): Handover {
   }
 }
 
-/** Runs `start`: what it binds is held on behalf of `name`. One at a time. */
-export async function onBehalfOf<T>(name: string, start: () => Promise<T>): Promise<T> {
-  owner = name
-  try {
-    return await start()
-  } finally {
-    if (owner === name) owner = undefined
-  }
-}
+/** Runs `start`: what it binds, then or later from what it began, is held on behalf of `name`. Several may run at once, or nest. */
+export const onBehalfOf = <T>(name: string, start: () => Promise<T>): Promise<T> => owners.run(name, start)
 
 /** Who binds right now, as far as anybody has said so. */
-export const currentOwner = (): string | undefined => owner
+export const currentOwner = (): string | undefined => owners.getStore()
 
 export interface Promised {
   /** False when it was kept, taken back, or the handover was abandoned. */
