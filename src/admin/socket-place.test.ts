@@ -69,6 +69,43 @@ test('a folder behind a symbolic link will not do', () => {
   expect(whyStrange(join(folder, 'link', 'x.sock'))).toContain('is a symbolic link')
 })
 
+test('a folder that others can put another in the place of will not do, however far above they can', () => {
+  const top = newFolder()
+  const folder = join(top, 'a', 'b', 'own')
+  const socket = join(folder, 'x.sock')
+  const replaceable = `${top} may be written to by others, who could put a folder of their own in the place of ${folder}`
+  prepareFolder(socket)
+  chmodSync(top, 0o777)
+  expect(() => prepareFolder(socket)).toThrow(replaceable)
+  writeFileSync(socket, '')
+  if (isRoot) expect(whyStrange(socket)).toBe(replaceable)
+  chmodSync(top, 0o1777)
+  prepareFolder(socket)
+  // A group that nobody but its user needs to be in.
+  chmodSync(top, 0o775)
+  prepareFolder(socket)
+})
+
+test('a link above leads to folders that are looked at too', () => {
+  const top = newFolder()
+  mkdirSync(join(top, 'open'))
+  mkdirSync(join(top, 'open', 'real'))
+  symlinkSync(join('open', 'real'), join(top, 'link'))
+  symlinkSync(join(top, 'link'), join(top, 'way'))
+  const socket = join(top, 'way', 'own', 'x.sock')
+  prepareFolder(socket)
+  chmodSync(join(top, 'open'), 0o777)
+  expect(() => prepareFolder(socket)).toThrow(`${join(top, 'open')} may be written to by others, who`)
+})
+
+test.runIf(isRoot)('a folder below one of another user will not do', () => {
+  const top = newFolder()
+  const folder = join(top, 'own')
+  prepareFolder(join(folder, 'x.sock'))
+  chownSync(top, 65534, 65534)
+  expect(() => prepareFolder(join(folder, 'x.sock'))).toThrow(`${top} belongs to another user (uid 65534), who could`)
+})
+
 test.runIf(isRoot)('root believes a socket of another user only in a folder that root gave away', () => {
   const above = newFolder()
   const folder = join(above, 'agent')

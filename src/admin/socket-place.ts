@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 /** The part of the environment that says where sockets belong. */
@@ -73,9 +73,31 @@ export function prepareFolder(socket: string, { uid }: Pick<Surroundings, 'uid'>
   // Whoever may write there could put a socket of their own in its place.
   if (isShared(stats) && !isSticky(stats))
     throw new Error(`${folder} may be written to by others: chmod go-w ${folder}, or choose another folder`)
+  const why = whyReplaceable(dirname(folder), uid)
+  if (why !== undefined)
+    throw new StrangeFolder(
+      `${why}, who could put a folder of their own in the place of ${folder}: set service.admin.socket to a path elsewhere`,
+    )
+}
+
+/** Who beside root and `uid` can rename what is in a folder, or a folder above it, as the beginning of a sentence. */
+function whyReplaceable(folder: string, uid: number, seen = new Set<string>()): string | undefined {
+  for (let at = folder; !seen.has(at); at = dirname(at)) {
+    seen.add(at)
+    const stats = lstatSync(at)
+    if (stats.uid !== 0 && stats.uid !== uid) return `${at} belongs to another user (uid ${stats.uid})`
+    if (stats.isSymbolicLink()) {
+      const why = whyReplaceable(resolve(dirname(at), readlinkSync(at)), uid, seen)
+      if (why !== undefined) return why
+    } else if (isOpenToOthers(stats) && !isSticky(stats)) return `${at} may be written to by others`
+  }
+  return undefined
 }
 
 const isShared = ({ mode }: Stats) => (mode & 0o022) !== 0
+/** Folders of a user are often open to the group that has the user's name. */
+const isOpenToOthers = ({ mode, gid }: Stats) =>
+  (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0 && gid !== process.getgid?.())
 const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0
 
 /**
@@ -88,8 +110,9 @@ export function whyStrange(socket: string): string | undefined {
   const file = lstatSync(socket, { throwIfNoEntry: false })
   if (!stats || !file) return undefined
   if (stats.isSymbolicLink()) return `${folder} is a symbolic link: name the folder itself with --admin`
-  const above = statSync(dirname(folder))
-  if (stats.uid !== 0 && (above.uid !== 0 || isShared(above))) return belongsTo(folder, stats)
+  const above = whyReplaceable(dirname(folder), 0)
+  if (above !== undefined && stats.uid !== 0) return belongsTo(folder, stats)
+  if (above !== undefined) return `${above}, who could put a folder of their own in the place of ${folder}`
   if (isShared(stats) && !isSticky(stats)) return `${folder} may be written to by others: chmod go-w ${folder}`
   if (file.uid !== 0 && (file.uid !== stats.uid || file.isSymbolicLink())) return belongsTo(socket, file)
   return undefined
