@@ -179,6 +179,17 @@ const anything = inverted([])
 const noNewline = inverted(setOf('\n'))
 const controls: Readonly<Record<string, string>> = { a: '\x07', f: '\f', t: '\t', n: '\n', r: '\r', v: '\v' }
 
+/** What is wrong with a pattern, or undefined. One that nothing bounds is named by whoever checks the configuration. */
+export function patternFault(source: string): string | undefined {
+  try {
+    new GoRegex(source)
+    return undefined
+  } catch (error) {
+    if (error instanceof PatternError) return error.message
+    throw error
+  }
+}
+
 /** `^` and `$` at lines. Looking behind and the flag `m` are what V8's linear matcher takes; looking ahead is not. */
 const lines = { '^': '(?<![^\\n])', $: '(?m:$)' } as const
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { anything, bool, int, list, object, oneOf, text } from '../config/fields.ts'
 import type { Format } from '../telemetry/format.ts'
-import { GoRegex, PatternError } from './go-regex.ts'
+import { patternFault } from './go-regex.ts'
 
 /** A list of attributes, `{key, value}`, that must all match. */
 export const properties = (what: string) =>
@@ -55,12 +55,8 @@ export function checkPatterns(
 ): void {
   if (config.match_type !== 'regexp') return
   for (const [[key, ...path], source] of patternsIn(config)) {
-    try {
-      new GoRegex(source)
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error
-      ctx.addIssue({ code: 'custom', path: [written(key), ...path], message: error.message })
-    }
+    const message = patternFault(source)
+    if (message) ctx.addIssue({ code: 'custom', path: [written(key), ...path], message })
   }
 }
 

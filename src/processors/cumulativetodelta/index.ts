@@ -1,5 +1,5 @@
 import { bool, duration, int, list, object, oneOf, text } from '../../config/fields.ts'
-import { GoRegex, PatternError } from '../../ottl/go-regex.ts'
+import { patternFault } from '../../ottl/go-regex.ts'
 import { defineProcessor, newLogSeries } from '../../plugin.ts'
 import { Converter } from './converter.ts'
 import { newMatcher } from './matcher.ts'
@@ -23,12 +23,8 @@ const match = (what: string) =>
       if (metrics.length === 0 && how) wrong(['metrics'], 'metrics must be supplied if match_type is set')
       if (how !== 'regexp') return
       for (const [i, pattern] of metrics.entries()) {
-        try {
-          new GoRegex(pattern)
-        } catch (error) {
-          if (!(error instanceof PatternError)) throw error
-          wrong(['metrics', i], error.message)
-        }
+        const fault = patternFault(pattern)
+        if (fault) wrong(['metrics', i], fault)
       }
     })
     .default({})

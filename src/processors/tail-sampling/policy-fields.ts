@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { Faults, type Field, type NestedIssue, newField } from '../../config/field.ts'
 import { bool, int, list, number, object, oneOf, text } from '../../config/fields.ts'
 import { ConditionError, compileOpen } from '../../ottl/conditions.ts'
-import { GoRegex, PatternError } from '../../ottl/go-regex.ts'
+import { patternFault } from '../../ottl/go-regex.ts'
 
 /** Policies that look at a trace themselves. */
 const plain = [
@@ -193,12 +193,8 @@ function checkPolicy(config: Partial<PolicyConfig> & { name: string; type: strin
 function checkValues({ string_attribute: config }: Partial<PolicyConfig>, ctx: Context): void {
   if (!config?.enabled_regex_matching) return
   for (const [i, value] of config.values.entries()) {
-    try {
-      new GoRegex(value)
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error
-      issue(ctx, ['string_attribute', 'values', i], error.message)
-    }
+    const fault = patternFault(value)
+    if (fault) issue(ctx, ['string_attribute', 'values', i], fault)
   }
 }
 

@@ -1,4 +1,5 @@
 import { anything, bool, duration, list, object, oneOf, text } from '../../config/fields.ts'
+import { patternFault } from '../../ottl/go-regex.ts'
 import type { ConfigOf } from '../../plugin.ts'
 import { metricsOf, type ScraperName } from './metrics.ts'
 
@@ -25,6 +26,12 @@ const filter = (names: string, what: string) =>
   object({
     [names]: list(text()).describe(what),
     match_type: oneOf(['strict', 'regexp']).describe('strict: whole names. regexp: regular expressions (RE2).'),
+  }).superRefine(({ match_type, [names]: patterns }, ctx) => {
+    if (match_type !== 'regexp') return
+    for (const [i, pattern] of (patterns as string[]).entries()) {
+      const message = patternFault(pattern)
+      if (message) ctx.addIssue({ code: 'custom', path: [names, i], message })
+    }
   })
 
 const which = (names: string, verb: string) => filter(names, 'Names or patterns.').optional().describe(verb)

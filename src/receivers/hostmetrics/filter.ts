@@ -3,7 +3,7 @@ import { GoRegex } from '../../ottl/go-regex.ts'
 /** As written: `{devices: [...], match_type: strict}`. */
 export type FilterConfig = Record<string, unknown> | undefined
 
-/** Whether a name is wanted. Throws, with the reason, for a pattern that is none. */
+/** Whether a name is wanted. */
 export function newFilter(include: FilterConfig, exclude: FilterConfig): (name: string) => boolean {
   const wanted = include && matcher(include)
   const unwanted = exclude && matcher(exclude)

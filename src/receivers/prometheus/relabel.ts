@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { GoRegex, PatternError, replacementOf } from '../../ottl/go-regex.ts'
+import { GoRegex, patternFault, replacementOf } from '../../ottl/go-regex.ts'
 
 export const relabelActions = [
   'replace',
@@ -41,17 +41,11 @@ export function relabelFault(rule: RelabelRule): string | undefined {
     return 'the action hashmod needs a modulus above 0'
   if (target_label && action !== 'replace' && !labelNames.test(target_label))
     return `${JSON.stringify(target_label)} is no name of a label`
-  try {
-    anchored(rule.regex)
-  } catch (error) {
-    if (error instanceof PatternError) return error.message
-    throw error
-  }
-  return undefined
+  return patternFault(anchored(rule.regex))
 }
 
 /** Expressions match from end to end, as in Prometheus. */
-const anchored = (source: string) => new GoRegex(`^(?:${source})$`)
+const anchored = (source: string) => `^(?:${source})$`
 
 /** All rules, one after the other. Throws what `relabelFault` says. */
 export function compileRelabel(rules: readonly RelabelRule[]): Relabel | undefined {
@@ -66,7 +60,7 @@ export function compileRelabel(rules: readonly RelabelRule[]): Relabel | undefin
 
 function step(rule: RelabelRule): Relabel {
   const { action, source_labels: sources, separator, target_label: target = '' } = rule
-  const regex = anchored(rule.regex)
+  const regex = new GoRegex(anchored(rule.regex))
   const joined = (labels: LabelMap) => sources.map((name) => labels.get(name) ?? '').join(separator)
   switch (action) {
     case 'keep':
