@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { deliveryConfig, deliveryHost, envelopes, type TestHost, textsOf } from '../../test/support/delivery.ts'
+import { deliveryConfig, deliveryHost, envelopes, type TestHost } from '../../test/support/delivery.ts'
 import { killed, type MemoryFolder, memoryFolder, memoryStorage } from '../../test/support/memory-spool.ts'
-import type { Batch } from '../telemetry/batch.ts'
+import { MoodyPeer } from '../../test/support/moody-peer.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 import { type Queued, queued } from './queued.ts'
-import { Dropped, Retryable, type Sender, type SendResult } from './sender.ts'
 
 // A queue on disk under random traffic, answers, failures of the disk, stops and kills, against what must always hold.
 
@@ -58,39 +57,13 @@ const setupOf = (policies: readonly ('drop_oldest' | 'drop_newest' | 'refuse' | 
   })
 type Setup = ReturnType<typeof setupOf> extends fc.Arbitrary<infer T> ? T : never
 
-class Peer implements Sender {
-  how: Answer = 'ok'
-  readonly got: string[] = []
-  pending: (() => void)[] = []
-
-  send(batch: Batch): SendResult | Promise<SendResult> {
-    const texts = textsOf(batch)
-    const accept = (n = texts.length): SendResult => {
-      this.got.push(...texts.slice(0, n))
-      return { sent: n, rejected: texts.length - n }
-    }
-    if (this.how === 'ok') return accept()
-    if (this.how === 'partial') return accept(texts.length >> 1)
-    if (this.how === 'retry') throw new Retryable('busy')
-    if (this.how === 'drop') throw new Dropped('rejected')
-    if (this.how === 'broken') return Promise.reject(new Error('reset by peer'))
-    if (this.how === 'maybe') {
-      accept()
-      throw new Retryable('reset', { maybeDelivered: true })
-    }
-    return new Promise((resolve) => this.pending.push(() => resolve(accept())))
-  }
-
-  close(): void {}
-}
-
 const turns = async () => {
   for (let i = 0; i < 12; i++) await Promise.resolve()
 }
 
 /** Processes one after the other over one folder and one peer. */
 class World {
-  readonly peer = new Peer()
+  readonly peer = new MoodyPeer()
   readonly acknowledged = new Set<number>()
   host!: TestHost
   exporter!: Queued

@@ -1,17 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  deliveryConfig,
-  deliveryHost,
-  envelopes,
-  otlpLogs,
-  type TestHost,
-  textsOf,
-} from '../../test/support/delivery.ts'
-import type { Batch } from '../telemetry/batch.ts'
+import { deliveryConfig, deliveryHost, envelopes, otlpLogs, type TestHost } from '../../test/support/delivery.ts'
+import { MoodyPeer } from '../../test/support/moody-peer.ts'
 import { type Outcome, Receipt } from '../telemetry/receipt.ts'
 import { type Queued, queued } from './queued.ts'
-import { Dropped, Retryable, type Sender, type SendResult } from './sender.ts'
 
 // Random puts, answers, stalls, memory pressure and a stop at a random moment, against what must always hold.
 
@@ -68,43 +60,9 @@ const setup = fc.record({
   maxRecordBytes: fc.option(fc.constant(1000), { nil: undefined }),
 })
 
-/** A destination that does what it was told last, and remembers what reached it. */
-class Peer implements Sender {
-  how: Answer = 'ok'
-  readonly got: string[] = []
-  readonly pending: (() => void)[] = []
-  now = 0
-
-  send(batch: Batch): SendResult | Promise<SendResult> {
-    const texts = textsOf(batch)
-    const accept = (n = texts.length): SendResult => {
-      this.got.push(...texts.slice(0, n))
-      return n === texts.length ? { sent: n } : { sent: n, rejected: texts.length - n }
-    }
-    const unknown = new Retryable('reset', { maybeDelivered: true, retryAfterMs: 3 })
-    if (this.how === 'ok') return accept()
-    if (this.how === 'partial') return accept(texts.length >> 1)
-    if (this.how === 'retry') throw new Retryable('busy')
-    if (this.how === 'lost') throw unknown
-    if (this.how === 'drop') throw new Dropped('rejected')
-    if (this.how === 'broken') return Promise.reject(new Error('reset by peer'))
-    if (this.how === 'maybe') {
-      accept()
-      throw unknown
-    }
-    const { how } = this
-    return new Promise((resolve, reject) => {
-      if (how === 'later') this.pending.push(() => resolve(accept()))
-      else if (how === 'late retry') this.pending.push(() => reject(new Retryable('busy')))
-    })
-  }
-
-  close(): void {}
-}
-
 interface World {
   host: TestHost
-  peer: Peer
+  peer: MoodyPeer
   exporter: Queued
   settled: Map<number, Outcome>
   put: number
@@ -170,7 +128,7 @@ test('the law holds, nothing is delivered twice unsaid, and one sender keeps the
     fc.asyncProperty(setup, fc.array(step, { maxLength: 60 }), async (given, steps) => {
       const { consumers, retry, batch, maxRecordBytes, ...written } = given
       const host = deliveryHost(160_000)
-      const peer = new Peer()
+      const peer = new MoodyPeer()
       const config = deliveryConfig({
         ...written,
         retry_on_failure: { enabled: retry, initial_interval: '2ms', max_interval: '50ms', max_elapsed_time: '8s' },

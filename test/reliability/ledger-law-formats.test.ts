@@ -4,7 +4,6 @@ import { Refused } from '../../src/delivery/admission.ts'
 import { Budget } from '../../src/delivery/budget.ts'
 import { type Account, Ledger } from '../../src/delivery/ledger.ts'
 import { queued } from '../../src/delivery/queued.ts'
-import { Dropped, Retryable, type SendResult } from '../../src/delivery/sender.ts'
 import { converters, findConverter } from '../../src/engine/converters.ts'
 import type { Instance, PipelinePlan, Plan } from '../../src/engine/plan.ts'
 import { buildGraph, type Graph } from '../../src/pipeline.ts'
@@ -24,6 +23,7 @@ import { silentLog } from '../../src/runtime/log.ts'
 import { Metrics } from '../../src/runtime/metrics.ts'
 import { Receipt } from '../../src/telemetry/receipt.ts'
 import { deliveryConfig } from '../support/delivery.ts'
+import { MoodyPeer } from '../support/moody-peer.ts'
 import { recordsOf } from '../support/records.ts'
 
 // The ledger's law on graphs of every format: v1 and v2 envelopes, OTLP logs, metrics and traces, with converters at both
@@ -139,7 +139,7 @@ class World {
   readonly clock = new ManualClock()
   readonly ledger = new Ledger()
   readonly intakes: { makes: Format; intake: Intake }[] = []
-  readonly peers: { how: (typeof answers)[number]; pending: (() => void)[] }[] = []
+  readonly peers: MoodyPeer[] = []
   readonly settled: number[] = []
   readonly accepted = new Set<number>()
   readonly plan: Plan
@@ -185,7 +185,7 @@ class World {
   }
 
   private exporter(given: Shape['exporters'][number]) {
-    const peer: World['peers'][number] = { how: 'ok', pending: [] }
+    const peer = new MoodyPeer(({ count }) => Array<string>(count).fill(''))
     this.peers.push(peer)
     const config = deliveryConfig({
       when_full: given.whenFull,
@@ -195,21 +195,12 @@ class World {
       retry_on_failure: { enabled: given.retry, initial_interval: '2ms', max_interval: '20ms', max_elapsed_time: '6s' },
       sending_queue: { num_consumers: given.consumers },
     })
-    const send = ({ count }: Batch): SendResult | Promise<SendResult> => {
-      if (peer.how === 'ok') return { sent: count }
-      if (peer.how === 'partial') return { sent: count >> 1, rejected: count - (count >> 1) }
-      if (peer.how === 'retry') throw new Retryable('busy')
-      if (peer.how === 'drop') throw new Dropped('rejected')
-      if (peer.how === 'lost') throw new Retryable('reset', { maybeDelivered: true })
-      if (peer.how === 'fault') throw new Error('a bug')
-      return new Promise((resolve) => peer.pending.push(() => resolve({ sent: count })))
-    }
     return defineExporter({
       ...common,
       type: 'exporter',
       takes: given.takes,
       delivery: { semantics: 'at least once', order: 'kept', on_kill: '' },
-      create: ({ host }) => queued(config, host, { send, close() {} }, { random: () => 0.5 }),
+      create: ({ host }) => queued(config, host, peer, { random: () => 0.5 }),
     })
   }
 

@@ -4,12 +4,10 @@ import { Refused } from '../../src/delivery/admission.ts'
 import { Budget } from '../../src/delivery/budget.ts'
 import { Ledger } from '../../src/delivery/ledger.ts'
 import { queued } from '../../src/delivery/queued.ts'
-import { Dropped, Retryable, type SendResult } from '../../src/delivery/sender.ts'
 import type { Plan } from '../../src/engine/plan.ts'
 import { buildGraph, type Graph } from '../../src/pipeline.ts'
 import {
   type AnySpec,
-  type Batch,
   type Component,
   defineExporter,
   defineProcessor,
@@ -20,8 +18,9 @@ import {
 import { ManualClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { Metrics } from '../../src/runtime/metrics.ts'
-import { deliveryConfig, envelopes, textsOf } from '../support/delivery.ts'
+import { deliveryConfig, envelopes } from '../support/delivery.ts'
 import { killed, type MemoryFolder, memoryFolder, memoryStorage } from '../support/memory-spool.ts'
+import { MoodyPeer } from '../support/moody-peer.ts'
 
 // Random graphs that become other random graphs, also such as cannot start, and processes that are killed and come again:
 // between any two turns every account adds up, and every queue has received what was let in while it was in the graph,
@@ -75,28 +74,6 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** A destination; it outlives the exporters that send to it. */
-class Peer {
-  how: (typeof answers)[number] = 'ok'
-  readonly got = new Set<string>()
-  readonly pending: (() => void)[] = []
-
-  send(batch: Batch): SendResult | Promise<SendResult> {
-    const texts = textsOf(batch)
-    const accept = (n = texts.length): SendResult => {
-      for (const text of texts.slice(0, n)) this.got.add(text)
-      return { sent: n, rejected: texts.length - n }
-    }
-    if (this.how === 'ok') return accept()
-    if (this.how === 'partial') return accept(texts.length >> 1)
-    if (this.how === 'retry') throw new Retryable('busy')
-    if (this.how === 'drop') throw new Dropped('rejected')
-    return new Promise((resolve) => this.pending.push(() => resolve(accept())))
-  }
-
-  close(): void {}
-}
-
 /** How many copies of a record go from a receiver to an exporter. */
 const copies = ({ pipelines }: Shape, from: string, to: string): number =>
   pipelines.filter((pipeline) => pipeline.receivers.includes(from) && pipeline.exporters.includes(to)).length
@@ -111,7 +88,7 @@ interface Offer {
 
 class World {
   readonly clock = new ManualClock()
-  readonly peers = new Map(exporters.map((id) => [id, new Peer()]))
+  readonly peers = new Map(exporters.map((id) => [id, new MoodyPeer()]))
   private disks = new Map(exporters.map((id) => [id, memoryFolder()]))
   private readonly specs = new Map<string, AnySpec>()
   /** Intakes of the receivers that run, those that came last at the end. */

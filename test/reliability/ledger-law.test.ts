@@ -4,7 +4,6 @@ import { Refused } from '../../src/delivery/admission.ts'
 import { Budget } from '../../src/delivery/budget.ts'
 import { type Account, Ledger } from '../../src/delivery/ledger.ts'
 import { queued } from '../../src/delivery/queued.ts'
-import { Dropped, Retryable, type SendResult } from '../../src/delivery/sender.ts'
 import type { Instance, PipelinePlan, Plan } from '../../src/engine/plan.ts'
 import { buildGraph, type Graph } from '../../src/pipeline.ts'
 import {
@@ -24,6 +23,7 @@ import { Metrics } from '../../src/runtime/metrics.ts'
 import { Receipt } from '../../src/telemetry/receipt.ts'
 import { deliveryConfig, envelopes, otlpLogs, textsOf } from '../support/delivery.ts'
 import { type MemoryFolder, memoryFolder, memoryStorage } from '../support/memory-spool.ts'
+import { MoodyPeer } from '../support/moody-peer.ts'
 
 // Random graphs of small components, random traffic and random faults, against the ledger's law: between two turns every
 // account adds up, what one hands on is what the next receives, a refused offer touched nobody, every receipt is settled
@@ -91,36 +91,12 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** A destination that does what it was told last. */
-class Peer {
-  how: (typeof answers)[number] = 'ok'
-  readonly got: string[] = []
-  readonly pending: (() => void)[] = []
-
-  send(batch: Batch): SendResult | Promise<SendResult> {
-    const texts = textsOf(batch)
-    const accept = (n = texts.length): SendResult => {
-      this.got.push(...texts.slice(0, n))
-      return { sent: n, rejected: texts.length - n }
-    }
-    if (this.how === 'ok') return accept()
-    if (this.how === 'partial') return accept(texts.length >> 1)
-    if (this.how === 'retry') throw new Retryable('busy')
-    if (this.how === 'drop') throw new Dropped('rejected')
-    if (this.how === 'lost') throw new Retryable('reset', { maybeDelivered: true })
-    if (this.how === 'fault') throw new Error('a bug')
-    return new Promise((resolve) => this.pending.push(() => resolve(accept())))
-  }
-
-  close(): void {}
-}
-
 class World {
   readonly clock = new ManualClock()
   readonly ledger = new Ledger()
   readonly budget: Budget
   readonly intakes: Intake[] = []
-  readonly peers: Peer[] = []
+  readonly peers: MoodyPeer[] = []
   readonly disks: MemoryFolder[] = []
   readonly graph: Graph
   readonly plan: Plan
@@ -191,7 +167,7 @@ class World {
   }
 
   private exporter(given: Shape['exporters'][number]) {
-    const peer = new Peer()
+    const peer = new MoodyPeer()
     this.peers.push(peer)
     const takes: readonly Format[] = given.otlp ? ['logs'] : ['envelopes']
     const config = deliveryConfig({

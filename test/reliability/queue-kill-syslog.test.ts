@@ -3,28 +3,14 @@ import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { decodeOtlpLogs, type Message } from '../support/decode.ts'
 import { newFolder, writeFiles } from '../support/folder.ts'
+import { diskQueueFile } from '../support/numbered-lines.ts'
 import { pause, startProcess, until } from '../support/role.ts'
 import { otlpPaths, startSink } from '../support/sinks.ts'
 
 /** Long runs: `KILLS=100 npx vitest run --project reliability test/reliability/queue-kill-syslog.test.ts`. */
 const kills = Number(process.env.KILLS ?? 5)
 
-const agentFile = (folder: string, backend: string) => `
-receivers:
-  syslog: {tcp: {listen_address: "127.0.0.1:0"}, protocol: rfc5424}
-exporters:
-  otlp:
-    endpoint: ${backend}
-    tls: {insecure: true}
-    compression: none
-    retry_on_failure: {initial_interval: 50ms, max_interval: 200ms, max_elapsed_time: 0}
-    sending_queue: {storage: file_storage, num_consumers: 4}
-extensions:
-  file_storage: {directory: ${folder}/queues, create_directory: true}
-service:
-  extensions: [file_storage]
-  pipelines: {logs: {receivers: [syslog], exporters: [otlp]}}
-`
+const receiver = 'syslog: {tcp: {listen_address: "127.0.0.1:0"}, protocol: rfc5424}'
 
 /** Which lines arrived: `connection.line`. */
 async function startCollector() {
@@ -77,7 +63,7 @@ test('syslog: whatever reached the queue of a killed process arrives; what stood
 }, async () => {
   const { sink, seen } = await startCollector()
   const folder = newFolder()
-  writeFiles(folder, { 'agent.yaml': agentFile(folder, sink.address) })
+  writeFiles(folder, { 'agent.yaml': diskQueueFile(folder, sink.address, { receiver }) })
   const written: number[] = []
   const start = () => startProcess(['run', `${folder}/agent.yaml`])
   for (let round = 0; round < kills; round++) {

@@ -107,14 +107,21 @@ export function newLineSenders({
 /** Where the OTLP receiver of a process listens. */
 export const otlpAddress = (agent: Role) => agent.address(/^\[otlp\] listening for OTLP over grpc address=(\S+)$/)
 
-/** An agent from OTLP to OTLP with its queue on disk; `queue` are settings of sending_queue, `storage` of file_storage. */
+const otlpReceiver = 'otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}'
+
+/** An agent to OTLP, from OTLP if nothing else is said, with its queue on disk; `queue` are settings of sending_queue, `storage` of file_storage. */
 export const diskQueueFile = (
   folder: string,
   backend: string,
-  { exporter = '', queue = '', storage = '' }: { exporter?: string; queue?: string; storage?: string } = {},
+  {
+    receiver = otlpReceiver,
+    exporter = '',
+    queue = '',
+    storage = '',
+  }: Partial<Record<'receiver' | 'exporter' | 'queue' | 'storage', string>> = {},
 ) => `
 receivers:
-  otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}
+  ${receiver}
 exporters:
   otlp:
     endpoint: ${backend}
@@ -127,5 +134,5 @@ extensions:
   file_storage: {directory: ${folder}/queues, create_directory: true, ${storage}}
 service:
   extensions: [file_storage]
-  pipelines: {logs: {receivers: [otlp], exporters: [otlp]}}
+  pipelines: {logs: {receivers: [${receiver.slice(0, receiver.indexOf(':'))}], exporters: [otlp]}}
 `
