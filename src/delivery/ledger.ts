@@ -78,6 +78,8 @@ export class Account {
   turned_away = 0
   /** Queue: how full it is, in the unit of its first bound. */
   fill: { size(): number; readonly capacity: number } | undefined
+  /** Queue: requests on the wire or between two attempts. */
+  inFlight: (() => number) | undefined
   /** Queue: what stands on disk; absent for queues in memory. */
   disk: (() => DiskState) | undefined
   /** Queue: what keeps it from delivering right now. */
@@ -123,7 +125,7 @@ export class Account {
    * is gone: `done` when it was the predecessor, `undone` when it was the successor.
    */
   succession(): { done(): void; undone(): void } {
-    const { holder, fill, disk, trouble } = this
+    const { holder, fill, inFlight, disk, trouble } = this
     this.predecessor = holder === none ? undefined : holder
     this.held = none
     const only = (read: () => number) => {
@@ -135,7 +137,7 @@ export class Account {
       done: () => only(this.holder),
       undone: () => {
         only(holder)
-        Object.assign(this, { fill, disk, trouble })
+        Object.assign(this, { fill, inFlight, disk, trouble })
       },
     }
   }

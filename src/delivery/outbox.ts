@@ -96,6 +96,11 @@ export class Outbox {
     this.patienceMs = batching.flushMs ?? 0
   }
 
+  /** Requests on the wire or between two attempts. */
+  get inFlight(): number {
+    return this.flying.size
+  }
+
   /** What keeps it from delivering; undefined while all is well. */
   trouble(): Trouble | undefined {
     if (!this.running) return undefined

@@ -115,6 +115,7 @@ export function queued(
   const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
   account.fill = front ? front.fillOf() : queue.fillOf()
+  account.inFlight = () => outbox.inFlight
   const trouble = () => outbox.trouble() ?? front?.fault()
   account.trouble = trouble
   if (front || letters) account.disk = () => diskState(front, letters)
