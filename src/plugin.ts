@@ -43,7 +43,7 @@ export {
   url,
 } from './config/fields.ts'
 export type { Admission, Verdict } from './delivery/admission.ts'
-export { Refused } from './delivery/admission.ts'
+export { Refused, Undelivered } from './delivery/admission.ts'
 export { deliveryFields } from './delivery/fields.ts'
 export type { Evidence, LostPart } from './delivery/loss-notes.ts'
 export { deliveryBudget, type Queued, queued } from './delivery/queued.ts'
@@ -77,7 +77,8 @@ export interface Consumer {
 /**
  * Where a receiver delivers. Throws or rejects with `Refused` when the batch is not taken: nobody got it, and the
  * peer may repeat it. A promise means: wait, send no more and answer nobody until then; aborting `signal` withdraws what
- * waits for room. What waits to be safe on a disk stays in, and may come a second time when the promise rejects.
+ * waits for room. What waits to be safe on a disk stays in, and may come a second time when the promise rejects. Where the
+ * destination's answer is waited for it rejects with `Undelivered`: the batch was taken, is lost, and is counted as that.
  * `isKept`: who offers keeps what is refused, and offers the same batch again until `signal` aborts; it counts as waiting
  * meanwhile, and was sent back to nobody.
  */

@@ -1,3 +1,6 @@
+import type { Loss } from '../telemetry/receipt.ts'
+import { type DropReason, dropReasons } from './reasons.ts'
+
 /** Why an offer was not taken. The peer may repeat what was refused: no state was touched. */
 export class Refused extends Error {
   readonly reason: string
@@ -11,6 +14,32 @@ export class Refused extends Error {
   }
 }
 
+/** What became of records whose sender waits for the end of them: they were taken, lost, and counted where they were lost. */
+export class Undelivered extends Error {
+  /** The same records would be lost again. */
+  readonly isPermanent: boolean
+
+  constructor({ dropped, detail, cause }: Loss) {
+    super(detail ?? dropReasons[dropped], { cause })
+    this.name = 'Undelivered'
+    this.isPermanent = !passing.has(dropped)
+  }
+}
+
+/** Reasons that may be gone when the records come again. */
+const passing: ReadonlySet<DropReason> = new Set([
+  'queue_full',
+  'displaced',
+  'unfair_share',
+  'memory',
+  'storage',
+  'retries_exhausted',
+  'connection',
+  'no_destination',
+  'shutdown',
+  'expired',
+])
+
 /** `undefined`: there is room. A `Refused`: no. `wait`: not now, `onRoom` tells when to ask again. */
 export type Verdict = undefined | Refused | 'wait'
 
@@ -23,7 +52,8 @@ export interface Admission {
   admit(): Verdict
   /**
    * Ends what `admit` allowed. Legal without it. A promise: what the run brought is not safe before it resolves, so its
-   * sender is not to be answered; it rejects with `Refused` when it could not be made safe, and the sender may repeat it.
+   * sender is not to be answered; it rejects with `Refused` when it could not be made safe, and the sender may repeat it, or
+   * with `Undelivered` when it is lost.
    */
   settle(): void | Promise<void>
   /** Told of records that its refusal sent back to their sender: for its books. */

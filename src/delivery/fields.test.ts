@@ -22,6 +22,7 @@ test('the parsed fields are a DeliveryConfig', () => {
 
 test('without a word: 10,000 records, 16 MiB, refuse, one sender, retries as in the Collector', () => {
   expect(settings({})).toEqual({
+    awaited: false,
     whenFull: 'refuse',
     maxRecords: 10_000,
     maxRequests: undefined,
@@ -64,10 +65,16 @@ test.each([
     { whenFull: 'refuse' },
   ],
   [
-    'no queue: wait for the calls under way',
+    'no queue: every batch is a call, and its sender waits',
     { sending_queue: { enabled: false } },
-    { whenFull: 'wait', maxRequests: 10 },
+    { awaited: true, whenFull: 'wait', maxRequests: undefined, consumers: Number.POSITIVE_INFINITY, lingerMs: 0 },
   ],
+  [
+    'no queue where order counts: one call at a time',
+    { sending_queue: { enabled: false, num_consumers: 1 } },
+    { awaited: true, maxRequests: 1, consumers: 1 },
+  ],
+  ['wait_for_result', { sending_queue: { wait_for_result: true } }, { awaited: true, whenFull: 'refuse' }],
   ['retries off', { retry_on_failure: { enabled: false } }, { retry: undefined }],
   [
     'batch turns batching on',
@@ -98,8 +105,8 @@ test.each([
   [{ sending_queue: { batch: { flush_timeout: '0s' } } }, '`flush_timeout` must be positive'],
   [{ sending_queue: { storage: '' } }, 'must not be empty'],
   [
-    { sending_queue: { wait_for_result: true } },
-    '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
+    { sending_queue: { wait_for_result: true, storage: 'file_storage' } },
+    '`wait_for_result` is not supported with a persistent queue configured with `storage`',
   ],
   [
     { sending_queue: { sizer: 'items', queue_size: 5, batch: { min_size: 6 } } },

@@ -88,7 +88,9 @@ function retryField(defaults: DeliveryDefaults) {
 
 function queueField(consumers: number) {
   return object({
-    enabled: bool().default(true).describe('Off: no queue, whoever sends waits for the calls under way.'),
+    enabled: bool()
+      .default(true)
+      .describe('Off: no queue. Each batch is a call, and its sender is told how it ended, repeats included.'),
     num_consumers: int()
       .default(consumers)
       .refine((n) => n > 0, '`num_consumers` must be positive')
@@ -101,11 +103,7 @@ function queueField(consumers: number) {
     block_on_overflow: bool().optional().describe('true is `when_full: wait`, false is `when_full: refuse`.'),
     wait_for_result: bool()
       .default(false)
-      .refine(
-        (on) => !on,
-        '`wait_for_result` is not supported: senders are answered when the queue has taken their data',
-      )
-      .describe('Only false: senders are answered when the queue has taken their data.'),
+      .describe('Senders are answered when it is known what became of their data, not when the queue has taken it.'),
     storage: extensionId()
       .optional()
       .describe(
@@ -155,7 +153,12 @@ function retryFaults(retry: DeliveryConfig['retry_on_failure'], report: Report):
   }
 }
 
-function queueFaults({ batch, queue_size, sizer }: DeliveryConfig['sending_queue'], report: Report): void {
+function queueFaults(queue: DeliveryConfig['sending_queue'], report: Report): void {
+  const { batch, queue_size, sizer } = queue
+  if (queue.wait_for_result && queue.enabled && queue.storage !== undefined) {
+    const text = '`wait_for_result` is not supported with a persistent queue configured with `storage`'
+    fault(report, ['wait_for_result'], text)
+  }
   if (!batch) return
   const { min_size: least, max_size: most } = batch
   if (most > 0 && most < least) {
@@ -193,6 +196,7 @@ export interface DeliveryConfig {
     queue_size?: number | undefined
     sizer: 'requests' | 'items' | 'bytes'
     block_on_overflow?: boolean | undefined
+    wait_for_result: boolean
     storage?: string | undefined
     batch?:
       | {

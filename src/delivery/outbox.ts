@@ -110,6 +110,11 @@ export class Outbox {
     return this.progress.trouble(this.clock.monotonic(), waits, this.patienceMs)
   }
 
+  /** Whether a sender is free. */
+  get hungry(): boolean {
+    return this.free > 0
+  }
+
   run(): void {
     this.running = true
     this.pump(this.clock.monotonic())
@@ -258,7 +263,7 @@ export class Outbox {
       this.onDrop('rejected', rejected, result.detail, all)
     }
     if (fault > 0) this.onDrop('fault', fault, 'the sender did not say what became of them')
-    if (rejected > 0) this.finish(shipment, { dropped: 'rejected' })
+    if (rejected > 0) this.finish(shipment, { dropped: 'rejected', detail: result.detail, isPartial: sent > 0 })
     else if (fault > 0) this.finish(shipment, { dropped: 'fault' })
     else this.finish(shipment, result.durable ? 'durable' : 'delivered')
   }
@@ -277,7 +282,7 @@ export class Outbox {
     } else if (end) {
       if (error instanceof Dropped) this.refused(shipment, end, error.message)
       else this.progress.failed(this.clock.monotonic(), textOf(error))
-      this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`)
+      this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`, error)
     } else this.pause(shipment, error, pause)
   }
 
@@ -316,9 +321,9 @@ export class Outbox {
     this.attempt(shipment)
   }
 
-  private drop(shipment: Shipment, reason: DropReason, detail?: string): void {
+  private drop(shipment: Shipment, reason: DropReason, detail?: string, cause?: unknown): void {
     this.onDrop(reason, shipment.batch.count, detail, shipment.batch)
-    this.finish(shipment, { dropped: reason })
+    this.finish(shipment, { dropped: reason, detail, cause })
   }
 
   /** The end of a shipment: its books are done. */

@@ -296,7 +296,7 @@ describe('receipts', () => {
     const outcomes: Outcome[] = []
     answers.push(sent(1), new Dropped('rejected'))
     exporter.consume(withReceipt(['a', 'b', 'c'], outcomes))
-    expect(outcomes).toEqual([{ dropped: 'rejected' }])
+    expect(outcomes).toMatchObject([{ dropped: 'rejected', detail: 'not retryable error: rejected' }])
   })
 
   test('survive joining, and can be durable', async () => {

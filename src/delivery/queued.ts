@@ -4,6 +4,7 @@ import type { Labels } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { type Format, formats } from '../telemetry/format.ts'
 import type { Admission } from './admission.ts'
+import { Awaited } from './awaited.ts'
 import { settleAll } from './backlog.ts'
 import { BatchStats } from './batch-stats.ts'
 import type { Budget } from './budget.ts'
@@ -112,7 +113,8 @@ export function queued(
     random: options.random ?? Math.random,
   })
   const pump = (now: number) => outbox.pump(now)
-  const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
+  const hungry = () => outbox.hungry
+  const front = newFront(settings, host, options, { queue, pump, hungry, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
   account.fill = front ? front.fillOf() : queue.fillOf()
   account.inFlight = () => outbox.inFlight
@@ -120,7 +122,8 @@ export function queued(
   account.trouble = trouble
   if (front || letters) account.disk = () => diskState(front, letters)
   // Asked for twice for every batch.
-  const admissions = [front ?? queue]
+  const awaited = settings.awaited && !front ? new Awaited(queue) : undefined
+  const admissions = [front ?? awaited ?? queue]
   let stopped: Promise<void> | undefined
   let closed = false
   const stop = async (deadline: AbortSignal) => {
@@ -137,7 +140,7 @@ export function queued(
     leave()
   }
   const inMemory = (batch: Batch, now: number) => {
-    const entry = queue.push(batch, now)
+    const entry = queue.push(awaited?.follow(batch) ?? batch, now)
     if (!entry) return
     outbox.pump(now)
     queue.stay(entry)
@@ -189,7 +192,7 @@ export function queued(
   }
 }
 
-type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'account' | 'onDrop' | 'onSentBack'>
+type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'hungry' | 'account' | 'onDrop' | 'onSentBack'>
 
 /** The queue on disk, where `sending_queue.storage` names one. */
 function newFront(

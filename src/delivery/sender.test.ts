@@ -50,6 +50,6 @@ test('partial success: the rejected records are lost with what the peer said, th
   const { only: account } = host
   expect([account.sent, account.dropped('rejected'), account.dropped('fault')]).toEqual([2, 3, 1])
   expect([account.imbalance(), account.held()]).toEqual([0, 0])
-  expect(outcomes).toEqual([{ dropped: 'rejected' }, { dropped: 'rejected' }])
+  expect(outcomes).toMatchObject([{ dropped: 'rejected', detail: 'too old', isPartial: true }, { dropped: 'rejected' }])
   expect(lines[0]).toMatch(/Exporting failed. Dropping data. dropped_items=2 reason=rejected error="too old"/)
 })

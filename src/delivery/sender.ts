@@ -57,12 +57,12 @@ export class Retryable extends Error {
   }
 }
 
-/** These records will never go through. `detail` is for the log: what the peer said. */
+/** These records will never go through. `detail` is for the log: what the peer said; `cause`: in which form. */
 export class Dropped extends Error {
   readonly reason: DropReason
 
-  constructor(reason: DropReason, detail: string = reason) {
-    super(detail)
+  constructor(reason: DropReason, detail: string = reason, cause?: unknown) {
+    super(detail, cause === undefined ? undefined : { cause })
     this.name = 'Dropped'
     this.reason = reason
   }

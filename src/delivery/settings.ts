@@ -55,6 +55,8 @@ export interface DeliverySettings {
   readonly maxBytes: number | undefined
   readonly maxMemory: number | undefined
   readonly consumers: number
+  /** Whether senders wait until it is known what became of their records. */
+  readonly awaited: boolean
   readonly lingerMs: number
   readonly maxBatchRecords: number
   readonly maxBatchBytes: number
@@ -79,11 +81,8 @@ export function deliverySettings(config: DeliveryConfig): DeliverySettings {
     disk,
     maxBytes: disk ? Math.min(bytes ?? windowBytes, windowBytes) : bytes,
     maxMemory: bound(config.max_memory),
-    consumers: queue.num_consumers,
-    lingerMs: queue.enabled ? config.linger : 0,
-    maxBatchRecords: config.max_batch_records || Number.POSITIVE_INFINITY,
-    maxBatchBytes: config.max_batch_bytes || Number.POSITIVE_INFINITY,
-    batching: queue.enabled ? batching(queue) : undefined,
+    awaited: !queue.enabled || queue.wait_for_result,
+    ...(queue.enabled ? rhythm(config) : callByCall(config)),
     timeoutMs: config.timeout,
     retry: retry(config.retry_on_failure),
   }
@@ -104,11 +103,33 @@ function diskOf(queue: DeliveryConfig['sending_queue']): DiskSettings | undefine
   return { storage: queue.storage, ...counts, maxBytes }
 }
 
+function rhythm(config: DeliveryConfig) {
+  return {
+    consumers: config.sending_queue.num_consumers,
+    lingerMs: config.linger,
+    maxBatchRecords: config.max_batch_records || Number.POSITIVE_INFINITY,
+    maxBatchBytes: config.max_batch_bytes || Number.POSITIVE_INFINITY,
+    batching: batching(config.sending_queue),
+  }
+}
+
+/** Without a queue every batch is a call of its own, as it came; where order counts one follows the other. */
+function callByCall({ sending_queue: queue }: DeliveryConfig) {
+  return {
+    consumers: queue.num_consumers > 1 ? Number.POSITIVE_INFINITY : 1,
+    lingerMs: 0,
+    maxBatchRecords: Number.POSITIVE_INFINITY,
+    maxBatchBytes: Number.POSITIVE_INFINITY,
+    batching: undefined,
+  }
+}
+
 function bounds(config: DeliveryConfig) {
   const { sending_queue: queue } = config
-  // Without a queue the sender of the records waits for the calls that are under way.
+  // Without a queue the bytes of all calls are bounded, and where order counts the next one waits.
   if (!queue.enabled) {
-    return { whenFull: 'wait' as const, maxRecords: undefined, maxRequests: queue.num_consumers, maxPayload: undefined }
+    const maxRequests = queue.num_consumers > 1 ? undefined : 1
+    return { whenFull: 'wait' as const, maxRecords: undefined, maxRequests, maxPayload: undefined }
   }
   const { queue_size: size, block_on_overflow: block } = queue
   const whenFull: WhenFull = block === undefined ? config.when_full : block ? 'wait' : 'refuse'

@@ -36,6 +36,13 @@ export function codeForHttp(status: number): GrpcCode {
   return [429, 502, 503, 504].includes(status) ? GrpcCode.unavailable : GrpcCode.unknown
 }
 
+/** The code that says in a google.rpc.Status what an HTTP status says (OTLP/HTTP; the Collector's table). */
+export function codeOfHttp(status: number): GrpcCode {
+  if (status === 400) return GrpcCode.invalidArgument
+  if (status === 429) return GrpcCode.resourceExhausted
+  return codeForHttp(status)
+}
+
 /** The code for a stream reset with this HTTP/2 error code ("Errors" in gRPC over HTTP/2). */
 export function codeForReset(rstCode: number): GrpcCode {
   if (rstCode === 7) return GrpcCode.unavailable

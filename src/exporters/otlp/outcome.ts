@@ -17,7 +17,7 @@ export function outcomeOf(error: GrpcError): Retryable | Dropped {
   const text = `${codeName(code)}: ${error.message}`
   // A peer that is full takes more later only if it says when.
   const again = retryable.has(code) || (code === GrpcCode.resourceExhausted && retryDelayMs !== undefined)
-  if (!again) return new Dropped('rejected', text)
+  if (!again) return new Dropped('rejected', text, error)
   const answered = fromPeer && code !== GrpcCode.deadlineExceeded
   const options = { maybeDelivered: !unsent && !answered, cause: error }
   return new Retryable(text, retryDelayMs === undefined ? options : { ...options, retryAfterMs: retryDelayMs })

@@ -1,5 +1,6 @@
 import { Dropped, Retryable } from '../../delivery/sender.ts'
 import type { HttpFailure, HttpReply } from '../../net/http-client.ts'
+import { codeOfHttp, GrpcError } from '../../net/status.ts'
 import { readStatus, readStatusJson, type StatusText } from '../otlp-answers.ts'
 
 /** Statuses after which the same request may go through (OTLP specification, "OTLP/HTTP Response"). */
@@ -18,10 +19,11 @@ export const outcomeOfFailure = (failure: HttpFailure): Retryable =>
 export function outcomeOf(url: string, reply: HttpReply, now: number): Retryable | Dropped {
   const { status, headers } = reply
   const text = failureText(url, reply)
-  if (!retryable.has(status)) return new Dropped('rejected', text)
+  const cause = new GrpcError(codeOfHttp(status), text)
+  if (!retryable.has(status)) return new Dropped('rejected', text, cause)
   const retryAfterMs = throttling.has(status) ? readRetryAfter(headers['retry-after'], now) : 0
   // Who is full has not taken it; a gateway does not know what the server behind it did.
-  return new Retryable(text, { retryAfterMs, maybeDelivered: !throttling.has(status) })
+  return new Retryable(text, { retryAfterMs, maybeDelivered: !throttling.has(status), cause })
 }
 
 function failureText(url: string, reply: HttpReply): string {

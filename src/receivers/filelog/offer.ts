@@ -1,5 +1,5 @@
 import { settleAll } from '../../delivery/backlog.ts'
-import { type Clock, type Intake, type Log, Refused } from '../../plugin.ts'
+import { type Clock, type Intake, type Log, Refused, Undelivered } from '../../plugin.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 
 const firstRetryMs = 50
@@ -38,13 +38,14 @@ export function newOffer({
         resolve()
       }
     })
-  /** Undefined: taken, or lost to a bug of somebody else. */
+  /** Undefined: taken, or lost and counted. */
   const tryOnce = async (batch: Batch): Promise<Refused | undefined> => {
     try {
       const waits = intake.offer(batch, withdraw.signal, true)
       if (waits) await waits
     } catch (error) {
       if (error instanceof Refused) return error
+      if (error instanceof Undelivered) return undefined
       log.error(`handing on ${batch.count} records failed: ${(error as Error)?.stack ?? error}`)
       settleLost(batch)
     }

@@ -1,4 +1,4 @@
-import { GrpcCode, type GrpcError } from '../../net/status.ts'
+import { codeOfHttp, GrpcCode, type GrpcError } from '../../net/status.ts'
 
 /** A request that was not taken, as HTTP shows it. */
 export class HttpFault extends Error {
@@ -13,7 +13,7 @@ export class HttpFault extends Error {
   constructor(status: number, message: string, from?: GrpcError) {
     super(message)
     this.status = status
-    this.code = from?.code ?? codeOf(status)
+    this.code = from?.code ?? codeOfHttp(status)
     this.details = from?.details
     const delay = status === 429 || status === 503 ? from?.retryDelayMs : undefined
     this.retryAfter = delay === undefined ? undefined : Math.max(1, Math.ceil(delay / 1000))
@@ -45,19 +45,4 @@ function statusOf(code: number): number {
       return 404
   }
   return 500
-}
-
-/** The code in the body of a fault that HTTP itself raised. */
-function codeOf(status: number): number {
-  const codes: Record<number, number> = {
-    400: GrpcCode.invalidArgument,
-    401: GrpcCode.unauthenticated,
-    403: GrpcCode.permissionDenied,
-    404: GrpcCode.unimplemented,
-    429: GrpcCode.resourceExhausted,
-    502: GrpcCode.unavailable,
-    503: GrpcCode.unavailable,
-    504: GrpcCode.unavailable,
-  }
-  return codes[status] ?? GrpcCode.unknown
 }

@@ -1,4 +1,4 @@
-import { Refused } from '../../delivery/admission.ts'
+import { Refused, Undelivered } from '../../delivery/admission.ts'
 import { newLogSeries } from '../../net/log-series.ts'
 import { GrpcCode, GrpcError } from '../../net/status.ts'
 import type { Host, Intakes } from '../../plugin.ts'
@@ -59,7 +59,7 @@ export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http
       const records = batch.count
       const failed = (error: unknown): never => {
         const status = statusOf(error)
-        if (status.code === GrpcCode.internal) {
+        if (status.code === GrpcCode.internal && !(error instanceof Undelivered)) {
           count.failed.add(records)
           host.log.error(`handing on a request failed: ${error instanceof Error ? (error.stack ?? error) : error}`)
         } else count.refused.add(records)
@@ -79,8 +79,16 @@ export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http
 /** UNAVAILABLE may be repeated, when the delay is over that RetryInfo names; INTERNAL may not. */
 function statusOf(error: unknown): GrpcError {
   if (error instanceof GrpcError) return error
+  if (error instanceof Undelivered) return lostStatus(error)
   if (!(error instanceof Refused)) return new GrpcError(GrpcCode.internal, 'internal error')
   return new GrpcError(GrpcCode.unavailable, error.reason, { retryDelayMs: error.retryAfterMs })
+}
+
+/** What the backend said passes through. */
+function lostStatus({ message, isPermanent, cause }: Undelivered): GrpcError {
+  const said = cause instanceof Error ? cause.cause : undefined
+  if (said instanceof GrpcError) return new GrpcError(said.code, message, { retryDelayMs: said.retryDelayMs })
+  return new GrpcError(isPermanent ? GrpcCode.internal : GrpcCode.unavailable, message)
 }
 
 function countersOf(host: Host, transport: string) {

@@ -1,4 +1,4 @@
-import { type Host, type Intake, Refused } from '../../plugin.ts'
+import { type Host, type Intake, Refused, Undelivered } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import type { Origin } from '../../telemetry/origin.ts'
@@ -64,6 +64,7 @@ export function newOutlet({ host, intake, collector, changed, gatherMs }: Outlet
   }
   const failed = (error: unknown) => {
     const batch = waiting!
+    if (error instanceof Undelivered) return done()
     if (!(error instanceof Refused)) {
       host.log.error(`handing on ${batch.count} records failed: ${(error as Error).stack ?? error}`)
       return done()

@@ -110,15 +110,38 @@ service:
   expect(came[0]!.records).toBe(3)
 })
 
-// The Collector would tell the sender: 503 and 14, or 500 and 13.
 test.each([
-  ['UNAVAILABLE', 14],
-  ['INVALID_ARGUMENT', 3],
-] as const)('with sending_queue off the sender is not told of %s: what is lost is counted', async (_, code) => {
-  const { sink } = await startBackend(() => new GrpcError(code, 'no'))
+  ['UNAVAILABLE', 14, 503, /busy/],
+  ['INVALID_ARGUMENT', 3, 400, /not retryable error: INVALID_ARGUMENT: busy/],
+  ['INTERNAL', 13, 500, /not retryable error: INTERNAL: busy/],
+] as const)('with sending_queue off the sender is told of %s', async (_, code, status, text) => {
+  const { sink } = await startBackend(() => new GrpcError(code, 'busy'))
   const settings = 'sending_queue: {enabled: false}, retry_on_failure: {enabled: false}'
   const agent = await startAgent(toward(sink.address, settings))
-  expect([(await agent.post(2)).status, await agent.call(3)]).toEqual([200, undefined])
-  const failed = /^otelcol_exporter_send_failed_log_records\{exporter="otlp".*\} 5$/m
-  await until('both are counted', async () => failed.test(await agent.page()))
+  expect(await agent.post(2)).toMatchObject({ status, text: expect.stringMatching(text) })
+  expect(await agent.call(3)).toMatchObject({ code, message: expect.stringMatching(text) })
+  expect(await agent.page()).toMatch(/^otelcol_exporter_send_failed_log_records\{exporter="otlp".*\} 5$/m)
+})
+
+test.each(['enabled: false', 'wait_for_result: true'])(
+  'with %s the sender is answered after the backend',
+  async (queue) => {
+    const { sink, came } = await startBackend((request) => (request === 1 ? new GrpcError(14, 'busy') : undefined))
+    const agent = await startAgent(
+      toward(sink.address, `sending_queue: {${queue}}, retry_on_failure: {initial_interval: 100ms}`),
+    )
+    expect((await agent.post(2)).status).toBe(200)
+    expect(came).toHaveLength(2)
+  },
+)
+
+test('with sending_queue off whoever waits for a repeat is told of the stop', async () => {
+  const { sink } = await startBackend(() => new GrpcError(14, 'busy'))
+  const agent = await startAgent(toward(sink.address, 'sending_queue: {enabled: false}'))
+  const answer = agent.post(3)
+  await agent.role.line(/Will retry the request after interval/)
+  const since = performance.now()
+  await agent.role.stop()
+  expect(await answer).toMatchObject({ status: 503 })
+  expect(performance.now() - since).toBeLessThan(5000)
 })
