@@ -4,7 +4,8 @@ import { findEntry, found as place, readAnyValue } from '../telemetry/find-field
 import { Group } from '../telemetry/record-index.ts'
 import { Value, ValueType } from '../telemetry/value.ts'
 import { Reader } from '../wire/protobuf.ts'
-import type { Compiler, Parameter } from './expression.ts'
+import type { Compiler } from './compiler.ts'
+import type { Parameter } from './expression.ts'
 import {
   describe,
   Encoded,

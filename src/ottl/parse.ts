@@ -28,6 +28,9 @@ export function parseValue(source: string): Node {
 
 /** Parentheses, lists and `not` deeper than this are a mistake or an attack. */
 const deepest = 100
+const mostJoined = 10_000
+/** In one statement: each is as deep as those in front of it. */
+const mostCalculations = 1000
 const comparing = new Set(['==', '!=', '<', '<=', '>', '>='])
 const literals: Readonly<Record<string, true>> = { true: true, false: true, nil: true, null: true }
 const reserved = new Set(['and', 'or', 'not', 'where'])
@@ -38,6 +41,7 @@ class Parser {
   private readonly list: Token[]
   private at = 0
   private depth = 0
+  private calculations = 0
 
   constructor(source: string) {
     this.source = source
@@ -60,19 +64,16 @@ class Parser {
   }
 
   any(): Node {
-    let left = this.all()
-    for (let { at } = this.peek(); this.takeWord('or'); { at } = this.peek()) {
-      left = { kind: 'or', at, sides: [left, this.all()] }
-    }
-    return left
+    return this.joined('or', () => this.joined('and', () => this.one()))
   }
 
-  private all(): Node {
-    let left = this.one()
-    for (let { at } = this.peek(); this.takeWord('and'); { at } = this.peek()) {
-      left = { kind: 'and', at, sides: [left, this.one()] }
+  private joined(kind: 'and' | 'or', side: () => Node): Node {
+    const sides = [side()]
+    while (this.takeWord(kind)) {
+      if (sides.length === mostJoined) throw this.error(`more than ${mostJoined} conditions are joined by "${kind}"`)
+      sides.push(side())
     }
-    return left
+    return halved(kind, sides)
   }
 
   private one(): Node {
@@ -112,7 +113,7 @@ class Parser {
   sum(): Node {
     let left = this.product()
     for (let op = this.peek(); this.takeMark('+') || this.takeMark('-'); op = this.peek()) {
-      left = { kind: 'arithmetic', at: op.at, op: op.text as ArithmeticOp, sides: [left, this.product()] }
+      left = this.calculation(op, left, this.product())
     }
     return left
   }
@@ -120,9 +121,16 @@ class Parser {
   private product(): Node {
     let left = this.value()
     for (let op = this.peek(); this.takeMark('*') || this.takeMark('/'); op = this.peek()) {
-      left = { kind: 'arithmetic', at: op.at, op: op.text as ArithmeticOp, sides: [left, this.value()] }
+      left = this.calculation(op, left, this.value())
     }
     return left
+  }
+
+  private calculation({ at, text }: Token, left: Node, right: Node): Node {
+    if (++this.calculations > mostCalculations) {
+      throw new ConditionError(this.source, at, `more than ${mostCalculations} times "+", "-", "*" or "/"`)
+    }
+    return { kind: 'arithmetic', at, op: text as ArithmeticOp, sides: [left, right] }
   }
 
   private value(): Node {
@@ -206,6 +214,7 @@ class Parser {
   private keys(): (string | number)[] {
     const keys: (string | number)[] = []
     while (this.takeMark('[')) {
+      if (keys.length === deepest) throw this.error(`more than ${deepest} keys in brackets`)
       const { kind, text } = this.peek()
       const negative = this.takeMark('-')
       if ((kind === 'number' || negative) && /^\d+$/.test(this.peek().text)) {
@@ -292,6 +301,14 @@ class Parser {
   private error(message: string): ConditionError {
     return new ConditionError(this.source, this.peek().at, message)
   }
+}
+
+/** Many conditions as a tree that is not deep. */
+function halved(kind: 'and' | 'or', sides: readonly Node[]): Node {
+  if (sides.length === 1) return sides[0]!
+  const middle = sides.length >> 1
+  const [left, right] = [halved(kind, sides.slice(0, middle)), halved(kind, sides.slice(middle))]
+  return { kind, at: right.at, sides: [left, right] }
 }
 
 function numberNode(text: string, at: number, sign: 1 | -1): Node {

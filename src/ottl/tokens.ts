@@ -3,10 +3,19 @@ export class ConditionError extends Error {
   readonly position: number
 
   constructor(source: string, position: number, message: string) {
-    super(`${message}, at position ${position + 1} of ${JSON.stringify(source)}`)
+    super(`${message}, at position ${position + 1} of ${JSON.stringify(around(source, position))}`)
     this.position = position
   }
 }
+
+/** The text, or the part of a long one that tells the place. */
+function around(source: string, position: number): string {
+  if (source.length <= mostShown) return source
+  const [from, to] = [Math.max(0, position - mostShown / 4), position + mostShown / 4]
+  return `${from > 0 ? '...' : ''}${source.slice(from, to)}${to < source.length ? '...' : ''}`
+}
+
+const mostShown = 400
 
 export interface Token {
   kind: 'word' | 'string' | 'number' | 'bytes' | 'mark' | 'end'

@@ -398,7 +398,7 @@ test.each<[string, unknown, string]>([
   [
     'an unknown editor',
     ['sett(log.body, 1)'],
-    'log_statements.0: there is no editor sett: did you mean set?; there are set, delete_key,',
+    'log_statements.0: there is no editor sett: did you mean set?; there are set, append, delete_key,',
   ],
   ['an unknown function', ['set(log.body, Lower("x"))'], 'there is no function Lower'],
   ['a converter as a statement', ['Concat(["a"], "")'], 'Concat makes a value and changes nothing'],
