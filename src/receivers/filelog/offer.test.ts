@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { otlpLogs } from '../../../test/support/delivery.ts'
-import { type Intake, Receipt, Refused } from '../../plugin.ts'
+import { type Intake, Receipt, Refused, Undelivered } from '../../plugin.ts'
 import { ManualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Outcome } from '../../telemetry/receipt.ts'
@@ -51,4 +51,15 @@ test('one that is refused is offered again, and lost only at the end', async () 
   offer.stop()
   await delivered
   expect([offers, told]).toEqual([2, [{ dropped: 'shutdown' }]])
+})
+
+test('one that was taken and lost behind the intake is not offered again', async () => {
+  let offers = 0
+  const { offer, batch, told, isDone } = newWorld((batch) => {
+    offers++
+    batch.receipts[0]!.settle({ dropped: 'rejected' })
+    return Promise.reject(new Undelivered({ dropped: 'rejected' }))
+  })
+  await offer.deliver(batch)
+  expect([offers, told, isDone()]).toEqual([1, [{ dropped: 'rejected' }], 1])
 })

@@ -14,7 +14,7 @@ import { newHost } from '../../engine/host.ts'
 import { ReceiverIntake } from '../../engine/intake.ts'
 import { newVault, until } from '../../net/test-kit.ts'
 import { openUnixSockets } from '../../net/unix-sockets.ts'
-import { type Batch, type Format, type Intake, Refused } from '../../plugin.ts'
+import { type Batch, type Format, type Intake, Refused, Undelivered } from '../../plugin.ts'
 import { ManualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
@@ -419,6 +419,23 @@ test('what is offered again counts once, as waiting, and as refused and lost whe
   await receiver.stop(AbortSignal.abort())
   expect([books.offered, books.refused, books.held(), books.imbalance()]).toEqual([1, 1, 0, 0])
   expect(account.dropped('shutdown')).toBe(1)
+})
+
+test('what was taken and lost behind the intake is not offered again: the next one is', async () => {
+  const got: string[] = []
+  const intake: Intake = {
+    offer(batch) {
+      got.push(...logsOf([batch]).map(({ attributes }) => String(attributes.message)))
+      return got.length === 1 ? Promise.reject(new Undelivered({ dropped: 'rejected' })) : undefined
+    },
+  }
+  const { port } = await beforeIntake(intake)
+  const socket = dial(port)
+  socket.write('<14>1 - h a - - - one\n')
+  await until(() => got.length === 1)
+  socket.write('<14>1 - h a - - - two\n')
+  await until(() => got.length === 2)
+  expect(got).toEqual(['one', 'two'])
 })
 
 test('an intake that lets wait is waited for', async () => {
