@@ -12,7 +12,7 @@ import { pinned, pinning } from './pinned.ts'
 import { type Baseline, idleLine, idleTitle, rowLine, rowTitle } from './report.ts'
 import { type RoleName, roles } from './roles.ts'
 import { rows } from './rows.ts'
-import { withTables } from './tables.ts'
+import { withFigures } from './tables.ts'
 
 const { values: options, positionals: picks } = parseArgs({
   allowPositionals: true,
@@ -86,11 +86,10 @@ function runMicro(file: string): void {
   spawnSync(command, args, { stdio: 'inherit', timeout: microTimeoutMs })
 }
 
-/** `--docs` rewrites the tables of docs/performance.md from everything that was saved. */
+/** `--docs` puts what was measured this time into the tables of docs/performance.md. */
 function save(result: Baseline): void {
-  const all = merged(options.save ?? options.base, result)
-  if (options.save) writeFileSync(options.save, `${JSON.stringify(all, undefined, 2)}\n`)
-  if (options.docs) writeFileSync(options.docs, withTables(readFileSync(options.docs, 'utf8'), all))
+  if (options.save) writeFileSync(options.save, `${JSON.stringify(merged(options.save, result), undefined, 2)}\n`)
+  if (options.docs) writeFileSync(options.docs, withFigures(readFileSync(options.docs, 'utf8'), result))
 }
 
 function readBase(file: string): Baseline | undefined {

@@ -37,7 +37,7 @@ export function rowLine(row: Row, figures: Figures, base: Figures | undefined): 
     Math.round(perSecond).toString(),
     `${rss.toFixed(0)} (${rssPrivate.toFixed(0)}, ${rssMost.toFixed(0)})`,
     p50 === undefined ? '' : `${p50.toFixed(2)} / ${p99!.toFixed(1)}`,
-    driverPercent > 85 ? `${lostText(lost)} (load process at ${driverPercent} %)` : lostText(lost),
+    lostText(lost, driverPercent),
   ]
   return `${line(row.name, cells)}  ${base ? changeText(figures, base) : ''}`
 }
@@ -47,9 +47,11 @@ function goalText({ goal }: Row): string {
   return goal?.p50 === undefined ? '' : `${goal.p50} / ${goal.p99} ms`
 }
 
-function lostText(lost: Record<string, number>): string {
+/** Above 85 % the load process says more than the role. */
+export function lostText(lost: Figures['lost'], driverPercent: number): string {
   const parts = Object.entries(lost).map(([name, share]) => `${name} ${(share * 100).toFixed(2)} %`)
-  return parts.length === 0 ? '0' : parts.join(', ')
+  const text = parts.length === 0 ? '0' : parts.join(', ')
+  return driverPercent > 85 ? `${text} (load process at ${driverPercent} %)` : text
 }
 
 /** Costs divided by their calibrations: what the program changed, not the machine. */

@@ -23,8 +23,6 @@ export interface Row {
   readonly seconds?: number
   /** CPU microseconds per record that are asked for at a calibration of 210 to 260 ms; or latency, p50 and p99 in ms. */
   readonly goal?: { cpu?: number; p50?: number; p99?: number; rss?: number }
-  /** The same measured on the original agent, with its calibration where one was taken (method: docs/performance.md). */
-  readonly original?: { cpu?: number; calibration?: number; p50?: number; p99?: number; perSecond?: number }
   /** Records that each destination gets for one that was sent; 1 where nothing is said. */
   readonly factor?: Record<string, number>
 }

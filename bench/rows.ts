@@ -12,7 +12,6 @@ const otlp = { otlp: 1.4 }
 export const rows: readonly Row[] = [
   {
     name: 'forwarder, logs',
-    original: { cpu: 40.6, calibration: 280 },
     role: forwarder,
     load: batches('logs'),
     rate: 20_000,
@@ -21,7 +20,6 @@ export const rows: readonly Row[] = [
   { name: 'forwarder, logs, 100,000/s', role: forwarder, load: batches('logs'), rate: 100_000, goal: { cpu: 3.5 } },
   {
     name: 'forwarder, mixed',
-    original: { cpu: 38.2, calibration: 210 },
     role: forwarder,
     load: batches('mixed'),
     rate: 20_000,
@@ -29,7 +27,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'forwarder + OTLP, mixed',
-    original: { cpu: 50.8, calibration: 230 },
     role: withOtlp,
     load: batches('mixed'),
     rate: 20_000,
@@ -39,7 +36,6 @@ export const rows: readonly Row[] = [
   { name: 'forwarder, Sender, 20 clients', role: forwarder, load: singles(20), rate: 20_000, goal: { cpu: 8 } },
   {
     name: 'loggregator-agent, 1 doppler',
-    original: { cpu: 15.7, calibration: 290 },
     role: 'loggregator-agent',
     load: batches('logs', 100, 5),
     rate: 40_000,
@@ -47,7 +43,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'udp-forwarder, v1 logs',
-    original: { cpu: 17.8, calibration: 280 },
     role: 'udp-forwarder',
     load: { kind: 'v1' },
     rate: 20_000,
@@ -55,7 +50,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'statsd-injector, 1 line',
-    original: { cpu: 15.5 },
     role: 'statsd-injector',
     load: { kind: 'statsd', lines: 1 },
     rate: 20_000,
@@ -63,7 +57,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'statsd-injector, 10 lines',
-    original: { cpu: 14.9, calibration: 250 },
     role: 'statsd-injector',
     load: { kind: 'statsd', lines: 10 },
     rate: 40_000,
@@ -71,7 +64,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'prom-scraper, 10,000 series',
-    original: { cpu: 12.5 },
     role: 'prom-scraper',
     load: { kind: 'none' },
     rate: 10_000,
@@ -80,7 +72,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'forwarder, 1,000/s by 10',
-    original: { cpu: 70 },
     role: forwarder,
     load: batches('logs', 10),
     rate: 1000,
@@ -97,7 +88,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'forwarder, latency',
-    original: { p50: 50, p99: 92, calibration: 280 },
     role: forwarder,
     load: batches('logs', 10),
     rate: 1000,
@@ -106,7 +96,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'loggregator-agent, latency',
-    original: { p50: 147, p99: 203, calibration: 290 },
     role: 'loggregator-agent',
     load: batches('logs', 10),
     rate: 1000,
@@ -115,7 +104,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'forwarder + OTLP, latency',
-    original: { p50: 62, p99: 170, calibration: 310 },
     role: withOtlp,
     load: batches('logs', 10),
     rate: 1000,
@@ -124,7 +112,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'udp-forwarder, latency',
-    original: { p50: 51, p99: 100, calibration: 280 },
     role: 'udp-forwarder',
     load: { kind: 'v1' },
     rate: 1000,
@@ -132,7 +119,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'forwarder, as fast as it takes',
-    original: { perSecond: 28_100, calibration: 280 },
     role: forwarder,
     load: batches('logs'),
     rate: 0,
@@ -140,7 +126,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'loggregator-agent, as fast as it takes',
-    original: { perSecond: 45_300, calibration: 290 },
     role: 'loggregator-agent',
     load: batches('logs', 100, 5),
     rate: 0,
@@ -156,7 +141,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, aggregate drain, TCP',
-    original: { cpu: 41.3, calibration: 290 },
     role: 'syslog-agent with tcp',
     load: batches('logs'),
     rate: 20_000,
@@ -171,7 +155,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, aggregate drain, TLS',
-    original: { cpu: 29.9, calibration: 220 },
     role: 'syslog-agent with tls',
     load: batches('logs'),
     rate: 20_000,
@@ -179,7 +162,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, 50 app drains, TCP',
-    original: { cpu: 46.7, calibration: 410 },
     role: 'syslog-agent with apps',
     load: batches('logs'),
     rate: 20_000,
@@ -194,7 +176,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, https-batch drain',
-    original: { cpu: 23.4, calibration: 210 },
     role: 'syslog-agent with https-batch',
     load: batches('logs'),
     rate: 20_000,
@@ -203,7 +184,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, https drain',
-    original: { cpu: 47.9, calibration: 390 },
     role: 'syslog-agent with https',
     load: batches('logs'),
     rate: 4000,
@@ -212,7 +192,6 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, mixed, TCP',
-    original: { cpu: 38, calibration: 240 },
     role: 'syslog-agent with tcp',
     load: batches('mixed'),
     rate: 20_000,
@@ -220,14 +199,12 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog-agent, as fast as it takes',
-    original: { perSecond: 26_000, calibration: 290 },
     role: 'syslog-agent with tcp',
     load: batches('logs'),
     rate: 0,
   },
   {
     name: 'syslog-agent, latency',
-    original: { p50: 0.6, p99: 1.1 },
     role: 'syslog-agent with tcp',
     load: batches('logs', 10),
     rate: 1000,
@@ -246,7 +223,6 @@ export const rows: readonly Row[] = [
   {
     name: 'syslog to syslog, TCP',
     // rsyslog 8.2302; syslog-ng 3.38 took 9 to 10.7, the Collector 38 to 42.
-    original: { cpu: 5.3 },
     role: 'syslog to syslog',
     load: { kind: 'frames', batch: 100, clients: 4 },
     rate: 20_000,
@@ -254,14 +230,12 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'syslog to syslog, as fast as it takes',
-    original: { perSecond: 190_000 },
     role: 'syslog to syslog',
     load: { kind: 'frames', batch: 100, clients: 4 },
     rate: 0,
   },
   {
     name: 'syslog to syslog, latency',
-    original: { p50: 11.2, p99: 44.7 },
     role: 'syslog to syslog',
     load: { kind: 'frames', batch: 10, clients: 4 },
     rate: 1000,

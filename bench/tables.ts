@@ -1,92 +1,72 @@
-import type { Figures } from './measure.ts'
-import type { Baseline } from './report.ts'
-import type { Row } from './row.ts'
-import { rows } from './rows.ts'
+import type { Figures, Standing } from './measure.ts'
+import { type Baseline, lostText } from './report.ts'
 
-const begin = '<!-- figures: npm run bench -- --docs docs/performance.md -->'
-const end = '<!-- /figures -->'
+/** Tables of figures stand between these two marks. */
+const block = /<!-- figures -->\n.*?<!-- \/figures -->/gs
+const dateLine = /^Last measured \d{4}-\d\d-\d\d with Node v[\d.]+/m
 
-/** The page with its tables made anew from saved figures: they stand between two marks. */
-export function withTables(page: string, saved: Baseline): string {
-  const from = page.indexOf(begin)
-  const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`the page has no place for tables: it needs ${begin} and ${end}`)
-  return `${page.slice(0, from + begin.length)}\n\n${tables(saved)}\n${page.slice(to)}`
+/** What stands in a column, by its title. All other columns (originals, goals) are the page's own. */
+type Columns<T> = Readonly<Record<string, (of: T) => string>>
+
+const whole = (value: number) => Math.round(value).toLocaleString('en-US')
+const value = ({ cpu, p50, p99 }: Figures) =>
+  p50 === undefined ? cpu.toFixed(2) : `${p50.toFixed(2)} / ${p99!.toFixed(1)}`
+const calibrated = (of: Figures) => `${value(of)}${of.p50 === undefined ? '' : ' ms'} (${of.calibration})`
+
+const figures: Columns<Figures> = {
+  tailrace: value,
+  'tailrace (calibration)': calibrated,
+  'tailrace: µs (calibration)': calibrated,
+  calibration: ({ calibration }) => `${calibration}`,
+  // What it would be at a calibration of 235 ms, the middle of the range that the goals are set for.
+  scaled: ({ cpu, calibration, p50 }) => (p50 === undefined ? ((cpu * 235) / calibration).toFixed(2) : ''),
+  'records/s': ({ perSecond }) => whole(perSecond),
+  'items/s': ({ perSecond }) => whole(perSecond),
+  lost: ({ lost, driverPercent }) => lostText(lost, driverPercent),
+  'RSS MiB': ({ rssMost }) => whole(rssMost),
+  'RSS MiB, of it private': ({ rss, rssPrivate }) => `${whole(rss)}, ${whole(rssPrivate)}`,
 }
 
-function tables(saved: Baseline): string {
-  const measured = rows.flatMap((row) => {
-    const figures = saved.rows[row.name]
-    return figures ? [{ row, figures }] : []
+const standing: Columns<Standing> = {
+  'start to ready': ({ readyMs }) => `${whole(readyMs)} ms`,
+  'RSS MiB': ({ rss }) => whole(rss),
+  'of it private': ({ rssPrivate }) => whole(rssPrivate),
+}
+
+/** The page with what was measured in the lines of its tables that have the name of a row, or of an idle role. Nothing else changes. */
+export function withFigures(page: string, { date, node, rows, idle }: Baseline): string {
+  return page.replace(block, (text) => {
+    let titles: string[] = []
+    const mended = text.split('\n').map((line, i, all) => {
+      if (!line.startsWith('|')) return line
+      const cells = cellsOf(line)
+      if (!all[i - 1]!.startsWith('|')) titles = cells
+      const [name] = cells
+      const row = rows[name!]
+      const role = idle[name!]
+      if (row) return lineOf(filled(titles, cells, figures, row))
+      return role ? lineOf(filled(titles, cells, standing, role)) : line
+    })
+    const after = mended.join('\n')
+    return after === text ? text : after.replace(dateLine, `Last measured ${date.slice(0, 10)} with Node ${node}`)
   })
-  const costs = measured.filter(({ row }) => !row.latency)
-  const latencies = measured.filter(({ row }) => row.latency)
-  return [
-    `Measured ${saved.date.slice(0, 10)} with Node ${saved.node}.`,
-    table(
-      [
-        'go',
-        'original: µs (calibration)',
-        'goal',
-        'tailrace: µs (calibration)',
-        'scaled',
-        'records/s',
-        'lost',
-        'RSS MiB',
-        'time stolen',
-      ],
-      costs.map(({ row, figures }) => costCells(row, figures)),
-    ),
-    table(
-      ['at 1,000 records/s', 'original: p50 / p99 ms', 'goal', 'tailrace', 'calibration', 'time stolen'],
-      latencies.map(({ row, figures }) => latencyCells(row, figures)),
-    ),
-    table(
-      ['idle', 'start to ready', 'RSS MiB', 'of it private'],
-      Object.entries(saved.idle).map(([role, { readyMs, rss, rssPrivate }]) => [
-        role,
-        `${readyMs.toFixed(0)} ms`,
-        rss.toFixed(0),
-        rssPrivate.toFixed(0),
-      ]),
-    ),
-  ].join('\n\n')
 }
 
-const table = (head: string[], body: string[][]): string =>
-  [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+/** Names of rows and idle roles that have a line in the page. */
+export const namesIn = (page: string): string[] =>
+  [...page.matchAll(block)].flatMap(([text]) =>
+    text.split('\n').flatMap((line, i, all) => {
+      const isBody = line.startsWith('|') && all[i - 1]!.startsWith('|') && !line.startsWith('|-')
+      return isBody ? [cellsOf(line)[0]!] : []
+    }),
+  )
 
-const percent = (share: number) => `${(share * 100).toFixed(share < 0.01 ? 2 : 0)} %`
+const cellsOf = (line: string) =>
+  line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim())
+const lineOf = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
-function costCells({ name, original, goal, rate }: Row, figures: Figures): string[] {
-  const { cpu, calibration, perSecond, lost, rssMost, stolen } = figures
-  return [
-    name,
-    original?.cpu === undefined ? '' : `${original.cpu} (${original.calibration ?? 'not taken'})`,
-    goal?.cpu?.toString() ?? '',
-    `${cpu.toFixed(2)} (${calibration})`,
-    scaled(cpu, calibration).toFixed(2),
-    rate === 0 && original?.perSecond
-      ? `${perSecond.toFixed(0)} (original ${original.perSecond})`
-      : perSecond.toFixed(0),
-    Object.entries(lost)
-      .map(([sink, share]) => `${sink} ${percent(share)}`)
-      .join(', ') || '0',
-    rssMost.toFixed(0),
-    percent(stolen),
-  ]
-}
-
-/** What it would be at a calibration of 235 ms, the middle of the range that the goals are set for. */
-const scaled = (cpu: number, calibration: number) => (cpu * 235) / calibration
-
-function latencyCells({ name, original, goal }: Row, { p50, p99, calibration, stolen }: Figures): string[] {
-  return [
-    name,
-    original?.p50 === undefined ? '' : `${original.p50} / ${original.p99}`,
-    goal?.p50 === undefined ? '' : `${goal.p50} / ${goal.p99}`,
-    p50 === undefined ? '' : `${p50.toFixed(2)} / ${p99!.toFixed(1)}`,
-    calibration.toString(),
-    percent(stolen),
-  ]
-}
+const filled = <T>(titles: readonly string[], cells: readonly string[], columns: Columns<T>, of: T) =>
+  cells.map((cell, i) => columns[titles[i]!]?.(of) ?? cell)
