@@ -118,6 +118,7 @@ const histogramPoint: Schema = {
   6: many('bucketCounts', 'fixed64'),
   7: many('explicitBounds', 'double'),
   9: attributes,
+  10: one('flags', 'int32'),
 }
 const exponentialPoint: Schema = {
   1: attributes,
@@ -132,6 +133,7 @@ const summaryPoint: Schema = {
   5: one('sum', 'double'),
   6: many('quantileValues', { 1: one('quantile', 'double'), 2: one('value', 'double') }),
   7: attributes,
+  8: one('flags', 'int32'),
 }
 const temporality = one('aggregationTemporality', 'int32')
 

@@ -1,4 +1,4 @@
-import { type ConfigOf, duration, list, map, object, size, text, tlsClient } from '../../config/fields.ts'
+import { bool, type ConfigOf, duration, list, map, object, size, text, tlsClient } from '../../config/fields.ts'
 import { refusedOfPrometheus, refusedOfReceiver } from './refused-options.ts'
 import { limits, scrapeConfig } from './scrape-config.ts'
 
@@ -15,6 +15,9 @@ export const config = object({
     .default('64MiB')
     .describe('Most bytes of a page, unpacked; a larger one is a failed scrape.'),
   tls: tlsClient().default({}).describe('TLS towards the pages of target files; a file may name other certificates.'),
+  trim_metric_suffixes: bool()
+    .default(false)
+    .describe('Names of metrics lose `_total`, and the unit that the page says they have. Envelopes keep them.'),
   ...refusedOfReceiver,
   config: object({
     global: object({

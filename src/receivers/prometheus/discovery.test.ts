@@ -220,6 +220,41 @@ describe('series that end', () => {
     for (const batch of receiver.batches) expect(batch.index().count).toBe(batch.count)
   })
 
+  test('and those that are new are counted: by lines, after the rules, and not again when the target comes back', async () => {
+    const histogram = (...bounds: string[]) =>
+      `# TYPE h histogram\n${bounds.map((bound) => `h_bucket{le="${bound}"} 1\n`).join('')}h_sum 1\nh_count 1\n`
+    const pages = [
+      `a{n="1"} 1\nleft_out 1\n${histogram('+Inf')}`,
+      `a{n="1"} 2\nleft_out{n="1"} 1\n${histogram('+Inf')}`,
+      `a{n="2"} 1\nleft_out{n="2"} 1\n${histogram('1', '+Inf')}`,
+      undefined,
+      `a{n="2"} 1\na{n="3"} 1\n${histogram('1', '+Inf')}`,
+      `a{n="2"} 1\na{n="3"} 1\n`,
+    ]
+    let number = 0
+    const address = await serve((_, response) => {
+      const page = pages[number++]
+      if (page === undefined) response.writeHead(500)
+      response.end(page ?? '')
+    })
+    const receiver = await scraping({
+      static_configs: [{ targets: [address] }],
+      metric_relabel_configs: [{ action: 'drop', source_labels: ['__name__'], regex: 'left_out' }],
+    })
+    await scraped(receiver, 6)
+    const added = (batch: number) =>
+      read(receiver, batch).samples.find(({ name }) => name === 'scrape_series_added')!.data.asDouble
+    expect([0, 1, 2, 3, 4, 5].map(added)).toEqual([4, 0, 2, 0, 1, 0])
+    expect([2, 3, 4, 5].map((batch) => flagged(receiver, batch))).toEqual([
+      ['a1 ended', 'a2', 'h', 'up'],
+      ['a2 ended', 'h ended', 'up'],
+      ['a2', 'a3', 'h', 'up'],
+      ['a2', 'a3', 'h ended', 'up'],
+    ])
+    const { data } = read(receiver, 5).samples.find(({ name }) => name === 'h')!
+    expect(data).toMatchObject({ explicitBounds: [1], bucketCounts: [0n, 0n] })
+  })
+
   test('are all of them when the target is gone from its list', async () => {
     const address = await serve((_, response) => void response.end('a{n="1"} 1\n# TYPE t summary\nt_count 1\n'))
     const folder = newFolder({ 'a.json': JSON.stringify([{ targets: [address] }]) })
@@ -228,7 +263,7 @@ describe('series that end', () => {
     writeFileSync(`${folder}/a.json`, '[]')
     const isOver = () => flagged(receiver, receiver.batches.length - 1).includes('up ended')
     while (!isOver()) await scraped(receiver, receiver.batches.length + 1)
-    expect(flagged(receiver, receiver.batches.length - 1)).toEqual(['a1 ended', 't', 'up ended'])
+    expect(flagged(receiver, receiver.batches.length - 1)).toEqual(['a1 ended', 't ended', 'up ended'])
   })
 
   test('have the times of the page where that is asked; counters start with the first scrape', async () => {

@@ -516,10 +516,12 @@ describe('static scrape configs', () => {
     answer: string | RequestListener,
     job: Record<string, unknown>,
     more: Record<string, unknown> = {},
+    written: Record<string, unknown> = {},
   ) => {
     const { port } = await serve(answer)
     const receiver = running(
       {
+        ...written,
         config: {
           scrape_configs: [{ job_name: 'web', ...job, static_configs: [{ targets: [`127.0.0.1:${port}`], ...more }] }],
         },
@@ -554,15 +556,23 @@ describe('static scrape configs', () => {
     expect(named.scrape_samples_scraped!.gauge.dataPoints[0].asDouble).toBe(5)
     expect(named.scrape_duration_seconds).toMatchObject({ unit: 's' })
     expect(named.scrape_samples_post_metric_relabeling!.gauge.dataPoints[0].asDouble).toBe(5)
-    expect(receiver.batches[0]!.count).toBe(6)
-    expect(receiver.batches[0]!.index().count).toBe(6)
+    expect(named.scrape_series_added!.gauge.dataPoints[0].asDouble).toBe(5)
+    expect(receiver.batches[0]!.count).toBe(7)
+    expect(receiver.batches[0]!.index().count).toBe(7)
   })
 
   test('say how many samples metric_relabel_configs left', async () => {
     const metric_relabel_configs = [{ source_labels: ['__name__'], regex: 'b', action: 'drop' }]
-    const { named } = await metrics('a 1\nb 2\nc 3\n', { metric_relabel_configs })
-    expect(named.scrape_samples_scraped!.gauge.dataPoints[0].asDouble).toBe(3)
-    expect(named.scrape_samples_post_metric_relabeling!.gauge.dataPoints[0].asDouble).toBe(2)
+    const summary = '# TYPE s summary\ns{quantile="0.5"} 1\ns_sum 2\ns_count 3\n'
+    const { named } = await metrics(`a 1\nb 2\nc 3\n${summary}`, { metric_relabel_configs })
+    expect(named.scrape_samples_scraped!.gauge.dataPoints[0].asDouble).toBe(6)
+    expect(named.scrape_samples_post_metric_relabeling!.gauge.dataPoints[0].asDouble).toBe(5)
+    expect(named.scrape_series_added!.gauge.dataPoints[0].asDouble).toBe(5)
+  })
+
+  test('lose suffixes of their names with trim_metric_suffixes, what the receiver adds too', async () => {
+    const { named } = await metrics('# TYPE c_total counter\nc_total 1\n', {}, {}, { trim_metric_suffixes: true })
+    expect(Object.keys(named)).toEqual(expect.arrayContaining(['c', 'scrape_duration', 'scrape_series_added']))
   })
 
   test('say that a target is down', async () => {
@@ -671,10 +681,10 @@ test('one page serves both formats', async () => {
   const receiver = running({ target_globs: [`${folder}/*.yml`] }, ['envelopes', 'metrics'])
   await receiver.start()
   interval(receiver)
-  await receiver.records(6)
+  await receiver.records(7)
   expect(receiver.batches.map(({ format, count }) => [format, count]).sort()).toEqual([
     ['envelopes', 1],
-    ['metrics', 5],
+    ['metrics', 6],
   ])
   await receiver.stop()
   await receiver.stop()

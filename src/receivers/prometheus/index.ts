@@ -30,7 +30,7 @@ function newPrometheusReceiver(config: PrometheusConfig, host: Host, intakes: In
     log,
     budget: host.budget,
     envelopes: intakes.envelopes && newEnvelopeSink(intakes.envelopes),
-    metrics: intakes.metrics && newMetricsSink(intakes.metrics, host.budget),
+    metrics: intakes.metrics && newMetricsSink(intakes.metrics, host.budget, config.trim_metric_suffixes),
   }
   const files = new Map<string, ScrapeLoop>()
   const jobs: { discovery: Discovery; loops: Map<string, ScrapeLoop> }[] = []

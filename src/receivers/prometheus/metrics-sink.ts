@@ -7,7 +7,7 @@ import { parsePage } from '../../wire/prometheus/parse.ts'
 import { BackwardWriter, nanosFromMillis } from '../../wire/protobuf.ts'
 import { addLabels } from './page-labels.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
-import { SeenSeries } from './seen-series.ts'
+import { type Changes, SeenSeries } from './seen-series.ts'
 
 /** What a scrape says about itself. */
 export interface ScrapeReport {
@@ -37,10 +37,11 @@ export type MetricsSink = (target: ScrapeTarget) => WriteMetrics
 
 const scope = { name: 'tailrace/receivers/prometheus', version: '' }
 
-export function newMetricsSink(intake: Intake, budget: Budget): MetricsSink {
+/** `trimSuffixes`: names lose their unit and `_total`. */
+export function newMetricsSink(intake: Intake, budget: Budget, trimSuffixes = false): MetricsSink {
   const writer = new BackwardWriter(64 << 10)
   const reportPage = new Page()
-  const ended = { page: new Page(), only: new Uint8Array(0) }
+  const changes: Changes = { added: 0, page: new Page(), only: new Uint8Array(0) }
   return (target) => {
     const resource = encodeResource(resourceOf(target))
     const seen = new SeenSeries(target, budget)
@@ -49,14 +50,17 @@ export function newMetricsSink(intake: Intake, budget: Budget): MetricsSink {
     const optionsAt = (timeMs: number): OtlpOptions => {
       const [timeLo, timeHi] = nanosFromMillis(timeMs)
       const [startLo, startHi] = startMs === 0 ? [0, 0] : nanosFromMillis(startMs)
-      return { resource, scope, timeLo, timeHi, startLo, startHi }
+      return { resource, scope, timeLo, timeHi, startLo, startHi, trimSuffixes }
     }
-    const writeEnded = (page: Page | undefined, options: OtlpOptions): number =>
-      seen.ended(page, ended)
-        ? writePageOtlp(ended.page, { ...options, stale: true, only: ended.only }, writer).points
-        : 0
+    /** The report of a scrape, and the series that ended with it. */
+    const writeAround = (page: Page | undefined, report: ScrapeReport, options: OtlpOptions): number => {
+      const hasEnded = seen.changes(page, changes)
+      const points = writeReport(report, page !== undefined, options)
+      if (!hasEnded) return points
+      return points + writePageOtlp(changes.page, { ...options, stale: true, only: changes.only }, writer).points
+    }
     const writeReport = (report: ScrapeReport, isUp: boolean, options: OtlpOptions): number => {
-      parseReport(report, isUp, reportPage)
+      parseReport(report, isUp, changes.added, reportPage)
       addLabels(reportPage, target.labels)
       return writePageOtlp(reportPage, options, writer).points
     }
@@ -65,17 +69,16 @@ export function newMetricsSink(intake: Intake, budget: Budget): MetricsSink {
         if (page && startMs === 0) startMs = report.timeMs
         const options = optionsAt(report.timeMs)
         writer.reset()
-        let count = writeReport(report, page !== undefined, options)
         if (page && !target.metricRelabel) addLabels(page, target.labels)
-        count += writeEnded(page, options)
+        let count = writeAround(page, report, options)
         if (page) count += writePageOtlp(page, { ...options, honorTimes: target.honorTimestamps }, writer).points
         await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
       },
       async gone(timeMs) {
         const options = optionsAt(timeMs)
         writer.reset()
-        const report = writeReport({ timeMs, durationMs: 0, samples: 0, kept: 0 }, false, { ...options, stale: true })
-        const count = report + writeEnded(undefined, options)
+        const report = { timeMs, durationMs: 0, samples: 0, kept: 0 }
+        const count = writeAround(undefined, report, { ...options, stale: true })
         await intake.offer(Batch.copyOf('metrics', writer.finish(), { count }))
       },
       close: () => seen.forget(),
@@ -95,7 +98,7 @@ function resourceOf({ url, job, instance }: ScrapeTarget): [string, string][] {
   ]
 }
 
-function parseReport({ durationMs, samples, kept }: ScrapeReport, isUp: boolean, into: Page): void {
+function parseReport({ durationMs, samples, kept }: ScrapeReport, isUp: boolean, added: number, into: Page): void {
   const text = `# HELP up The scraping was successful
 # TYPE up gauge
 up ${isUp ? 1 : 0}
@@ -109,6 +112,9 @@ scrape_samples_scraped ${samples}
 # HELP scrape_samples_post_metric_relabeling The number of samples remaining after metric relabeling was applied
 # TYPE scrape_samples_post_metric_relabeling gauge
 scrape_samples_post_metric_relabeling ${kept}
+# HELP scrape_series_added The number of series that the scrape before did not have
+# TYPE scrape_series_added gauge
+scrape_series_added ${added}
 # EOF
 `
   const { error } = parsePage(Buffer.from(text), { openMetrics: true, into })

@@ -61,13 +61,21 @@ function hasLabel(page: Page, from: number, id: number): boolean {
   return false
 }
 
-/** Sample lines of a page: a histogram has one per bucket, its sum and its count. */
+/** Sample lines that a page still has: rules may have dropped some. */
 export function countSamples(page: Page): number {
-  let samples = page.pointCount
-  for (let metric = 0; metric < page.metricCount; metric++) {
-    const flags = page.metricFlags[metric]!
-    if (page.metricFirst[metric]! < 0 && flags === 0) samples++
-    else samples += (flags & Has.sum ? 1 : 0) + (flags & Has.count ? 1 : 0)
+  let samples = 0
+  for (let family = 0; family < page.familyCount; family++) {
+    for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) {
+      samples += linesOf(page, metric)
+    }
   }
   return samples
+}
+
+/** Lines of a metric: a histogram has one for each bucket, its sum and its count. */
+export function linesOf(page: Page, metric: number): number {
+  const flags = page.metricFlags[metric]!
+  let lines = (flags & Has.sum ? 1 : 0) + (flags & Has.count ? 1 : 0)
+  for (let point = page.metricFirst[metric]!; point >= 0; point = page.pointNext[point]!) lines++
+  return Math.max(1, lines)
 }

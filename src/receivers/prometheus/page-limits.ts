@@ -1,5 +1,4 @@
 import type { Page } from '../../wire/prometheus/page.ts'
-import { countSamples } from './page-labels.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
 /** Throws, with the culprit's name, when a page has more than its target may. */
@@ -10,14 +9,6 @@ export function checkLimits(page: Page, samples: number, target: ScrapeTarget): 
   if (maxSeries > 0 && samples > maxSeries)
     throw new Error(`max_series exceeded: ${samples} series, the limit is ${maxSeries}${culprit(page)}`)
   checkLabels(page, target)
-}
-
-/** Samples that a page still has: rules may have dropped some. */
-export function countLinked(page: Page): number {
-  let isWhole = 0
-  for (let family = 0; family < page.familyCount; family++) isWhole += metricsOf(page, family)
-  if (isWhole === page.metricCount) return countSamples(page)
-  return isWhole
 }
 
 /** The metric with most series. */

@@ -1,5 +1,4 @@
-import type { z } from 'zod'
-import { anything, type Field } from '../../config/fields.ts'
+import { refused } from '../../config/refused.ts'
 
 const list = 'let a program list the targets for file_sd_configs or http_sd_configs'
 
@@ -27,20 +26,6 @@ const discoveries = [
   'triton',
   'uyuni',
 ] as const
-
-type Refused<Name extends string> = Record<Name, z.ZodOptional<Field<unknown>>>
-
-/** Options that are known and not here: whoever writes one is told what to do instead. */
-function refused<Name extends string>(instead: Readonly<Record<Name, string>>): Refused<Name> {
-  const fields = Object.entries<string>(instead).map(([name, hint]) => [
-    name,
-    anything()
-      .optional()
-      .refine((value) => value === undefined || value === null, { error: `${name} is not supported: ${hint}` })
-      .describe(`Not supported: ${hint}.`),
-  ])
-  return Object.fromEntries(fields) as Refused<Name>
-}
 
 const direct = 'pages are asked directly; let the proxy rewrite the address of the target'
 
@@ -76,8 +61,13 @@ export const refusedOfPrometheus = refused({
   tracing: noServer,
 })
 
+const startTimes =
+  'leave it out, the Collector has dropped it in 0.143; counters start with `_created`, or with the first scrape of their target'
+
 /** Of the receiver. */
 export const refusedOfReceiver = refused({
   target_allocator: 'let http_sd_configs ask the allocator for /jobs/NAME/targets?collector_id=ID',
   api_server: 'status is on the page of the extension zpages',
+  use_start_time_metric: startTimes,
+  start_time_metric_regex: startTimes,
 })

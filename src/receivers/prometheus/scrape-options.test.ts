@@ -216,6 +216,12 @@ describe('what is not valid, and why', () => {
       ['target_allocator'],
       'target_allocator is not supported: let http_sd_configs ask the allocator for /jobs/NAME/targets?collector_id=ID',
     ],
+    [
+      { use_start_time_metric: true },
+      ['use_start_time_metric'],
+      'use_start_time_metric is not supported: leave it out, the Collector has dropped it in 0.143; ' +
+        'counters start with `_created`, or with the first scrape of their target',
+    ],
   ])('%j', (written, path, message) => {
     expect(prometheus.config.safeParse(written).error?.issues).toMatchObject([{ path, message }])
   })

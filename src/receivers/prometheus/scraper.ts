@@ -8,7 +8,7 @@ import type { EnvelopeSink } from './envelope-sink.ts'
 import { type Fetched, newPageFetcher } from './fetch-page.ts'
 import type { MetricsSink } from './metrics-sink.ts'
 import { countSamples } from './page-labels.ts'
-import { checkLimits, countLinked } from './page-limits.ts'
+import { checkLimits } from './page-limits.ts'
 import { preparePage } from './prepare-page.ts'
 import { scrapeErrorText } from './scrape-error.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
@@ -44,7 +44,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
   const succeed = async (page: Page, timeMs: number, durationMs: number) => {
     const samples = countSamples(page)
     preparePage(page, target)
-    const kept = target.metricRelabel ? countLinked(page) : samples
+    const kept = target.metricRelabel ? countSamples(page) : samples
     checkLimits(page, kept, target)
     if (failing) log.line(`${target.instanceId} has recovered`)
     failing = false

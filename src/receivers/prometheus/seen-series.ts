@@ -2,14 +2,24 @@ import type { Budget } from '../../delivery/budget.ts'
 import { hashBytes } from '../../wire/byte-runs.ts'
 import type { Page } from '../../wire/prometheus/page.ts'
 import { parsePage } from '../../wire/prometheus/parse.ts'
-import { addLabels } from './page-labels.ts'
+import { addLabels, linesOf } from './page-labels.ts'
 import { preparePage } from './prepare-page.ts'
 import type { ScrapeTarget } from './scrape-target.ts'
 
-/** Where one metric of a page is told from all others. */
+/** Where one metric of a page is told from all others; NaN for those that rules have dropped. */
 let hashes = new Float64Array(1024)
 /** Whether two pages have the same series. */
-const sum = { one: 0, two: 0, count: 0 }
+const sum = { one: 0, two: 0, lines: 0 }
+
+/** What a page has that the one before had not, and the other way round. */
+export interface Changes {
+  /** Sample lines that are new. */
+  added: number
+  /** The page before. */
+  readonly page: Page
+  /** Marks its series that have ended. */
+  only: Uint8Array
+}
 
 /**
  * Remembers which series a target had: its last page, and the sum of their hashes. A page with other series is compared
@@ -20,9 +30,11 @@ export class SeenSeries {
   private readonly budget: Budget
   private body: Buffer | undefined
   private openMetrics = false
+  /** The series have ended; those that come back are not new. */
+  private isOver = false
   private one = 0
   private two = 0
-  private count = 0
+  private lines = 0
 
   constructor(target: ScrapeTarget, budget: Budget) {
     this.target = target
@@ -30,26 +42,21 @@ export class SeenSeries {
   }
 
   /**
-   * Marks in `into.only` the series of the page before that `page`, labelled as it is sent, does not have; no page means
-   * all of them. False when there are none.
+   * Compares `page`, labelled as it is sent, with the one before; no page means that all series end. Answers whether any
+   * has ended, and they are marked.
    */
-  ended(page: Page | undefined, into: { page: Page; only: Uint8Array }): boolean {
-    const before = this.body
+  changes(page: Page | undefined, into: Changes): boolean {
+    const { body, isOver } = this
+    into.added = 0
+    this.isOver = page === undefined
     if (page) hashPage(page)
-    if (page && before && this.one === sum.one && this.two === sum.two && this.count === sum.count) return false
-    const now = page && new Set(hashes.subarray(0, page.metricCount))
-    const isRead = before !== undefined && this.read(before, into.page)
-    this.keep(page)
-    if (!isRead) return false
-    hashPage(into.page)
-    into.only = new Uint8Array(into.page.metricCount)
-    let isAny = false
-    for (let metric = 0; metric < into.only.length; metric++) {
-      if (now?.has(hashes[metric]!)) continue
-      into.only[metric] = 1
-      isAny = true
-    }
-    return isAny
+    if (page && body && this.one === sum.one && this.two === sum.two && this.lines === sum.lines) return false
+    const now = page ? linesByHash(page) : new Map<number, number>()
+    const isKnown = body !== undefined && this.read(body, into.page)
+    if (page) this.keep(page)
+    const isAny = isKnown && markEnded(into, now)
+    for (const lines of now.values()) into.added += lines
+    return isAny && !isOver
   }
 
   /** Gives the memory of the last page back. */
@@ -65,25 +72,54 @@ export class SeenSeries {
     return true
   }
 
-  private keep(page: Page | undefined): void {
+  private keep(page: Page): void {
     this.forget()
-    this.body = page && Buffer.from(page.text.subarray(0, page.size))
-    this.budget.take(this.body?.length ?? 0)
-    this.openMetrics = page?.openMetrics ?? false
+    this.body = Buffer.from(page.text.subarray(0, page.size))
+    this.budget.take(this.body.length)
+    this.openMetrics = page.openMetrics
     this.one = sum.one
     this.two = sum.two
-    this.count = sum.count
+    this.lines = sum.lines
   }
 }
 
+function linesByHash(page: Page): Map<number, number> {
+  const lines = new Map<number, number>()
+  for (let metric = 0; metric < page.metricCount; metric++) {
+    if (!Number.isNaN(hashes[metric])) lines.set(hashes[metric]!, linesOf(page, metric))
+  }
+  return lines
+}
+
+/** Marks the series of the page before that are not among those of now, and leaves of these the lines that are new. */
+function markEnded(into: Changes, now: Map<number, number>): boolean {
+  const { page } = into
+  hashPage(page)
+  const only = new Uint8Array(page.metricCount)
+  let isAny = false
+  for (let metric = 0; metric < only.length; metric++) {
+    if (Number.isNaN(hashes[metric])) continue
+    const lines = now.get(hashes[metric]!)
+    if (lines !== undefined) now.set(hashes[metric]!, Math.max(0, lines - linesOf(page, metric)))
+    else {
+      only[metric] = 1
+      isAny = true
+    }
+  }
+  into.only = only
+  return isAny
+}
+
+/** Fills `hashes` and `sum`. */
 function hashPage(page: Page): void {
   if (hashes.length < page.metricCount) hashes = new Float64Array(page.metricCount * 2)
-  sum.one = sum.two = 0
-  sum.count = page.metricCount
+  hashes.fill(Number.NaN, 0, page.metricCount)
+  sum.one = sum.two = sum.lines = 0
   for (let family = 0; family < page.familyCount; family++) {
     const name = hashBytes(page.text, page.familyNameStart[family]!, page.familyNameEnd[family]!)
     for (let metric = page.familyFirst[family]!; metric >= 0; metric = page.metricNext[metric]!) {
       hashMetric(page, metric, name)
+      sum.lines += linesOf(page, metric)
     }
   }
 }

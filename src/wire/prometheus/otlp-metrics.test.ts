@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BackwardWriter, Reader } from '../protobuf.ts'
-import { encodeResource, writePageOtlp } from './otlp-metrics.ts'
+import { encodeResource, type OtlpOptions, writePageOtlp } from './otlp-metrics.ts'
 import { parsePage } from './parse.ts'
 
 /** Fields by number: numbers of 64 bits as BigInt, the rest as bytes. */
@@ -44,7 +44,7 @@ function attributes(fields: Fields, number: number): Record<string, string> {
   return found
 }
 
-function metricsOf(page: string | Buffer, openMetrics = false) {
+function metricsOf(page: string | Buffer, openMetrics = false, more: Partial<OtlpOptions> = {}) {
   const parsed = parsePage(Buffer.isBuffer(page) ? page : Buffer.from(page), { openMetrics })
   expect(parsed.error).toBeNull()
   const out = new BackwardWriter()
@@ -58,6 +58,7 @@ function metricsOf(page: string | Buffer, openMetrics = false) {
     timeHi: 1,
     startLo: 0,
     startHi: 0,
+    ...more,
   }
   const outcome = writePageOtlp(parsed.page!, options, out)
   const resource = message(fieldsOf(out.take()), 1)
@@ -70,6 +71,40 @@ function metricsOf(page: string | Buffer, openMetrics = false) {
 const NOW = (1n << 32n) | 7n
 
 describe('OTLP metrics of a page', () => {
+  test.each([
+    ['# TYPE c_total counter\nc_total 1\n', false, 'c'],
+    ['# TYPE total counter\ntotal 1\n', false, 'total'],
+    ['# TYPE g_total gauge\ng_total 1\n', false, 'g_total'],
+    ['# TYPE c_bytes counter\n# UNIT c_bytes bytes\nc_bytes_total 1\n# EOF\n', true, 'c'],
+    ['# TYPE c_a_b counter\n# UNIT c_a_b a_b\nc_a_b_total 1\n# EOF\n', true, 'c'],
+    ['# TYPE g_seconds gauge\ng_seconds 1\n# EOF\n', true, 'g_seconds'],
+    ['# TYPE h_seconds histogram\n# UNIT h_seconds seconds\nh_seconds_count 1\n# EOF\n', true, 'h'],
+    ['# TYPE i info\ni_info 1\n# EOF\n', true, 'i_info'],
+  ])('lose suffixes of their names where that is asked: %j', (page, openMetrics, name) => {
+    const { metrics } = metricsOf(page, openMetrics, { trimSuffixes: true })
+    expect(metrics.map((metric) => text(metric, 1))).toEqual([name])
+  })
+
+  test('that end say which buckets and quantiles end with them', () => {
+    const { metrics } = metricsOf(
+      '# TYPE h histogram\nh_bucket{le="1"} 2\nh_bucket{le="+Inf"} 3\nh_sum 4\nh_count 3\n' +
+        '# TYPE s summary\ns{quantile="0.5"} 7\ns_sum 8\ns_count 9\n',
+      false,
+      { stale: true },
+    )
+    const histogram = message(message(metrics[0]!, 9), 1)
+    expect([histogram[10], longs(histogram[6]![0] as Buffer), doubles(histogram[7]![0] as Buffer)]).toEqual([
+      [1n],
+      [0, 0],
+      [1],
+    ])
+    expect([histogram[4], histogram[5]]).toEqual([undefined, undefined])
+    const summary = message(message(metrics[1]!, 11), 1)
+    expect([summary[8], summary[4], summary[5]]).toEqual([[1n], undefined, undefined])
+    const quantile = message(summary, 6)
+    expect([double(quantile[1]![0]), quantile[2]]).toEqual([0.5, undefined])
+  })
+
   test('a counter is a cumulative monotonic sum under its own name', () => {
     const { metrics, outcome } = metricsOf(
       '# HELP c_total Help.\n# TYPE c_total counter\nc_total{a="b",e=""} 2.5\nc_total 3\n',

@@ -3,6 +3,7 @@
  * does: names stay as they are in the page, counters are cumulative monotonic sums, untyped metrics are gauges.
  */
 import { isUtf8 } from 'node:buffer'
+import { sameBytes } from '../byte-runs.ts'
 import { BackwardWriter } from '../protobuf.ts'
 import { PointWriter } from './otlp-points.ts'
 import { Kind, type Page } from './page.ts'
@@ -22,6 +23,8 @@ export interface OtlpOptions {
   honorTimes?: boolean
   /** Points say that there is no value any more (FLAG_NO_RECORDED_VALUE). */
   stale?: boolean
+  /** `singing_duration_seconds_total`, whose unit is `seconds`, becomes `singing_duration`. */
+  trimSuffixes?: boolean
   /** By metric of the page: 0 for those that are left out. */
   only?: Uint8Array
 }
@@ -56,7 +59,7 @@ export function writePageOtlp(page: Page, options: OtlpOptions, out: BackwardWri
     if (page.familyFirst[family]! < 0 || !hasAny(page, family, options.only)) continue
     const field = DATA_FIELD[page.familyKind[family]!]
     if (field === undefined) skipped += chainLength(page, family)
-    else writeFamily(page, family, field, points, out)
+    else writeFamily(page, family, field, points, out, options.trimSuffixes ?? false)
   }
   const scope = out.length
   out.textField(2, options.scope.version)
@@ -82,7 +85,14 @@ function chainLength(page: Page, family: number): number {
   return length
 }
 
-function writeFamily(page: Page, family: number, field: number, points: PointWriter, out: BackwardWriter): void {
+function writeFamily(
+  page: Page,
+  family: number,
+  field: number,
+  points: PointWriter,
+  out: BackwardWriter,
+  trims: boolean,
+): void {
   const kind = page.familyKind[family]!
   const end = out.length
   if (field === 7 && kind === Kind.counter) flag(out, 3, 1)
@@ -92,11 +102,32 @@ function writeFamily(page: Page, family: number, field: number, points: PointWri
   writeUnit(page, family, out)
   writeHelp(page, family, out)
   const name = out.length
-  if (page.openMetrics && kind === Kind.counter) out.text('_total')
+  if (page.openMetrics && kind === Kind.counter && !trims) out.text('_total')
   if (page.openMetrics && kind === Kind.info) out.text('_info')
-  out.raw(page.text, page.familyNameStart[family]!, page.familyNameEnd[family]!)
+  const nameEnd = trims ? trimmedEnd(page, family) : page.familyNameEnd[family]!
+  out.raw(page.text, page.familyNameStart[family]!, nameEnd)
   out.message(1, name)
   out.message(2, end)
+}
+
+const totalWord = Buffer.from('total')
+
+/** Where the family's name ends without `_total` and without its unit. */
+function trimmedEnd(page: Page, family: number): number {
+  const { text, openMetrics } = page
+  const start = page.familyNameStart[family]!
+  let end = page.familyNameEnd[family]!
+  const kind = page.familyKind[family]
+  if (kind === Kind.info) return end
+  if (kind === Kind.counter && !openMetrics) end = endWithout(text, start, end, totalWord, 0, totalWord.length)
+  const unit = page.familyUnitStart[family]!
+  return unit < 0 ? end : endWithout(text, start, end, text, unit, page.familyUnitEnd[family]!)
+}
+
+/** Where `text[start, end)` ends without an underscore and `word[from, to)`. Something always stays. */
+function endWithout(text: Buffer, start: number, end: number, word: Buffer, from: number, to: number): number {
+  const at = end - (to - from)
+  return from < to && at > start + 1 && text[at - 1] === 0x5f && sameBytes(text, at, end, word, from, to) ? at - 1 : end
 }
 
 /** The formats do not ask help texts to be UTF-8; protobuf does. */

@@ -66,58 +66,59 @@ export class PointWriter {
     this.out.tag(flags, 0)
   }
 
-  /** A whole point without a value. */
-  private ended(metric: number, flags: number, attributes: number): void {
-    this.noValue(flags)
-    this.times(metric, true)
-    this.labels(attributes, this.page.metricLabelFrom[metric]!, this.page.metricLabelCount[metric]!)
-  }
-
   private summary(metric: number): void {
-    if (this.options.stale) {
-      this.ended(metric, NUMBER.flags, SUMMARY_ATTRIBUTES)
-      return
-    }
     const { page, out } = this
+    const { stale } = this.options
+    if (stale) this.noValue(NUMBER.flags)
+    // Quantiles and buckets of a point without a value are those of the series that end.
     const quantiles = this.chain(metric)
     for (let i = quantiles.length - 1; i >= 0; i--) {
       const end = out.length
-      out.double(page.pointValue[quantiles[i]!]!)
-      out.tag(2, FIXED64)
+      if (!stale) {
+        out.double(page.pointValue[quantiles[i]!]!)
+        out.tag(2, FIXED64)
+      }
       out.double(page.pointBound[quantiles[i]!]!)
       out.tag(1, FIXED64)
       out.message(6, end)
     }
-    out.double(page.metricValue[metric]!)
-    out.tag(5, FIXED64)
-    this.countField(page.metricCountValue[metric]!)
+    if (!stale) {
+      out.double(page.metricValue[metric]!)
+      out.tag(5, FIXED64)
+      this.countField(page.metricCountValue[metric]!)
+    }
     this.times(metric, true)
     this.labels(SUMMARY_ATTRIBUTES, page.metricLabelFrom[metric]!, page.metricLabelCount[metric]!)
   }
 
   private histogram(metric: number): void {
-    if (this.options.stale) {
-      this.ended(metric, HISTOGRAM.flags, HISTOGRAM.attributes)
-      return
-    }
-    const { page, out } = this
+    const { page } = this
     const buckets = this.chain(metric)
-    for (let i = buckets.length - 1; i >= 0; i--) this.exemplar(HISTOGRAM.exemplars, page.pointExemplar[buckets[i]!]!)
     const last = buckets.at(-1)
     const finite = last !== undefined && page.pointBound[last] === Infinity ? buckets.length - 1 : buckets.length
-    const count = this.population(metric, finite)
+    if (this.options.stale) {
+      this.noValue(HISTOGRAM.flags)
+      if (buckets.length > 0) this.bucketFields(finite, 0)
+    } else this.population(metric, finite)
+    this.times(metric, true)
+    this.labels(HISTOGRAM.attributes, page.metricLabelFrom[metric]!, page.metricLabelCount[metric]!)
+  }
+
+  /** Exemplars, buckets, sum and count of the histogram whose buckets are at hand. */
+  private population(metric: number, finite: number): void {
+    const { page, out, buckets } = this
+    for (let i = buckets.length - 1; i >= 0; i--) this.exemplar(HISTOGRAM.exemplars, page.pointExemplar[buckets[i]!]!)
+    const count = this.observations(metric, finite)
     if (buckets.length > 0) this.bucketFields(finite, count)
     if ((page.metricFlags[metric]! & Has.sum) !== 0) {
       out.double(page.metricValue[metric]!)
       out.tag(5, FIXED64)
     }
     this.countField(count)
-    this.times(metric, true)
-    this.labels(HISTOGRAM.attributes, page.metricLabelFrom[metric]!, page.metricLabelCount[metric]!)
   }
 
   /** Observations in all: never fewer than the highest bucket says, since OTLP wants count and buckets to agree. */
-  private population(metric: number, finite: number): number {
+  private observations(metric: number, finite: number): number {
     const { page, buckets } = this
     const highest = finite > 0 ? this.cumulative(finite - 1) : 0
     if ((page.metricFlags[metric]! & Has.count) !== 0) return Math.max(highest, whole(page.metricCountValue[metric]!))
