@@ -2,12 +2,12 @@ import type { NestedIssue } from '../../../config/field.ts'
 import { nearest } from '../../../config/nearest.ts'
 import { Substituted } from '../../../config/substituted.ts'
 import { GoRegex, PatternError } from '../../../ottl/go-regex.ts'
+import { goLayout, LayoutError, strptimeLayout } from '../../../wire/times/layout.ts'
+import { type Location, locationOf, locationOfLayout, utc } from '../../../wire/times/location.ts'
 import { type EntryMap, type EntryValue, put } from './entry.ts'
 import { type EntryField, parseField } from './entry-field.ts'
 import { compileExpression, compileIf, type EntryCondition, type Expression } from './expression.ts'
 import { ExpressionError } from './expression-tokens.ts'
-import { goLayout, LayoutError, strptimeLayout } from './layout.ts'
-import { type Location, locationOf, utc } from './location.ts'
 import {
   add,
   copy,
@@ -117,9 +117,7 @@ class Builder {
   private times(settings: TimeSettings, at: readonly string[]): (now: () => number) => TimestampOptions {
     const { parse_from, layout, layout_type: type, location: name, time_zone_locations: zones } = settings
     const from = this.field(parse_from, [...at, 'parse_from'])
-    const endsInZ = type !== 'epoch' && layout.endsWith('Z') && !/%Z$/.test(layout)
-    const location =
-      name === undefined ? (endsInZ ? utc : locationOf('Local')!) : this.location(name, [...at, 'location'])
+    const location = name === undefined ? locationOfLayout(layout) : this.location(name, [...at, 'location'])
     const byZone = new Map<string, Location>()
     for (const [zone, place] of Object.entries(zones)) {
       byZone.set(zone, this.location(place, [...at, 'time_zone_locations', zone]))

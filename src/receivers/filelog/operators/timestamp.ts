@@ -1,7 +1,7 @@
+import type { Piece } from '../../../wire/times/layout.ts'
+import { readTime, type TimeContext } from '../../../wire/times/read-time.ts'
 import { type Entry, type EntryValue, nameOf, OperatorFault } from './entry.ts'
 import { type EntryField, getField } from './entry-field.ts'
-import type { Piece } from './layout.ts'
-import { readTime, type TimeContext } from './read-time.ts'
 
 /** What times are read from, and how. */
 export interface TimestampOptions {

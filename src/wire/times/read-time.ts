@@ -1,5 +1,6 @@
 import type { Piece } from './layout.ts'
 import { type Location, offsetOfZone } from './location.ts'
+import { dayNames, monthNames } from './names.ts'
 
 /** What was read of a time; absent parts are as in Go: the first of January of no year. */
 interface Civil {
@@ -17,23 +18,10 @@ interface Civil {
   zone: string | undefined
 }
 
-const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
-const longMonths = [
-  'january',
-  'february',
-  'march',
-  'april',
-  'may',
-  'june',
-  'july',
-  'august',
-  'september',
-  'october',
-  'november',
-  'december',
-]
-const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
-const longDays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
+const longMonths = monthNames.map((name) => name.toLowerCase())
+const months = longMonths.map((name) => name.slice(0, 3))
+const longDays = dayNames.map((name) => name.toLowerCase())
+const days = longDays.map((name) => name.slice(0, 3))
 const weekMs = 7 * 24 * 3600 * 1000
 const isDigit = (code: number) => code >= 0x30 && code <= 0x39
 
@@ -78,7 +66,7 @@ function take(piece: Piece, text: string, pos: number, civil: Civil): number {
     case 'text':
       return takeText(text, pos, piece.text)
     case 'fraction':
-      return takeFraction(text, pos, piece.digits, civil)
+      return takeFraction(text, pos, piece.exact ? piece.digits : undefined, civil)
     case 'offset':
       return takeOffset(piece, text, pos, civil)
     case 'monthName':

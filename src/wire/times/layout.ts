@@ -2,8 +2,8 @@
 export type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: Part; readonly fixed: boolean }
-  /** A dot or comma and digits of a second: exactly `digits`, or any. */
-  | { readonly kind: 'fraction'; readonly digits: number | undefined }
+  /** `mark` (a dot or comma) and digits of a second: `exact` so many, or any number read and without zeros at the end written. */
+  | { readonly kind: 'fraction'; readonly mark: string; readonly digits: number; readonly exact: boolean }
   /** An offset: `colons` between its parts, how many parts, and whether Z stands for none. */
   | { readonly kind: 'offset'; readonly colons: boolean; readonly parts: number; readonly takesZ: boolean }
 
@@ -76,9 +76,9 @@ export function goLayout(layout: string): Piece[] {
   for (let pos = 0; pos < layout.length; ) {
     const fraction = /^[.,](0+|9+)(?!\d)/.exec(layout.slice(pos))
     if (fraction) {
-      const digits = fraction[1]!
-      pieces.push({ kind: 'fraction', digits: digits[0] === '0' ? digits.length : undefined })
-      pos += fraction[0].length
+      const [{ length }, digits] = fraction as unknown as [string, string]
+      pieces.push({ kind: 'fraction', mark: layout[pos]!, digits: digits.length, exact: digits[0] === '0' })
+      pos += length
       continue
     }
     const rest = layout.slice(pos)
@@ -92,6 +92,9 @@ export function goLayout(layout: string): Piece[] {
   }
   return checked(pieces, layout)
 }
+
+/** Digits of a second that a directive stands for. */
+const fractions: Readonly<Record<string, number>> = { L: 3, f: 6, s: 9 }
 
 /** Directives of strptime as the Collector reads them. */
 const directives: Readonly<Record<string, readonly Piece[] | string>> = {
@@ -109,7 +112,7 @@ const directives: Readonly<Record<string, readonly Piece[] | string>> = {
   a: [part('dayName')],
   A: [part('longDay')],
   H: [part('hour')],
-  I: [part('hour12')],
+  I: [part('hour12', true)],
   l: [part('hour12')],
   p: [part('PM')],
   P: [part('pm')],
@@ -141,7 +144,7 @@ export function strptimeLayout(layout: string): Piece[] {
     for (let pos = 0; pos < text.length; pos++) {
       const fraction = /^([.,])%([Lfs])/.exec(text.slice(pos))
       if (fraction) {
-        pieces.push({ kind: 'fraction', digits: undefined })
+        pieces.push({ kind: 'fraction', mark: fraction[1]!, digits: fractions[fraction[2]!]!, exact: false })
         pos += 2
         continue
       }
@@ -150,8 +153,8 @@ export function strptimeLayout(layout: string): Piece[] {
         continue
       }
       const letter = text[++pos]
-      const found = letter === undefined ? undefined : directives[letter]
-      if (letter !== undefined && 'Lfs'.includes(letter)) {
+      const found = letter !== undefined && Object.hasOwn(directives, letter) ? directives[letter] : undefined
+      if (letter !== undefined && Object.hasOwn(fractions, letter)) {
         throw new LayoutError(
           `%${letter} stands for digits behind a dot or a comma: write %S.%${letter} or %S,%${letter}`,
         )

@@ -50,6 +50,9 @@ export function locationOf(name: string): Location | undefined {
   }
 }
 
+/** Where the clock hangs that writes times of a layout, unless one is told: here, or at UTC when the layout ends in Z. */
+export const locationOfLayout = (layout: string): Location => (/[^%]Z$/.test(layout) ? utc : locationOf('Local')!)
+
 const byZone = new Map<string, Location | undefined>()
 const mostZones = 100
 
