@@ -72,7 +72,8 @@ export class Outbox {
   private free: number
   /** Not aborted, and nobody listens to it. */
   private spare = new AbortController()
-  private readonly flying = new Set<Shipment>()
+  /** Oldest first. No Set: its former tables lead from one to the next, and keep batches from being collected young. */
+  private readonly flying: Shipment[] = []
   private whenIdle: (() => void)[] = []
 
   constructor({ queue, sender, settings, account, clock, log, onDrop, onRefused, random }: OutboxOptions) {
@@ -98,7 +99,7 @@ export class Outbox {
 
   /** Requests on the wire or between two attempts. */
   get inFlight(): number {
-    return this.flying.size
+    return this.flying.length
   }
 
   /** What keeps it from delivering; undefined while all is well. */
@@ -108,11 +109,6 @@ export class Outbox {
     const oldest = Math.min(first?.since ?? Number.POSITIVE_INFINITY, this.queue.oldest ?? Number.POSITIVE_INFINITY)
     const waits = Number.isFinite(oldest) ? oldest : undefined
     return this.progress.trouble(this.clock.monotonic(), waits, this.patienceMs)
-  }
-
-  /** Whether a sender is free. */
-  get hungry(): boolean {
-    return this.free > 0
   }
 
   run(): void {
@@ -133,7 +129,9 @@ export class Outbox {
         batches?.add(part.batch.count, part.bytes, full)
         this.rhythm.beat(now)
         this.free--
-        this.attempt(shipment(part, now))
+        const next = shipment(part, now)
+        this.flying.push(next)
+        this.attempt(next)
       }
     } finally {
       this.pumping = false
@@ -233,7 +231,6 @@ export class Outbox {
     // Whoever waits may listen to the signal, so it is this attempt's alone.
     this.spare = new AbortController()
     shipment.abort = controller
-    this.flying.add(shipment)
     const { timeoutMs } = this.settings
     if (timeoutMs > 0) shipment.timer = this.clock.after(timeoutMs, () => this.timedOut(shipment, number))
     const current = () => shipment.attempt === number && !shipment.over && !shipment.paused
@@ -310,7 +307,6 @@ export class Outbox {
     this.complain(error, pause)
     shipment.abort = undefined
     shipment.paused = true
-    this.flying.add(shipment)
     shipment.timer = this.clock.after(pause, () => this.repeat(shipment))
   }
 
@@ -337,7 +333,7 @@ export class Outbox {
   private end(shipment: Shipment): void {
     shipment.timer?.cancel()
     shipment.over = true
-    this.flying.delete(shipment)
+    this.flying.splice(this.flying.indexOf(shipment), 1)
     this.free++
     this.queue.done(shipment)
   }

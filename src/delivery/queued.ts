@@ -16,6 +16,7 @@ import { LossLog } from './loss-log.ts'
 import { type OnDrop, Outbox } from './outbox.ts'
 import { Queue, type QueueOptions } from './queue.ts'
 import { storageOf } from './queue-storage.ts'
+import { newRequeue } from './requeue.ts'
 import type { Sender } from './sender.ts'
 import { type Batching, type DeliverySettings, deliverySettings } from './settings.ts'
 import { isStored } from './stored-receipt.ts'
@@ -100,7 +101,7 @@ export function queued(
   }
   const queue = newQueue(settings, host, options, { onDrop, onSentBack })
   if (settings.batching) account.batches ??= new BatchStats()
-  const letters = newDeadLetters(config, host, options)
+  const letters = newDeadLetters(config, host, options, (batch) => requeue(batch))
   const outbox = new Outbox({
     queue,
     sender: withSpans(sender, account),
@@ -113,8 +114,7 @@ export function queued(
     random: options.random ?? Math.random,
   })
   const pump = (now: number) => outbox.pump(now)
-  const hungry = () => outbox.hungry
-  const front = newFront(settings, host, options, { queue, pump, hungry, account, onDrop, onSentBack })
+  const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
   account.fill = front ? front.fillOf() : queue.fillOf()
   account.inFlight = () => outbox.inFlight
@@ -147,6 +147,8 @@ export function queued(
   }
   const onDisk = front && ((batch: Batch, now: number) => front.consume(batch, now))
   const take = onDisk ?? inMemory
+  const again = (batch: Batch) => take(batch, clock.monotonic())
+  const requeue = newRequeue({ admission: admissions[0]!, account, clock, consume: again })
   const onLate = (batch: Batch) => turnAway(batch, account)
   const heir: Heir = {
     account,
@@ -192,7 +194,7 @@ export function queued(
   }
 }
 
-type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'hungry' | 'account' | 'onDrop' | 'onSentBack'>
+type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'account' | 'onDrop' | 'onSentBack'>
 
 /** The queue on disk, where `sending_queue.storage` names one. */
 function newFront(
@@ -217,11 +219,16 @@ function newFront(
   })
 }
 
-function newDeadLetters(config: DeliveryConfig, host: DeliveryHost, options: QueuedOptions): DeadLetters | undefined {
+function newDeadLetters(
+  config: DeliveryConfig,
+  host: DeliveryHost,
+  options: QueuedOptions,
+  again: (batch: Batch) => Promise<void>,
+): DeadLetters | undefined {
   const { dead_letter } = config
   if (!dead_letter) return undefined
   const storage = (id: string) => storageOf(host, id)
-  return new DeadLetters({ config: dead_letter, storage, exporter: host.id, part: partOf(options), log: host.log })
+  return new DeadLetters({ config: dead_letter, storage, exporter: host.id, part: partOf(options), log: host.log, again })
 }
 
 const partOf = ({ part, labels }: QueuedOptions): string => part ?? labels?.signal ?? ''

@@ -63,7 +63,7 @@ test('a process that was killed with a long queue is ready at once, sends all of
     `ready after ${Math.round(readyMs)} ms, all back after ${(backMs / 1000).toFixed(1)} s at ${Math.round(most)} MiB resident`,
   ]
   process.stdout.write(`${figures.join('; ')}\n`)
-  expect(most).toBeLessThan(300)
+  expect(most).toBeLessThan(200)
   // What is delivered needs no place.
   await until('the files are gone', () => bytesIn(queue) < 9 << 20)
 })
