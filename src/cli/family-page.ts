@@ -1,24 +1,30 @@
-import type { Family } from '../wire/prometheus/write.ts'
+import type { Distribution } from '../runtime/distribution.ts'
+import { type Attributes, added, type OwnMetric, type OwnPoint } from '../runtime/own-metric.ts'
+import { type Instrument, instruments, type MetricsLevel } from './otelcol-instruments.ts'
 
-export type Labels = Readonly<Record<string, string>>
+const levels: readonly MetricsLevel[] = ['basic', 'normal', 'detailed']
 
-/** Families under construction, in the order of their first sample. */
+/** Families under construction, in the order of their first sample; what the level does not show is left out. */
 export class FamilyPage {
-  private readonly families = new Map<string, Family & { samples: Family['samples'][number][] }>()
+  private readonly level: MetricsLevel
+  private readonly families = new Map<Instrument, OwnPoint[]>()
 
-  add(name: string, help: string, type: Family['type'], labels: Labels, value: number, suffix?: string): void {
-    const full = `otelcol_${name}`
-    const family = this.families.get(full) ?? { name: full, help, type, samples: [] }
-    this.families.set(full, family)
-    const pairs = Object.entries(labels).filter(([, text]) => text !== '')
-    const key = JSON.stringify(pairs)
-    const same = family.samples.find((sample) => sample.suffix === suffix && JSON.stringify(sample.labels) === key)
-    // Queues of several destinations are one exporter there.
-    if (same) same.value += value
-    else family.samples.push({ labels: pairs, value, ...(suffix && { suffix }) })
+  constructor(level: MetricsLevel) {
+    this.level = level
   }
 
-  all(): Family[] {
-    return [...this.families.values()]
+  /** `name` as in `instruments`. Attributes with an empty text are left out. */
+  add(name: string, attributes: Attributes, value: number | Distribution): void {
+    const instrument = instruments.get(name)!
+    if (levels.indexOf(instrument.level) > levels.indexOf(this.level)) return
+    const points = this.families.get(instrument) ?? []
+    this.families.set(instrument, points)
+    const given = Object.entries(attributes).filter(([, text]) => text !== '')
+    points.push({ attributes: Object.fromEntries(given), value })
+  }
+
+  /** Queues of several destinations are one exporter there. */
+  all(): OwnMetric[] {
+    return Array.from(this.families, ([instrument, points]) => ({ ...instrument, points: added(points) }))
   }
 }

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest'
 import { BatchStats } from '../delivery/batch-stats.ts'
 import { Ledger } from '../delivery/ledger.ts'
+import { FlowMeter } from '../engine/flow-meter.ts'
 import type { Plan } from '../engine/plan.ts'
-import type { AnySpec } from '../plugin.ts'
+import type { AnySpec, Consumer } from '../plugin.ts'
 import batch from '../processors/batch/index.ts'
 import memoryLimiter from '../processors/memory-limiter/index.ts'
+import { ManualClock } from '../runtime/clock.ts'
 import { Metrics } from '../runtime/metrics.ts'
+import { Batch } from '../telemetry/batch.ts'
+import { exposed } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
 import type { Pull } from './pull-readers.ts'
 import { pageText, resourceLabels } from './telemetry-page.ts'
@@ -19,7 +23,7 @@ const plan: Plan = {
     of('otlp', 'receiver', 'otlp'),
     of('syslog', 'receiver', 'syslog', { tcp: {} }),
     { id: 'memory_limiter', spec: memoryLimiter, config: {}, required: true },
-    { id: 'batch', spec: batch, config: {}, required: true },
+    { id: 'batch', spec: batch, config: batch.config.parse({}), required: true },
     of('otlp', 'exporter', 'otlp'),
     of('debug', 'exporter', 'debug'),
     of('hostmetrics', 'receiver', 'hostmetrics'),
@@ -41,6 +45,23 @@ const plan: Plan = {
   shutdownTimeoutMs: 1,
 }
 
+/** Logs through the receiver, both processors and the exporter; spans into the connector, and metrics out of it. */
+function newMeter() {
+  const meter = new FlowMeter(new ManualClock())
+  const logs = Batch.copyOf('logs', Buffer.alloc(300), { count: 20 })
+  const end: Consumer = { consume() {} }
+  meter.station({ kind: 'receiver', id: 'otlp' }).behind(end).consume(logs)
+  for (const id of ['memory_limiter', 'batch']) {
+    const station = meter.station({ kind: 'processor', id, pipeline: 'logs' })
+    station.before(station.behind(end)).consume(logs)
+  }
+  meter.station({ kind: 'exporter', id: 'otlp' }).before(end).consume(logs)
+  const count = meter.station({ kind: 'connector', id: 'count' })
+  count.before(end).consume(Batch.copyOf('traces', Buffer.alloc(70), { count: 7 }))
+  count.behind(end).consume(Batch.copyOf('metrics', Buffer.alloc(40), { count: 2 }))
+  return meter
+}
+
 function newBooks() {
   const ledger = new Ledger()
   const metrics = new Metrics()
@@ -50,6 +71,8 @@ function newBooks() {
   inOtlp('accepted', 'http', 'logs', 11)
   inOtlp('refused', 'http', 'logs', 2)
   inOtlp('accepted', 'grpc', 'traces', 7)
+  for (const name of ['accepted', 'refused', 'failed'])
+    for (const signal of ['logs', 'metrics', 'traces']) inOtlp(name, 'grpc', signal, 0)
   const ofHost = (name: string, scraper: string, n: number) =>
     metrics.counter(`tailrace_hostmetrics_${name}_total`, '', { id: 'hostmetrics', scraper }).add(n)
   ofHost('scraped_points', 'cpu', 12)
@@ -77,6 +100,7 @@ function newBooks() {
     queue.drop('retries_exhausted', 2)
     queue.held = () => 7
     queue.fill = { size: () => 2, capacity: 1000 }
+    queue.inFlight = () => 1
     queue.batches = new BatchStats()
     queue.batches.add(20, 1000, true)
     queue.batches.add(9000, 1000, false)
@@ -87,17 +111,29 @@ function newBooks() {
     receivers: [
       { id: 'otlp', format: 'logs' as const, taken: 111, refused: 2 },
       { id: 'otlp', format: 'traces' as const, taken: 7, refused: 0 },
+      { id: 'otlp', format: 'metrics' as const, taken: 0, refused: 0 },
       { id: 'syslog', format: 'logs' as const, taken: 3, refused: 1 },
     ],
     exporters: [
       { id: 'debug', format: 'logs' as const, received: 20 },
       { id: 'debug', format: 'traces' as const, received: 10 },
+      { id: 'debug', format: 'metrics' as const, received: 0 },
     ],
   })
-  return { plan, ledger, metrics, flows, level: 'normal' as const }
+  return { plan, ledger, metrics, flows, meter: newMeter(), level: 'normal' as const }
 }
 
-const pull: Pull = { host: '', port: 0, typeSuffix: false, included: [], excluded: [] }
+const levels = ['basic', 'normal', 'detailed']
+
+const pull: Pull = {
+  host: '',
+  port: 0,
+  typeSuffix: false,
+  units: false,
+  scopeInfo: false,
+  included: [],
+  excluded: [],
+}
 const lines = (of: Partial<Pull> = {}, resource = resourceLabels({})) =>
   pageText({ ...pull, ...of }, newBooks(), resource).split('\n')
 
@@ -116,6 +152,7 @@ test.each([
   'otelcol_exporter_send_failed_log_records{exporter="otlp"} 4',
   'otelcol_exporter_enqueue_failed_log_records{exporter="otlp"} 8',
   'otelcol_exporter_queue_size{exporter="otlp",data_type="logs"} 4',
+  'otelcol_exporter_in_flight_requests{exporter="otlp",data_type="logs"} 2',
   'otelcol_exporter_sent_log_records{exporter="debug"} 20',
   'otelcol_exporter_sent_spans{exporter="debug"} 10',
   'otelcol_processor_batch_batch_size_trigger_send{processor="batch"} 2',
@@ -147,12 +184,6 @@ test('no series stands twice on the page', () => {
   expect(series.filter((each, i) => series.indexOf(each) < i)).toEqual([])
 })
 
-test('batches are not shown at level basic', () => {
-  const names = otelcolFamilies({ ...newBooks(), level: 'basic' }).map(({ name }) => name)
-  expect(names.filter((name) => name.includes('batch'))).toEqual([])
-  expect(names).toContain('otelcol_exporter_sent_log_records')
-})
-
 test('suffixes of types and labels of the resource as the reader asks', () => {
   const resource = resourceLabels({ 'service.name': 'otelcol-cf', 'service.instance.id': null, team: 'a' })
   const page = lines({ typeSuffix: true, included: ['*'], excluded: ['service.version'] }, resource)
@@ -166,10 +197,90 @@ test('our own books stand on the same page', () => {
   expect(lines()).toContain('tailrace_held_records{kind="queue",id="otlp",destination="a:1",signal="logs"} 7')
 })
 
-test('at level detailed failures are told apart, and every queue shows its batches', () => {
-  const page = pageText(pull, { ...newBooks(), level: 'detailed' }, []).split('\n')
+const signals = ['log_records', 'metric_points', 'spans']
+const each = (name: string, ofSignals = signals) => ofSignals.map((signal) => `${name}_${signal}`)
+const place = 'otelcol_component_kind,otelcol_component_id'
+
+/** The Collector's list: type, names without `otelcol_`, labels, the level from which on they are there. */
+test.each<[string, string[], string, string]>([
+  ['counter', each('receiver_accepted'), 'receiver,transport', 'basic'],
+  ['counter', each('receiver_refused'), 'receiver,transport', 'basic'],
+  ['counter', each('receiver_failed'), 'receiver,transport', 'basic'],
+  ['counter', each('scraper_scraped', ['metric_points']), 'receiver,scraper', 'basic'],
+  ['counter', each('scraper_errored', ['metric_points']), 'receiver,scraper', 'basic'],
+  ['counter', ['processor_incoming_items', 'processor_outgoing_items'], 'processor,otel_signal', 'basic'],
+  ['histogram', ['processor_internal_duration'], 'processor,otel_signal', 'detailed'],
+  ['histogram', ['processor_batch_batch_send_size'], 'processor,exporter', 'normal'],
+  ['histogram', ['processor_batch_batch_send_size_bytes'], 'processor,exporter', 'detailed'],
+  ['counter', ['processor_batch_batch_size_trigger_send'], 'processor', 'normal'],
+  ['counter', ['processor_batch_timeout_trigger_send'], 'processor', 'normal'],
+  ['gauge', ['processor_batch_metadata_cardinality'], 'processor', 'normal'],
+  ['counter', each('processor_memory_limiter_accepted', ['log_records']), 'processor', 'basic'],
+  ['counter', each('processor_memory_limiter_refused', ['log_records']), 'processor', 'basic'],
+  ['counter', each('exporter_sent'), 'exporter', 'basic'],
+  ['counter', each('exporter_send_failed'), 'exporter', 'basic'],
+  ['counter', each('exporter_enqueue_failed'), 'exporter', 'basic'],
+  ['gauge', ['exporter_queue_size', 'exporter_queue_capacity'], 'exporter,data_type', 'basic'],
+  ['gauge', ['exporter_in_flight_requests'], 'exporter,data_type', 'basic'],
+  ['histogram', ['exporter_enqueue_size', 'exporter_enqueue_size_bytes'], 'exporter,data_type', 'detailed'],
+  ['histogram', ['exporter_queue_batch_send_size', 'exporter_queue_batch_send_size_bytes'], 'exporter', 'detailed'],
+  ['counter', ['process_cpu_seconds', 'process_uptime', 'process_runtime_total_alloc_bytes'], '', 'basic'],
+  ['gauge', ['process_memory_rss', 'process_runtime_heap_alloc_bytes'], '', 'basic'],
+  ['gauge', ['process_runtime_total_sys_memory_bytes'], '', 'basic'],
+  ['counter', ['receiver_produced_items'], `${place},otelcol_signal,outcome`, 'basic'],
+  ['counter', ['receiver_produced_size'], `${place},otelcol_signal,outcome`, 'detailed'],
+  ['counter', ['processor_consumed_items'], `${place},otelcol_pipeline_id,otelcol_signal,outcome`, 'basic'],
+  ['counter', ['processor_consumed_size'], `${place},otelcol_pipeline_id,otelcol_signal,outcome`, 'detailed'],
+  ['counter', ['processor_produced_items'], `${place},otelcol_pipeline_id,otelcol_signal,outcome`, 'basic'],
+  ['counter', ['processor_produced_size'], `${place},otelcol_pipeline_id,otelcol_signal,outcome`, 'detailed'],
+  ['counter', ['connector_consumed_items'], `${place},otelcol_signal,outcome`, 'basic'],
+  ['counter', ['connector_consumed_size'], `${place},otelcol_signal,outcome`, 'detailed'],
+  ['counter', ['connector_produced_items'], `${place},otelcol_signal,otelcol_signal_output,outcome`, 'basic'],
+  ['counter', ['connector_produced_size'], `${place},otelcol_signal,otelcol_signal_output,outcome`, 'detailed'],
+  ['counter', ['exporter_consumed_items'], `${place},otelcol_signal,outcome`, 'basic'],
+  ['counter', ['exporter_consumed_size'], `${place},otelcol_signal,outcome`, 'detailed'],
+])('%s %s {%s} from level %s on', (type, names, labels, from) => {
+  for (const level of ['basic', 'normal', 'detailed'] as const) {
+    const families = otelcolFamilies({ ...newBooks(), level }).map((metric) => exposed(metric, pull, []))
+    for (const name of names) {
+      const family = families.find((each) => each.name === `otelcol_${name}`)
+      if (levels.indexOf(level) < levels.indexOf(from)) expect(family).toBeUndefined()
+      else if (!/send_failed/.test(name) || level !== 'detailed') {
+        expect(family?.help).toMatch(/\.$/)
+        const names = family!.samples[0]!.labels.map(([label]) => label).filter((label) => label !== 'le')
+        expect([family!.type, names.join(',')]).toEqual([type, labels])
+      }
+    }
+  }
+})
+
+test.each([
+  'otelcol_exporter_send_failed_log_records{exporter="otlp",error_type="retries_exhausted",error_permanent="false"} 4',
+  'otelcol_exporter_queue_batch_send_size_count{exporter="otlp"} 4',
+  'otelcol_exporter_queue_batch_send_size_bytes_bucket{exporter="otlp",le="512"} 0',
+  'otelcol_exporter_queue_batch_send_size_bytes_bucket{exporter="otlp",le="1024"} 4',
+  'otelcol_exporter_enqueue_size_sum{exporter="otlp",data_type="logs"} 20',
+  'otelcol_exporter_enqueue_size_bytes_sum{exporter="otlp",data_type="logs"} 300',
+  'otelcol_processor_internal_duration_count{processor="batch",otel_signal="logs"} 1',
+  'otelcol_receiver_produced_size{otelcol_component_kind="receiver",otelcol_component_id="otlp",otelcol_signal="logs",outcome="success"} 300',
+  'otelcol_connector_produced_size{otelcol_component_kind="connector",otelcol_component_id="count",otelcol_signal="traces",otelcol_signal_output="metrics",outcome="success"} 40',
+])('at level detailed: %s', (line) =>
+  expect(pageText(pull, { ...newBooks(), level: 'detailed' }, []).split('\n')).toContain(line),
+)
+
+test('names with unit and type, and the scope, as the reader asks', () => {
+  const full = { typeSuffix: true, units: true, scopeInfo: true }
+  const page = pageText({ ...pull, ...full }, newBooks(), []).split('\n')
   expect(page).toContain(
-    'otelcol_exporter_send_failed_log_records{exporter="otlp",error_type="retries_exhausted",error_permanent="false"} 4',
+    'otelcol_exporter_sent_spans_total{exporter="debug",otel_scope_name="go.opentelemetry.io/collector/exporter/exporterhelper"} 10',
   )
-  expect(page).toContain('otelcol_exporter_queue_batch_send_size_count{exporter="otlp"} 4')
+  const types = page.filter((line) => /^# TYPE otelcol_process_/.test(line)).map((line) => line.slice(23))
+  expect(types).toEqual([
+    'cpu_seconds_total counter',
+    'memory_rss_bytes gauge',
+    'runtime_heap_alloc_bytes gauge',
+    'runtime_total_alloc_bytes_total counter',
+    'runtime_total_sys_memory_bytes gauge',
+    'uptime_seconds_total counter',
+  ])
 })

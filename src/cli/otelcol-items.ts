@@ -1,32 +1,27 @@
 import type { Plan } from '../engine/plan.ts'
+import type { Attributes } from '../runtime/own-metric.ts'
 import type { Format } from '../telemetry/format.ts'
-import type { FamilyPage, Labels } from './family-page.ts'
+import type { FamilyPage } from './family-page.ts'
 import { formatsOf, lostEarly, type OtelcolSources } from './otelcol-sources.ts'
 
 type Outcome = 'success' | 'failure' | 'refused'
 
-/**
- * What went in and came out of every component, whatever it is: the families whose names have dots in OTLP
- * (`otelcol.receiver.produced.items`), underscores on this page. Those with `size` are not here: the books count records.
- */
+/** Records that went in and came out of every component, whatever it is: `otelcol.receiver.produced.items` and its like. */
 export function addItems(page: FamilyPage, sources: OtelcolSources): void {
-  const add = (kind: string, what: 'consumed' | 'produced', more: Labels, outcome: Outcome, value: number) => {
-    const help = what === 'consumed' ? `passed to the ${kind}` : `emitted from the ${kind}`
-    const labels = { otelcol_component_kind: kind, ...more, outcome }
-    page.add(`${kind}_${what}_items`, `Number of items ${help}.`, 'counter', labels, Math.round(value))
-  }
+  const add: Add = (kind, what, more, outcome, value) =>
+    page.add(`${kind}.${what}.items`, { 'otelcol.component.kind': kind, ...more, outcome }, Math.round(value))
   addReceiverItems(sources, add)
   addProcessorItems(sources, add)
   addConnectorItems(sources, add)
   addExporterItems(sources, add)
 }
 
-type Add = (kind: string, what: 'consumed' | 'produced', more: Labels, outcome: Outcome, value: number) => void
+type Add = (kind: string, what: 'consumed' | 'produced', more: Attributes, outcome: Outcome, value: number) => void
 
-const of = (id: string, signal: Format | undefined, pipeline?: string): Labels => ({
-  otelcol_component_id: id,
-  ...(pipeline !== undefined && { otelcol_pipeline_id: pipeline }),
-  ...(signal !== undefined && { otelcol_signal: signal }),
+const of = (id: string, signal: Format | undefined, pipeline?: string): Attributes => ({
+  'otelcol.component.id': id,
+  ...(pipeline !== undefined && { 'otelcol.pipeline.id': pipeline }),
+  ...(signal !== undefined && { 'otelcol.signal': signal }),
 })
 
 function addReceiverItems({ flows }: OtelcolSources, add: Add): void {
@@ -65,7 +60,7 @@ function addConnectorItems({ plan, ledger }: OtelcolSources, add: Add): void {
     const failed = account.dropped('fault')
     add('connector', 'consumed', of(id, input), 'success', account.received - failed)
     if (failed > 0) add('connector', 'consumed', of(id, input), 'failure', failed)
-    const produced = { ...of(id, input), ...(output !== undefined && { otelcol_signal_output: output }) }
+    const produced = { ...of(id, input), ...(output !== undefined && { 'otelcol.signal.output': output }) }
     add('connector', 'produced', produced, 'success', account.passed + account.made)
   }
 }

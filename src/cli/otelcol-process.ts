@@ -1,17 +1,14 @@
-import type { Family } from '../wire/prometheus/write.ts'
+import { getHeapStatistics } from 'node:v8'
+import type { FamilyPage } from './family-page.ts'
 
 /** `otelcol_process_*`: what the Collector says about its process, as far as Node has it. */
-export function processFamilies(): Family[] {
+export function addProcess(page: FamilyPage): void {
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
-  const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): Family => {
-    return { name: `otelcol_process_${name}`, help, type, samples: [{ labels: [], value }] }
-  }
-  return [
-    one('cpu_seconds', 'counter', 'Total CPU user and system time in seconds.', (user + system) / 1e6),
-    one('memory_rss', 'gauge', 'Total physical memory (resident set size).', rss),
-    one('runtime_heap_alloc_bytes', 'gauge', 'Bytes of allocated heap objects.', heapUsed + external),
-    one('runtime_total_sys_memory_bytes', 'gauge', 'Total bytes of memory obtained from the OS.', heapTotal + external),
-    one('uptime', 'counter', 'Uptime of the process.', process.uptime()),
-  ]
+  page.add('process_cpu_seconds', {}, (user + system) / 1e6)
+  page.add('process_memory_rss', {}, rss)
+  page.add('process_runtime_heap_alloc_bytes', {}, heapUsed + external)
+  page.add('process_runtime_total_alloc_bytes', {}, getHeapStatistics().total_allocated_bytes)
+  page.add('process_runtime_total_sys_memory_bytes', {}, heapTotal + external)
+  page.add('process_uptime', {}, process.uptime())
 }

@@ -6,16 +6,16 @@ import type { OtelcolSources } from './otelcol-sources.ts'
  * is counted.
  */
 export function addScrapers(page: FamilyPage, { plan, metrics }: OtelcolSources): void {
-  const add = (kind: 'scraped' | 'errored', help: string, ours: string) => {
+  const add = (kind: 'scraped' | 'errored', ours: string) => {
     for (const { spec, id } of plan.instances) {
       if (spec.kind !== 'receiver') continue
       for (const { labels, value } of metrics.find(`tailrace_${spec.type}_${ours}_total`)?.series ?? []) {
         if (labels.id !== id || !labels.scraper) continue
         const theirs = { receiver: id, scraper: labels.scraper }
-        page.add(`scraper_${kind}_metric_points`, help, 'counter', theirs, value)
+        page.add(`scraper_${kind}_metric_points`, theirs, value)
       }
     }
   }
-  add('scraped', 'Number of metric points successfully scraped.', 'scraped_points')
-  add('errored', 'Number of metric points that were unable to be scraped.', 'failed_scrapes')
+  add('scraped', 'scraped_points')
+  add('errored', 'failed_scrapes')
 }

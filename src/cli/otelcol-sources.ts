@@ -1,9 +1,12 @@
 import type { Account, Ledger } from '../delivery/ledger.ts'
 import type { DropReason } from '../delivery/reasons.ts'
+import type { FlowMeter } from '../engine/flow-meter.ts'
 import type { Plan } from '../engine/plan.ts'
 import type { Flows } from '../pipeline.ts'
 import type { Metrics } from '../runtime/metrics.ts'
-import type { Format } from '../telemetry/format.ts'
+import { type Format, formats } from '../telemetry/format.ts'
+import type { MetricsLevel } from './otelcol-instruments.ts'
+import type { View } from './otelcol-views.ts'
 
 /** What the families are read from. */
 export interface OtelcolSources {
@@ -12,16 +15,11 @@ export interface OtelcolSources {
   readonly metrics: Metrics
   flows(): Flows
   /** `service.telemetry.metrics.level`. */
-  readonly level: 'basic' | 'normal' | 'detailed'
-}
-
-/** How the Collector calls the records of a signal in names of metrics. */
-export const records: Readonly<Record<Format, string>> = {
-  logs: 'log_records',
-  metrics: 'metric_points',
-  traces: 'spans',
-  envelopes: 'envelopes',
-  dropsonde: 'v1_envelopes',
+  readonly level: MetricsLevel
+  /** Where bytes and times were measured; absent: nowhere. */
+  readonly meter?: FlowMeter | undefined
+  /** `service.telemetry.metrics.views`. */
+  readonly views?: readonly View[] | undefined
 }
 
 /** Losses before a record got into the sending queue; all others happen while it is sent. */
@@ -44,7 +42,7 @@ export const sum = (losses: readonly [DropReason, number][]): number => losses.r
 export function formatsOf(account: Account, plan: Plan, { exporters }: Flows): { format: Format; share: number }[] {
   const fed = plan.pipelines.filter(({ exporters: ids }) => ids.includes(account.id)).map(({ format }) => format)
   const labelled = account.labels.signal as Format | undefined
-  if (labelled && labelled in records) {
+  if (labelled && formats.includes(labelled)) {
     // A queue that no pipeline leads to is no exporter of that signal.
     return fed.includes(labelled) || account.received > 0 ? [{ format: labelled, share: 1 }] : []
   }

@@ -9,6 +9,7 @@ import { prepared } from '../engine/plan.ts'
 import { leftInherited } from '../net/inherited-sockets.ts'
 import { buildGraph, type Graph } from '../pipeline.ts'
 import { maskSecrets } from '../runtime/mask-secrets.ts'
+import type { OwnMetric } from '../runtime/own-metric.ts'
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 import { watchProcess, whenAskedToStop } from './process-signals.ts'
@@ -38,7 +39,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   process.stderr.write(findingsText(configuration))
   const { plan, service } = configuration
   if (!plan || !service) return ExitCode.config
-  const { shared, log, closeTelemetry } = await newShared(plan, service, options.logFormat)
+  const { shared, log, closeTelemetry, show } = await newShared(plan, service, options.logFormat)
   const unknown = options.gates && unknownGatesWarning(options.gates)
   if (unknown) log.warn(unknown)
   const { starting, stopping } = service.telemetry.logs
@@ -80,7 +81,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
     })
     const { request } = reloader
     currentReload = request
-    const pages = await telemetryPages(reloader, service, shared, graph)
+    const pages = await showMetrics(reloader, service, shared, graph, show)
     ends.push(() => pages?.stop())
     const doors = adminDoors(files, service, shared, { status: () => graph!.status(), commands: () => commands })
     ends.push(() => doors.stop())
@@ -143,27 +144,33 @@ function tellUnsent({ ledger, log }: Shared): void {
   if (unsent > 0) log.warn('stopped before everything was sent', { lost: unsent })
 }
 
-/** The pages to scrape that `service.telemetry.metrics` asks for, listening; nothing is loaded when it asks for none. */
-async function telemetryPages(
+/** Shows the Collector's metrics where `service.telemetry.metrics` asks for them: sent, and on pages, which then listen. */
+async function showMetrics(
   reloader: Pick<Reloader, 'plan'>,
   service: ServiceSettings,
-  { ledger, metrics, log }: Shared,
+  { ledger, metrics, meter, log }: Shared,
   graph: Graph,
+  show: (read: () => Iterable<OwnMetric>) => void,
 ): Promise<TelemetryPages | undefined> {
   const pulls = pullReaders(service)
-  if (pulls.length === 0) return undefined
-  const { newTelemetryPages } = await import('./telemetry-page.ts')
-  const { level = 'normal' } = service.telemetry.metrics
-  if (level === 'none') return undefined
+  const { level = 'normal', readers = [], views } = service.telemetry.metrics
+  if (level === 'none' || (pulls.length === 0 && readers.length === 0)) return undefined
+  const [{ newTelemetryPages }, { otelcolFamilies }] = await Promise.all([
+    import('./telemetry-page.ts'),
+    import('./otelcol-families.ts'),
+  ])
   const sources = {
     get plan() {
       return reloader.plan
     },
     ledger,
     metrics,
+    meter,
     level,
+    views,
     flows: () => graph.flows(),
   }
+  show(() => otelcolFamilies(sources))
   const pages = newTelemetryPages(pulls, sources, service, log)
   try {
     await pages.start()

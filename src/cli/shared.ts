@@ -3,12 +3,14 @@ import { Budget } from '../delivery/budget.ts'
 import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import { BatchSampler } from '../engine/batch-sampler.ts'
+import { FlowMeter } from '../engine/flow-meter.ts'
 import type { Shared } from '../engine/host.ts'
 import type { Plan } from '../engine/plan.ts'
 import { Taps } from '../engine/taps.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Fields, type Level, newLog } from '../runtime/log.ts'
 import { Metrics } from '../runtime/metrics.ts'
+import type { OwnMetric } from '../runtime/own-metric.ts'
 import { logOutput } from './log-output.ts'
 
 export type EveryShared = Shared & { readonly taps: Taps }
@@ -18,11 +20,10 @@ export async function newShared(plan: Plan, service: ServiceSettings, logFormat:
   const { logs } = service.telemetry
   const metrics = new Metrics()
   const ledger = new Ledger()
+  let own: () => Iterable<OwnMetric> = () => []
+  const sources = { families: () => [...metrics.families(), ...ledgerFamilies(ledger)], own: () => own() }
   const telemetry = wantsOtlp(service)
-    ? await (await import('../runtime/otel.ts')).newOtel(service, () => [
-        ...metrics.families(),
-        ...ledgerFamilies(ledger),
-      ])
+    ? await (await import('../runtime/otel.ts')).newOtel(service, sources)
     : undefined
   const write = logOutput(logs.output_paths)
   const log = newLog({
@@ -38,12 +39,17 @@ export async function newShared(plan: Plan, service: ServiceSettings, logFormat:
   const tracer = telemetry?.tracer
   const { max_per_second: maxPerSecond } = service.telemetry.traces
   const sampler = tracer && new BatchSampler({ tracer, clock: systemClock, metrics, maxPerSecond })
-  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps(), sampler }
+  const meter = service.telemetry.metrics.level === 'detailed' ? new FlowMeter(systemClock) : undefined
+  const shared: EveryShared = { log, clock: systemClock, metrics, ledger, budget, taps: new Taps(), sampler, meter }
   const closeTelemetry = async () => {
     sampler?.close()
     await telemetry?.close()
   }
-  return { shared, log, closeTelemetry }
+  /** What else is sent. */
+  const show = (read: typeof own) => {
+    own = read
+  }
+  return { shared, log, closeTelemetry, show }
 }
 
 /** What is no scalar is written as JSON. */

@@ -7,6 +7,7 @@ import { formatAddress } from '../net/address.ts'
 import { newHttpServer } from '../net/http-server.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Family, TEXT_CONTENT_TYPE, writeFamilies } from '../wire/prometheus/write.ts'
+import { exposed, labelName } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
 import type { OtelcolSources } from './otelcol-sources.ts'
 import type { Pull } from './pull-readers.ts'
@@ -59,7 +60,7 @@ export function pageText(pull: Pull, sources: OtelcolSources, resource: readonly
   const constant = resource
     .filter(([name]) => isConstant(pull, name))
     .map(([name, value]) => [labelName(name), value] as const)
-  const theirs = otelcolFamilies(sources).map((family) => named(withLabels(family, constant), pull))
+  const theirs = otelcolFamilies(sources).map((metric) => exposed(metric, pull, constant))
   const ours = [...sources.metrics.families(), ...ledgerFamilies(sources.ledger)].map(
     ({ name, help, type, series }): Family => {
       const samples = series.map(({ labels, value }) => ({ labels: Object.entries(labels), value }))
@@ -76,21 +77,8 @@ export function pageText(pull: Pull, sources: OtelcolSources, resource: readonly
   return writeFamilies([...theirs, ...ours, target])
 }
 
-const labelName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_')
-
 const isConstant = ({ included, excluded }: Pull, name: string): boolean =>
   (included.includes('*') || included.includes(name)) && !excluded.includes('*') && !excluded.includes(name)
-
-function withLabels(family: Family, constant: readonly Pair[]): Family {
-  if (constant.length === 0) return family
-  const samples = family.samples.map((sample) => ({ ...sample, labels: [...sample.labels, ...constant] }))
-  return { ...family, samples }
-}
-
-/** Names have no suffix of their type unless the reader asks for it. */
-function named(family: Family, { typeSuffix }: Pull): Family {
-  return typeSuffix && family.type === 'counter' ? { ...family, name: `${family.name}_total` } : family
-}
 
 /** Attributes of the process; null removes one. The Collector's `attributes: [{name, value}]` reads the same. */
 export function resourceLabels(settings: Readonly<Record<string, unknown>>): Pair[] {

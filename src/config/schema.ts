@@ -18,6 +18,7 @@ import {
   text,
   tlsServer,
 } from './fields.ts'
+import { view } from './metric-views.ts'
 import { quoted } from './quoted.ts'
 import { Substituted } from './substituted.ts'
 import { Fault } from './units.ts'
@@ -139,8 +140,8 @@ const reader = () =>
           host: text().default('localhost').describe('Address to listen on.'),
           port: port().default(8888).describe('Port to listen on.'),
           without_type_suffix: bool().default(true).describe('false: counters are named with `_total`.'),
-          without_units: bool().default(true).describe('Accepted: names have no units.'),
-          without_scope_info: bool().default(true).describe('Accepted: there is no scope.'),
+          without_units: bool().default(true).describe('false: names end in their unit, `_seconds` or `_bytes`.'),
+          without_scope_info: bool().default(true).describe('false: with the label `otel_scope_name`.'),
           with_resource_constant_labels: object({
             included: list().default(['*']).describe('Resource attributes that every series carries; `*`: all.'),
             excluded: list().default([]).describe('But not these.'),
@@ -218,12 +219,16 @@ const telemetry = object({
       ),
     address: endpoint().optional().describe('Older spelling of a pull reader: a page to scrape.'),
     readers: list(reader()).optional().describe('Where the metrics go. Left out: nowhere, unless `level` is written.'),
-    views: anything().optional().describe('Accepted for the sake of Collector files.'),
+    views: list(view())
+      .optional()
+      .describe("Which of the Collector's metrics are shown, under which names, with which attributes."),
   })
-    .superRefine(({ level, readers }, report) => {
-      if (level === undefined || level === 'none' || readers?.length !== 0) return
-      const message = 'collector telemetry metrics reader should exist when metric level is not none'
-      report.addIssue({ code: 'custom', path: ['readers'], message })
+    .superRefine(({ level, readers, views }, report) => {
+      const fault = (path: string, message: string) => report.addIssue({ code: 'custom', path: [path], message })
+      if (level !== undefined && level !== 'none' && readers?.length === 0)
+        fault('readers', 'collector telemetry metrics reader should exist when metric level is not none')
+      const only = 'views can only be set when service::telemetry::metrics::level is detailed'
+      if (views && level !== 'detailed') fault('views', `service::telemetry::metrics::${only}`)
     })
     .default({}),
   traces: object({

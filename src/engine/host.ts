@@ -7,6 +7,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { BatchSampler } from './batch-sampler.ts'
+import type { FlowMeter } from './flow-meter.ts'
 import type { Taps } from './taps.ts'
 
 /** What all components of one process share. */
@@ -20,6 +21,8 @@ export interface Shared {
   readonly taps?: Taps
   /** Which batches are traced; absent: none. */
   readonly sampler?: BatchSampler | undefined
+  /** Where bytes and times are measured; absent: nobody wants to know. */
+  readonly meter?: FlowMeter | undefined
 }
 
 export interface HostOptions {

@@ -176,7 +176,8 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
     const made = specOf<ExporterSpec>(instance).create({ config: instance.config, host })
     const own = () => shop.shared.ledger.open('queue', id)
     const fault = faultLog(shop.shared, id)
-    const consumer = guardExporter(made, { queues, own, fault, came: (batch) => shop.came(id, batch) })
+    const guarded = guardExporter(made, { queues, own, fault, came: (batch) => shop.came(id, batch) })
+    const consumer = shop.shared.meter?.station({ kind: 'exporter', id }).before(guarded) ?? guarded
     return { component: made, plug: { kind: 'exporter', made, consumer } }
   },
 
@@ -184,34 +185,39 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
     const account = shared.ledger.open('processor', id)
     open(account)
     const books = withBooks(account, faultLog(shared, id))
+    const station = shared.meter?.station({ kind: 'connector', id })
     const outlets: Outlet[] = []
     const into = (pipelines?: readonly string[]) => {
       const port = new Port()
       outlets.push({ port, pipelines })
-      return books.out(port)
+      return books.out(station?.behind(port) ?? port)
     }
     const use = { config: instance.config, host: hostOf({ account }), next: into(), into }
     const made = specOf<ConnectorSpec>(instance).create(use)
-    const plug = { kind: 'connector', entrance: new Port(books.around(made)), outlets } as const
-    return { component: whole(made), plug }
+    const around = books.around(made)
+    const entrance = new Port(station?.before(around) ?? around)
+    return { component: whole(made), plug: { kind: 'connector', entrance, outlets } }
   },
 
   processor({ wanted: { id, instance, pipeline, around }, shop: { shared }, hostOf, open }) {
     const account = shared.ledger.open('processor', id, { pipeline: pipeline! })
     open(account)
     const out = new Port()
+    const station = shared.meter?.station({ kind: 'processor', id, pipeline: pipeline! })
+    const next = station?.behind(out) ?? out
     const format = JSON.parse(around) as Format
-    const host = hostOf({ account, next: out })
+    const host = hostOf({ account, next })
     const made = specOf<ProcessorSpec>(instance).create({ config: instance.config, host, format })
     const process = typeof made === 'function' ? made : made.process
     const editor = typeof made === 'function' ? undefined : made.editor
-    const node = new ProcessorNode(process, account, out, faultLog(shared, id), editor)
+    const node = new ProcessorNode(process, account, next, faultLog(shared, id), editor)
     const component = typeof made === 'function' ? undefined : whole(made)
-    return { component, plug: { kind: 'processor', entrance: new Port(node), out } }
+    return { component, plug: { kind: 'processor', entrance: new Port(station?.before(node) ?? node), out } }
   },
 
   receiver({ wanted: { id, instance, around }, shop, hostOf, open }) {
-    const { ledger, budget, sampler } = shop.shared
+    const { ledger, budget, sampler, meter } = shop.shared
+    const station = meter?.station({ kind: 'receiver', id })
     const spec = specOf<ReceiverSpec>(instance)
     const account = ledger.open('receiver', id)
     open(account)
@@ -221,7 +227,7 @@ const makers: Record<Wanted['kind'], (making: Making) => Made> = {
       const { pushesBack } = spec
       const flow = shop.flow(id, format)
       const options: IntakeOptions = {
-        next: port,
+        next: station?.behind(port) ?? port,
         account,
         budget,
         pushesBack,

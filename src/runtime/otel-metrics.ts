@@ -1,6 +1,7 @@
 import type { Resource } from '@opentelemetry/resources'
 import {
   AggregationTemporality,
+  ConsoleMetricExporter,
   DataPointType,
   MeterProvider,
   type MetricData,
@@ -8,24 +9,32 @@ import {
   PeriodicExportingMetricReader,
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
+import { Distribution } from './distribution.ts'
 import type { Family } from './metrics.ts'
 import type { MetricsTarget } from './otel-settings.ts'
 import type { Target } from './otel-target.ts'
+import type { OwnMetric, OwnPoint } from './own-metric.ts'
+
+/** What is sent, read when an export is due. */
+export interface MetricsSources {
+  families(): Iterable<Family>
+  own(): Iterable<OwnMetric>
+}
 
 /** Exports all metrics of the agent at every interval: the slots are read when an export is due, not before. */
 export async function newMetricsOut(
   targets: readonly MetricsTarget[],
   resource: Resource,
-  families: () => Iterable<Family>,
+  sources: MetricsSources,
 ): Promise<{ close(): Promise<void> }> {
-  const producer = newProducer(resource, families)
+  const producer = newProducer(resource, sources)
   const readers = await Promise.all(
     targets.map(
       async ({ interval, target }) =>
         new PeriodicExportingMetricReader({
           exporter: await exporterTo(target),
           exportIntervalMillis: interval,
-          exportTimeoutMillis: Math.min(interval, target.timeoutMillis),
+          exportTimeoutMillis: Math.min(interval, target === 'console' ? interval : target.timeoutMillis),
           metricProducers: [producer],
         }),
     ),
@@ -35,7 +44,8 @@ export async function newMetricsOut(
 }
 
 /** Only the protocol that is spoken is loaded. */
-async function exporterTo(target: Target): Promise<PushMetricExporter> {
+async function exporterTo(target: Target | 'console'): Promise<PushMetricExporter> {
+  if (target === 'console') return new ConsoleMetricExporter()
   if (target.protocol !== 'grpc') return (await import('./otel-http.ts')).newHttpMetrics(target)
   const [{ OTLPMetricExporter }, { grpcOptions }] = await Promise.all([
     import('@opentelemetry/exporter-metrics-otlp-grpc'),
@@ -44,33 +54,53 @@ async function exporterTo(target: Target): Promise<PushMetricExporter> {
   return new OTLPMetricExporter(grpcOptions(target))
 }
 
-const scope = { name: 'tailrace' }
+const tailrace = 'tailrace'
 
-function newProducer(resource: Resource, families: () => Iterable<Family>): MetricProducer {
+function newProducer(resource: Resource, { families, own }: MetricsSources): MetricProducer {
   const startedMs = Date.now()
   return {
     async collect() {
       const nowMs = Date.now()
       // Not before they began, also when the wall clock was set back.
-      const [started, now] = [hrTime(Math.min(startedMs, nowMs)), hrTime(nowMs)]
-      const data = Array.from(families(), (family) => metricData(family, started, now))
-      return { resourceMetrics: { resource, scopeMetrics: [{ scope, metrics: data }] }, errors: [] }
+      const period = { startTime: hrTime(Math.min(startedMs, nowMs)), endTime: hrTime(nowMs) }
+      const all = [...Array.from(families(), ownMetric), ...own()]
+      const scopeMetrics = Array.from(
+        Map.groupBy(all, ({ scope }) => scope),
+        ([name, metrics]) => ({ scope: { name }, metrics: metrics.map((metric) => metricData(metric, period)) }),
+      )
+      return { resourceMetrics: { resource, scopeMetrics }, errors: [] }
     },
   }
 }
 
-function metricData(family: Family, startTime: [number, number], endTime: [number, number]): MetricData {
-  const { name, help, type, series } = family
-  const dataPoints = series.map(({ labels, value }) => ({ startTime, endTime, attributes: { ...labels }, value }))
-  const common = {
-    // 1: doubles. Counts in records stay exact up to 2^53.
-    descriptor: { name, description: help, unit: '', valueType: 1 },
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-    dataPoints,
-  }
-  return type === 'counter'
-    ? { ...common, dataPointType: DataPointType.SUM, isMonotonic: true }
-    : { ...common, dataPointType: DataPointType.GAUGE }
+const ownMetric = ({ series, ...family }: Family): OwnMetric => ({
+  ...family,
+  unit: '',
+  scope: tailrace,
+  points: series.map(({ labels, value }) => ({ attributes: labels, value })),
+})
+
+interface Period {
+  readonly startTime: [number, number]
+  readonly endTime: [number, number]
+}
+
+function metricData({ name, help, unit, type, points }: OwnMetric, period: Period): MetricData {
+  // 1: doubles. Counts in records stay exact up to 2^53.
+  const descriptor = { name, description: help, unit, valueType: 1 }
+  const common = { descriptor, aggregationTemporality: AggregationTemporality.CUMULATIVE }
+  const pointsOf = <V>(read: (value: OwnPoint['value']) => V) =>
+    points.map(({ attributes, value }) => ({ ...period, attributes: { ...attributes }, value: read(value) }))
+  if (type === 'histogram')
+    return { ...common, dataPointType: DataPointType.HISTOGRAM, dataPoints: pointsOf(histogramOf) }
+  const dataPoints = pointsOf(Number)
+  if (type === 'gauge') return { ...common, dataPointType: DataPointType.GAUGE, dataPoints }
+  return { ...common, dataPointType: DataPointType.SUM, isMonotonic: type === 'counter', dataPoints }
+}
+
+function histogramOf(value: OwnPoint['value']) {
+  const { bounds, counts, sum, count } = value instanceof Distribution ? value : new Distribution([])
+  return { buckets: { boundaries: [...bounds], counts: [...counts] }, sum, count }
 }
 
 /** Seconds and nanoseconds. */

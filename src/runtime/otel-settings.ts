@@ -7,9 +7,10 @@ export interface OtelSettings {
   telemetry: {
     logs: { processors?: unknown }
     metrics: {
+      level?: string | undefined
       readers?:
         | readonly {
-            periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined } } | undefined
+            periodic?: { interval: number; exporter: { otlp?: OtlpTarget | undefined; console?: unknown } } | undefined
           }[]
         | undefined
     }
@@ -27,7 +28,8 @@ export interface OtelSettings {
 export interface MetricsTarget {
   /** Milliseconds between two exports. */
   readonly interval: number
-  readonly target: Target
+  /** Standard output: for trying. */
+  readonly target: Target | 'console'
 }
 
 export interface LogProcessor {
@@ -73,9 +75,11 @@ const root = ['service', 'telemetry']
 /** Reads what `service.telemetry` asks for, and finds everything that cannot be carried out; loads nothing heavy. */
 export function otelPlan({ telemetry }: OtelSettings): OtelPlan {
   const faults: OtelFault[] = []
-  const readers = (telemetry.metrics.readers ?? []).flatMap(({ periodic }, i) => {
-    const written = periodic?.exporter.otlp
-    if (!periodic || !written) return []
+  const readers = telemetry.metrics.level === 'none' ? [] : (telemetry.metrics.readers ?? [])
+  const targets = readers.flatMap(({ periodic }, i): MetricsTarget[] => {
+    if (!periodic) return []
+    const { otlp: written, console } = periodic.exporter
+    if (!written) return console === undefined ? [] : [{ interval: periodic.interval, target: 'console' }]
     const at = [...root, 'metrics', 'readers', i, 'periodic', 'exporter', 'otlp']
     const target = readTarget(written, at, faults)
     return target ? [{ interval: periodic.interval, target }] : []
@@ -88,7 +92,7 @@ export function otelPlan({ telemetry }: OtelSettings): OtelPlan {
     },
   )
   const traces = tracesPlan(telemetry.traces, faults)
-  return { readers, processors, traces, faults }
+  return { readers: targets, processors, traces, faults }
 }
 
 function tracesPlan(written: OtelSettings['telemetry']['traces'], faults: OtelFault[]): TracesPlan | undefined {

@@ -49,6 +49,8 @@ const settings = (telemetry: Partial<OtelSettings['telemetry']>): OtelSettings =
   telemetry: { ...noTelemetry, ...telemetry },
 })
 
+const nothing = { families: () => [], own: () => [] }
+
 function newBooks() {
   const metrics = new Metrics()
   metrics.counter('tailrace_statsd_lines_total', 'Lines.', { id: 'statsd' }).add(7)
@@ -56,19 +58,19 @@ function newBooks() {
   const account = ledger.open('queue', 'otlp', { destination: 'a:1' })
   account.received = 12
   account.drop('queue_full', 3)
-  return () => [...metrics.families(), ...ledgerFamilies(ledger)]
+  return { families: () => [...metrics.families(), ...ledgerFamilies(ledger)], own: () => [] }
 }
 
 test('metrics and the ledger are read when an export is due, and carry the resource', async () => {
   const receiver = await newReceiver()
-  const families = newBooks()
+  const sources = newBooks()
   const got = receiver.next(metricsPath)
   const otlp = { protocol: 'grpc', endpoint: `http://127.0.0.1:${receiver.port}`, headers: { 'x-key': 'k1' } }
   const service = settings({
     metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] },
     resource: { 'service.name': 'edge', 'host.name': null },
   })
-  const otel = await newOtel(service, families, { log: silentLog })
+  const otel = await newOtel(service, sources, { log: silentLog })
   cleanup.push(() => otel.close())
   const body = await got
   for (const text of ['tailrace_statsd_lines_total', 'tailrace_queue_records_total', 'tailrace_dropped_records_total'])
@@ -84,7 +86,7 @@ test('log records arrive with their severity, component and fields', async () =>
   const got = receiver.next(logsPath)
   const otlp = { endpoint: `127.0.0.1:${receiver.port}`, insecure: true }
   const processors = [{ batch: { schedule_delay: 5, exporter: { otlp } } }]
-  const otel = await newOtel(settings({ logs: { processors } }), () => [], { log: silentLog })
+  const otel = await newOtel(settings({ logs: { processors } }), nothing, { log: silentLog })
   cleanup.push(() => otel.close())
   const log = newLog({ write: () => {}, tee: otel.log })
   log.named('statsd').warn('3 records lost', { reason: 'queue_full' })
@@ -94,10 +96,10 @@ test('log records arrive with their severity, component and fields', async () =>
 
 test('the last metrics leave when it closes', async () => {
   const receiver = await newReceiver()
-  const families = newBooks()
+  const sources = newBooks()
   const otlp = { endpoint: `http://127.0.0.1:${receiver.port}` }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 60_000, exporter: { otlp } } }] } })
-  const otel = await newOtel(service, families, { log: silentLog })
+  const otel = await newOtel(service, sources, { log: silentLog })
   const got = receiver.next(metricsPath)
   await otel.close()
   expect(await got).toContain('tailrace_statsd_lines_total')
@@ -115,8 +117,8 @@ test('speaks TLS and checks the receiver against the given authority', async () 
   const got = receiver.next(metricsPath)
   const otlp = { endpoint: `https://localhost:${receiver.port}`, certificate: files.ca }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 20, exporter: { otlp } } }] } })
-  const families = newBooks()
-  const otel = await newOtel(service, families, { log: silentLog })
+  const sources = newBooks()
+  const otel = await newOtel(service, sources, { log: silentLog })
   cleanup.push(() => otel.close())
   expect(await got).toContain('tailrace_statsd_lines_total')
 })
@@ -133,8 +135,8 @@ test('a receiver that is not there costs a line of the log, and closing does not
   })
   const otlp = { endpoint: 'http://127.0.0.1:1', timeout: 300 }
   const service = settings({ metrics: { readers: [{ periodic: { interval: 300, exporter: { otlp } } }] } })
-  const families = newBooks()
-  const otel = await newOtel(service, families, { log, closeWithinMs: 50 })
+  const sources = newBooks()
+  const otel = await newOtel(service, sources, { log, closeWithinMs: 50 })
   await first
   await otel.close()
   expect(lines).toHaveLength(1)
@@ -186,7 +188,7 @@ describe('http/protobuf', () => {
     writeFileSync(certificate, authority.cert)
     const got = receiver.next()
     const otlp = { protocol: 'http/protobuf', endpoint: `https://localhost:${receiver.port}/in/logs`, certificate }
-    const otel = await newOtel(settings({ logs: { processors: [{ simple: { exporter: { otlp } } }] } }), () => [], {
+    const otel = await newOtel(settings({ logs: { processors: [{ simple: { exporter: { otlp } } }] } }), nothing, {
       log: silentLog,
     })
     cleanup.push(() => otel.close())
@@ -201,7 +203,7 @@ describe('spans', () => {
   const spanTo = async (otlp: Record<string, unknown>) => {
     const processors = [{ simple: { exporter: { otlp } } }]
     const service = settings({ traces: { processors }, resource: { 'service.name': 'edge' } })
-    const otel = await newOtel(service, () => [], { log: silentLog })
+    const otel = await newOtel(service, nothing, { log: silentLog })
     cleanup.push(() => otel.close())
     const now = Date.now()
     otel.tracer!.start('receive otlp', now)!.end(now, { 'tailrace.records': 3 })
@@ -226,7 +228,7 @@ describe('spans', () => {
   })
 
   test('are not made when nobody wants them', async () => {
-    const otel = await newOtel(settings({}), () => [], { log: silentLog })
+    const otel = await newOtel(settings({}), nothing, { log: silentLog })
     expect(otel.tracer).toBeUndefined()
   })
 })
@@ -252,7 +254,7 @@ test.each([
   expect(fault).toMatch(message)
   expect(fault).toMatch(/^metrics\.readers\.0\.periodic\.exporter\.otlp\./)
   expect(more).toEqual([])
-  await expect(newOtel(settings({ metrics: { readers: [reader] } }), () => [])).rejects.toThrow(/^service\.telemetry\./)
+  await expect(newOtel(settings({ metrics: { readers: [reader] } }), nothing)).rejects.toThrow(/^service\.telemetry\./)
 })
 
 test('all faults are found at once', () => {

@@ -1,5 +1,5 @@
 import { type Log, type LogRecord, newLog } from './log.ts'
-import type { Family } from './metrics.ts'
+import type { MetricsSources } from './otel-metrics.ts'
 import { type OtelSettings, otelPlan } from './otel-settings.ts'
 import type { Tracer } from './tracer.ts'
 
@@ -29,7 +29,7 @@ export interface OtelOptions {
  */
 export async function newOtel(
   service: OtelSettings,
-  families: () => Iterable<Family>,
+  sources: MetricsSources,
   options: OtelOptions = {},
 ): Promise<Otel> {
   const { telemetry } = service
@@ -40,7 +40,7 @@ export async function newOtel(
   await reportFailures(options.log ?? newLog({ level: 'warn' }).named('telemetry'))
   const metricsOut = readers.length > 0 ? (await import('./otel-metrics.ts')).newMetricsOut : undefined
   const logsOut = processors.length > 0 ? (await import('./otel-logs.ts')).newLogsOut : undefined
-  const metricsSent = await metricsOut?.(readers, resource, families)
+  const metricsSent = await metricsOut?.(readers, resource, sources)
   const logsSent = await logsOut?.(processors, resource)
   const tracesSent = traces && (await (await import('./otel-traces.ts')).newTracesOut(traces, resource))
   return {
