@@ -1,7 +1,13 @@
-import { anything, bool, duration, list, object, oneOf, text } from '../../config/fields.ts'
+import { bool, duration, list, object, oneOf, text } from '../../config/fields.ts'
 import { patternFault } from '../../ottl/go-regex.ts'
 import type { ConfigOf } from '../../plugin.ts'
 import { metricsOf, type ScraperName } from './metrics.ts'
+
+/** `{enabled}` */
+const switched = (isOn: boolean, description: string) =>
+  object({ enabled: bool().default(isOn).describe('Whether it is made.') })
+    .default({})
+    .describe(description)
 
 /** `metrics: {name: {enabled}}` of one scraper, with the defaults of its table. */
 const metricFields = (scraper: ScraperName) =>
@@ -9,13 +15,7 @@ const metricFields = (scraper: ScraperName) =>
     Object.fromEntries(
       Object.entries(metricsOf[scraper]).map(([name, { off, description }]) => [
         name,
-        object({
-          enabled: bool()
-            .default(off !== true)
-            .describe('Whether it is made.'),
-        })
-          .default({})
-          .describe(description),
+        switched(off !== true, description),
       ]),
     ),
   )
@@ -35,6 +35,19 @@ const filter = (names: string, what: string) =>
   })
 
 const which = (names: string, verb: string) => filter(names, 'Names or patterns.').optional().describe(verb)
+
+const mute = (what: string) => bool().default(false).describe(`Says nothing ${what}.`)
+
+const processAttributes = {
+  'process.pid': 'Its number.',
+  'process.parent_pid': 'Number of its parent.',
+  'process.executable.name': 'The name of the process.',
+  'process.executable.path': 'Path of what it runs.',
+  'process.command': 'The first of its arguments: the command.',
+  'process.command_line': 'All of its arguments.',
+  'process.owner': 'Name of its user.',
+  'process.cgroup': 'Its control groups.',
+}
 
 const scrapers = object({
   cpu: object({ metrics: metricFields('cpu') })
@@ -81,10 +94,33 @@ const scrapers = object({
   processes: object({ metrics: metricFields('processes') })
     .optional()
     .describe('Processes by status.'),
-  process: anything()
-    .refine(() => false, 'the scraper process is not supported: it walks every process; use processes for counts')
+  process: object({
+    include: which('names', 'Only these processes.'),
+    exclude: which('names', 'Not these processes.'),
+    scrape_process_delay: duration({ min: '0s' }).default(0).describe('How long a process must have run.'),
+    mute_process_all_errors: mute('of whatever cannot be read'),
+    mute_process_name_error: mute('of processes that cannot be read'),
+    mute_process_exe_error: mute('of executables that cannot be read'),
+    mute_process_io_error: mute('of disk counters that cannot be read'),
+    mute_process_user_error: mute('of users that have no name'),
+    mute_process_cgroup_error: mute('of control groups that cannot be read'),
+    resource_attributes: object(
+      Object.fromEntries(
+        Object.entries(processAttributes).map(([name, description]) => [
+          name,
+          switched(name !== 'process.cgroup', description),
+        ]),
+      ),
+    )
+      .default({})
+      .describe('What tells processes apart.'),
+    metrics: metricFields('process'),
+  })
     .optional()
-    .describe('Refused.'),
+    .describe('Processor time, memory and disk traffic of each process, which is a resource of its own.'),
+  system: object({ metrics: metricFields('system') })
+    .optional()
+    .describe('How long the machine has been running.'),
 })
 
 /** The Collector's options of its hostmetrics receiver. */

@@ -3,7 +3,7 @@ import type { Scraper } from './scraper.ts'
 import type { Sheet } from './sheet.ts'
 
 /** USER_HZ, the unit of /proc/stat: 100 on all machines that Node runs on. */
-const ticksPerSecond = 100
+export const ticksPerSecond = 100
 
 // Columns of /proc/stat (proc_stat(5)), with the Collector's names.
 const states = ['user', 'nice', 'system', 'idle', 'wait', 'interrupt', 'softirq', 'steal'] as const

@@ -4,6 +4,7 @@ import type { Timer } from '../../runtime/clock.ts'
 import { BackwardWriter } from '../../wire/protobuf.ts'
 import type { HostMetricsConfig } from './config.ts'
 import { parseBootTime } from './cpu.ts'
+import { type Unreadable, unreadable } from './process-faults.ts'
 import { type NamedScraper, newScrapers } from './scrapers.ts'
 import type { SystemFiles } from './system-files.ts'
 
@@ -18,6 +19,12 @@ export function newHostMetrics(config: HostMetricsConfig, host: Host, intake: In
   const scraped = new Map(
     scrapers.map(({ name }) => [name, host.counter('scraped_points', 'Points that were measured.', { scraper: name })]),
   )
+  const unread = new Map(
+    (config.scrapers.process ? unreadable : []).map((what) => [
+      what,
+      host.counter('unread_processes', 'Processes of which something could not be read, in all scrapes.', { what }),
+    ]),
+  )
   const series = newLogSeries(log, clock)
   let timer: Timer | undefined
   let running: Promise<void> | undefined
@@ -27,7 +34,7 @@ export function newHostMetrics(config: HostMetricsConfig, host: Host, intake: In
   const scrapeOne = async ({ name, scrape, sheet }: NamedScraper) => {
     sheet.clear()
     try {
-      await scrape({ files, now: clock.monotonic() }, sheet)
+      await scrape({ files, now: clock.monotonic(), unread: (what: Unreadable) => unread.get(what)?.add(1) }, sheet)
     } catch (error) {
       failures.get(name)!.add(1)
       series.note(name, `the scraper ${name} could not read everything: ${(error as Error).message}`)

@@ -14,6 +14,8 @@ const everything = {
   network: {},
   paging: {},
   processes: {},
+  process: { mute_process_all_errors: true },
+  system: {},
 }
 const onLinux = test.skipIf(process.platform !== 'linux')
 
@@ -26,7 +28,7 @@ onLinux('measures this machine: every scraper, at every interval, in bytes that 
   expect(new OtlpGate().take('metrics', bytes, 0, bytes.length)?.count).toBe(batch!.count)
   const { resourceMetrics } = decodeOtlpMetrics(bytes)
   const scopes = resourceMetrics.map((each: Message) => each.scopeMetrics[0].scope.name.split('/').at(-1))
-  expect(scopes).toEqual(Object.keys(everything))
+  expect([...new Set(scopes)]).toEqual(Object.keys(everything))
   const metrics = resourceMetrics.flatMap((each: Message) => each.scopeMetrics[0].metrics)
   const cpu = metrics.find(({ name }: Message) => name === 'system.cpu.time')
   expect(cpu).toMatchObject({ unit: 's', sum: { aggregationTemporality: 2, isMonotonic: true } })
@@ -45,6 +47,31 @@ onLinux('measures this machine: every scraper, at every interval, in bytes that 
   await run.stop()
   run.clock.advance(60_000)
   expect(run.batches).toHaveLength(2)
+})
+
+onLinux('this process is a resource among those of all processes', async () => {
+  const scrapers = { process: { mute_process_all_errors: true } }
+  const run = runReceiver(hostmetrics, { collection_interval: '10s', scrapers }, { formats: ['metrics'] })
+  await run.start()
+  run.clock.advance(1000)
+  const [batch] = await run.records(1)
+  const { resourceMetrics } = decodeOtlpMetrics(batch!.bytes())
+  const attributesOf = ({ resource: { attributes } }: Message) =>
+    Object.fromEntries(attributes.map(({ key, value }: Message) => [key, value.stringValue ?? Number(value.intValue)]))
+  const own = resourceMetrics.find((each: Message) => attributesOf(each)['process.pid'] === process.pid)
+  expect(attributesOf(own)).toMatchObject({
+    'process.parent_pid': process.ppid,
+    'process.executable.path': process.execPath,
+  })
+  const [{ scope, metrics }] = own.scopeMetrics
+  expect(scope.name).toBe('tailrace/receivers/hostmetrics/process')
+  expect(metrics.map(({ name }: Message) => name)).toEqual(
+    ['cpu.time', 'memory.usage', 'memory.virtual', 'disk.io'].map((name) => `process.${name}`),
+  )
+  const [point] = metrics[0].sum.dataPoints
+  const startedMs = Number(point.startTimeUnixNano / 1_000_000n)
+  expect(Math.abs(startedMs - performance.timeOrigin)).toBeLessThan(5000)
+  await run.stop()
 })
 
 test('a scraper that can read nothing is told and counted; the others go on', async () => {

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import { whole } from './parse.ts'
+import { processIds } from './process-files.ts'
 import type { Scraper } from './scraper.ts'
 import type { SystemFiles } from './system-files.ts'
 
@@ -28,10 +28,8 @@ export function newProcessesScraper(): Scraper {
     sheet.add('system.processes.created', whole(created))
     if (!sheet.wants('system.processes.count')) return
     const counts = new Map<string, number>()
-    const ids = files.names('/proc').filter((name) => /^\d+$/.test(name))
-    for (let i = 0; i < ids.length; i++) {
-      if (i > 0 && i % perTurn === 0) await setImmediate()
-      const status = currentStatus(files, ids[i]!)
+    for await (const id of processIds(files, perTurn)) {
+      const status = currentStatus(files, id)
       if (status !== undefined) counts.set(status, (counts.get(status) ?? 0) + 1)
     }
     // These two are always there, as in the Collector.

@@ -8,9 +8,11 @@ import { newMemoryScraper } from './memory.ts'
 import type { ScraperName } from './metrics.ts'
 import { newNetworkScraper } from './network.ts'
 import { newPagingScraper } from './paging.ts'
+import { newProcessScraper, type ProcessOptions } from './process.ts'
 import { newProcessesScraper } from './processes.ts'
 import type { Scraper } from './scraper.ts'
 import { Sheet } from './sheet.ts'
+import { newSystemScraper } from './system.ts'
 
 export interface NamedScraper {
   readonly name: ScraperName
@@ -49,5 +51,7 @@ export function newScrapers({ scrapers: chosen, root_path, timeout }: HostMetric
   )
   add('paging', newPagingScraper)
   add('processes', newProcessesScraper)
+  add('process', (settings: ProcessOptions) => newProcessScraper(settings))
+  add('system', newSystemScraper)
   return made
 }

@@ -1,10 +1,12 @@
-import { closeSync, openSync, readdirSync, readSync, type StatsFs } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync, readSync, type StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 
 /** What scrapers read of a machine: a seam, so that they are tested over texts of other machines. */
 export interface SystemFiles {
   /** The text of a file below /proc or /sys: `/proc/stat`. Throws what the system says. */
   read(path: string): string
+  /** Where a symbolic link goes. */
+  link(path: string): string
   /** Names in a folder. */
   names(path: string): string[]
   /** Space of the file system at a mount point of the host. */
@@ -20,6 +22,7 @@ export function newSystemFiles(root: string): SystemFiles {
   const prefix = root.replace(/\/+$/, '')
   return {
     read: (path) => readWhole(prefix + path),
+    link: (path) => readlinkSync(prefix + path),
     names: (path) => readdirSync(prefix + path),
     space: (mountPoint) => statfs(prefix + mountPoint, { bigint: false }),
   }
