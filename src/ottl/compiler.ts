@@ -1,16 +1,18 @@
 import { nearest } from '../config/nearest.ts'
 import type { Cursor } from '../telemetry/cursor.ts'
 import type { Format } from '../telemetry/format.ts'
-import { type FieldPath, type PathContext, PathError, pathOf } from '../telemetry/paths.ts'
+import { type PathContext, PathError, pathOf } from '../telemetry/paths.ts'
 import { Value, ValueType } from '../telemetry/value.ts'
 import { calculate } from './arithmetic.ts'
+import { type Cache, namesCache } from './cache.ts'
 import { comparison, whichever } from './comparison.ts'
 import { converters } from './converters.ts'
 import { enums } from './enums.ts'
-import { type Condition, computed, constant, type Expression, type Signature } from './expression.ts'
+import { type Condition, computed, constant, type Expression, type Field, type Signature } from './expression.ts'
 import { GoRegex, PatternError } from './go-regex.ts'
 import { nearestNames } from './nearest-names.ts'
 import { encodeList, encodeMap, type Ottl, ottlOf, partOf, StatementError } from './ottl-value.ts'
+import { Time } from './times.ts'
 import { ConditionError } from './tokens.ts'
 import type { Argument, CallNode, Node, PathNode } from './tree.ts'
 
@@ -19,15 +21,17 @@ export class Compiler {
   readonly source: string
   readonly format: Format
   readonly context: PathContext | undefined
+  private readonly cache: Cache | undefined
   /** The fields that were read so far. */
-  readonly paths: FieldPath[] = []
+  readonly paths: Field[] = []
   /** Whether some function looks at other records than the one that is asked about. */
   readonly looks = { aside: false }
 
-  constructor(source: string, format: Format, context?: PathContext) {
+  constructor(source: string, format: Format, context?: PathContext, cache?: Cache) {
     this.source = source
     this.format = format
     this.context = context
+    this.cache = cache
   }
 
   error(at: number, message: string): ConditionError {
@@ -103,30 +107,41 @@ export class Compiler {
     if (keys.length === 0 && Object.hasOwn(enums, name)) return constant(at, enums[name])
     const path = this.pathOf(node)
     const value = new Value()
-    const { read, textual } = path
+    const { read, textual, isTime } = path
     const get = (cursor: Cursor) => {
       read(cursor, value, false)
       return ottlOf(value, textual)
     }
-    return { at, path, get, constant: false }
+    if (!isTime) return { at, path, get, constant: false }
+    return { at, get: (cursor) => new Time(BigInt.asIntN(64, get(cursor) as bigint)), constant: false }
   }
 
-  pathOf({ name, keys, at }: PathNode): FieldPath {
+  pathOf({ name, keys, at }: PathNode): Field {
+    const { format, context } = this
     try {
-      const path = pathOf(name, keys, this.format, this.context)
+      const cached = this.cache?.path(name, keys, format, context)
+      if (cached) return cached
+      const path = timePathOf(name, keys, format, context) ?? pathOf(name, keys, format, context)
       this.paths.push(path)
       return path
     } catch (cause) {
-      if (!(cause instanceof PathError)) throw cause
-      if (/^[A-Z][A-Z_\d]+$/.test(name)) throw this.error(at, `${name} is no name of a number that is known here`)
-      const prefix = /^(?:log|span|datapoint|envelope)\./.exec(name)?.[0] ?? ''
-      const word = name.slice(prefix.length)
-      const near = nearest(word, cause.known)
-      if (near !== undefined && !near.startsWith(word))
-        throw this.error(at, cause.message.replace('; ', `: did you mean ${prefix}${near}?; `))
-      const hint = keys.length === 0 && !name.includes('.') ? `; text stands in quotes: "${name}"` : ''
-      throw this.error(at, cause.message + hint)
+      throw cause instanceof PathError ? this.unknownField(cause, name, keys, at) : cause
     }
+  }
+
+  private unknownField(cause: PathError, name: string, keys: PathNode['keys'], at: number): ConditionError {
+    if (/^[A-Z][A-Z_\d]+$/.test(name)) return this.error(at, `${name} is no name of a number that is known here`)
+    if (namesCache(name)) {
+      const own = `the statements of a group have one cache, that of their context${this.context ? `: ${this.context}.cache` : ''}`
+      return this.error(at, this.cache ? own : 'there is no cache here: only statements of transform have one')
+    }
+    const prefix = /^(?:log|span|datapoint|envelope)\./.exec(name)?.[0] ?? ''
+    const word = name.slice(prefix.length)
+    const near = nearest(word, cause.known)
+    if (near !== undefined && !near.startsWith(word))
+      return this.error(at, cause.message.replace('; ', `: did you mean ${prefix}${near}?; `))
+    const hint = keys.length === 0 && !name.includes('.') ? `; text stands in quotes: "${name}"` : ''
+    return this.error(at, cause.message + hint)
   }
 
   /** Puts the arguments of a call in the order of its parameters. Throws ConditionError. */
@@ -216,6 +231,17 @@ export class Compiler {
     }
     const { get } = this.expression(node)
     return (cursor) => get(cursor) === true
+  }
+}
+
+/** `log.time` and its like: what `log.time_unix_nano` holds, as a time. */
+function timePathOf(name: string, keys: PathNode['keys'], format: Format, context?: PathContext): Field | undefined {
+  if (!/^(?:\w+\.)?(?:(?:observed|start|end)_)?time$/.test(name) || keys.length > 0) return undefined
+  try {
+    return { ...pathOf(`${name}_unix_nano`, keys, format, context), text: name, isTime: true }
+  } catch (cause) {
+    if (cause instanceof PathError) return undefined
+    throw cause
   }
 }
 

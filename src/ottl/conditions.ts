@@ -3,6 +3,7 @@ import { Cursor } from '../telemetry/cursor.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { Level } from '../telemetry/level.ts'
 import type { PathContext } from '../telemetry/paths.ts'
+import type { Cache } from './cache.ts'
 import { Compiler } from './compiler.ts'
 import type { Condition } from './expression.ts'
 import { StatementError } from './ottl-value.ts'
@@ -36,8 +37,9 @@ export function compileOpen(
   source: string,
   format: Format,
   context?: PathContext,
+  cache?: Cache,
 ): { condition: Condition; level: Level; reach: Reach } {
-  return compileNode(parseCondition(source), source, format, context)
+  return compileNode(parseCondition(source), source, format, context, cache)
 }
 
 /** The same for a condition that was parsed as part of `source`, such as what stands behind `where`. */
@@ -46,8 +48,9 @@ export function compileNode(
   source: string,
   format: Format,
   context?: PathContext,
+  cache?: Cache,
 ): { condition: Condition; level: Level; reach: Reach } {
-  const compiler = new Compiler(source, format, context)
+  const compiler = new Compiler(source, format, context, cache)
   const condition = compiler.condition(node)
   return { condition, level: deepest(compiler.paths), reach: reachOf(compiler) }
 }

@@ -1,77 +1,25 @@
 import { createHash } from 'node:crypto'
-import { attributesOfPoint, type Cursor } from '../telemetry/cursor.ts'
-import { findEntry, found as place, readAnyValue } from '../telemetry/find-field.ts'
-import { Group } from '../telemetry/record-index.ts'
-import { Value, ValueType } from '../telemetry/value.ts'
-import { Reader } from '../wire/protobuf.ts'
-import type { Compiler } from './compiler.ts'
-import type { Parameter } from './expression.ts'
+import { toBool, toDouble, toInt } from './casts.ts'
+import { type Converter, need, of1, ofText, ofTexts, value } from './converter.ts'
 import {
   describe,
   Encoded,
   encodeList,
   encodeMap,
   fromJson,
-  isNumber,
   listItems,
   mapEntries,
   type Ottl,
   StatementError,
-  Time,
   textOf,
 } from './ottl-value.ts'
-import type { Node } from './tree.ts'
-
-/** A function that makes a value. */
-export interface Converter {
-  readonly parameters: readonly Parameter[]
-  /** What it does, for the table in the README. */
-  readonly summary: string
-  /** False when it answers differently without other arguments: it looks at the record or at the clock. */
-  readonly pure?: boolean
-  make(compiler: Compiler, args: readonly (Node | undefined)[], at: number): (cursor: Cursor) => Ottl
-}
-
-const value = (name: string, optional = false): Parameter => ({ name, takes: 'value', optional })
-
-function need(name: string, given: Ottl): string {
-  if (typeof given === 'string') return given
-  throw new StatementError(`${name} takes text, got ${describe(given)}`)
-}
-
-/** A function of one value. */
-const of1 = (summary: string, make: (given: Ottl) => Ottl, name = 'target'): Converter => ({
-  summary,
-  parameters: [value(name)],
-  make(compiler, [node]) {
-    const { get } = compiler.expression(node!)
-    return (cursor) => make(get(cursor))
-  },
-})
-
-/** A function of one text. */
-const ofText = (name: string, summary: string, make: (given: string) => Ottl): Converter =>
-  of1(summary, (given) => make(need(name, given)))
-
-const ofTexts = (name: string, second: string, summary: string, make: (a: string, b: string) => Ottl): Converter => ({
-  summary,
-  parameters: [value('target'), value(second)],
-  make(compiler, [first, other]) {
-    const [a, b] = [compiler.expression(first!), compiler.expression(other!)]
-    return (cursor) => make(need(name, a.get(cursor)), need(name, b.get(cursor)))
-  },
-})
+import { pointConverters } from './point-converters.ts'
+import { timeConverters } from './time-converters.ts'
 
 const hash = (name: string, algorithm: string): Converter =>
   ofText(name, `${algorithm.toUpperCase()} of a text, in hexadecimal`, (text) =>
     createHash(algorithm).update(text).digest('hex'),
   )
-
-const unix = (name: string, unit: string, nanos: bigint): Converter =>
-  of1(`${unit} since 1970 of a time`, (given) => {
-    if (given instanceof Time) return given.nanos / nanos
-    throw new StatementError(`${name} takes a time, got ${describe(given)}`)
-  })
 
 /** The functions that make values, by name (Collector: pkg/ottl/ottlfuncs). */
 export const converters: Readonly<Record<string, Converter>> = {
@@ -184,73 +132,10 @@ export const converters: Readonly<Record<string, Converter>> = {
   SHA256: hash('SHA256', 'sha256'),
   SHA1: hash('SHA1', 'sha1'),
   MD5: hash('MD5', 'md5'),
-  Now: {
-    summary: 'the time now',
-    parameters: [],
-    pure: false,
-    make: () => () => new Time(BigInt(Date.now()) * 1_000_000n),
-  },
-  UnixNano: unix('UnixNano', 'nanoseconds', 1n),
-  UnixMicro: unix('UnixMicro', 'microseconds', 1_000n),
-  UnixMilli: unix('UnixMilli', 'milliseconds', 1_000_000n),
-  UnixSeconds: unix('UnixSeconds', 'seconds', 1_000_000_000n),
+  ...timeConverters,
   TraceID: id('TraceID', 16),
   SpanID: id('SpanID', 8),
-  HasAttrKeyOnDatapoint: {
-    summary: 'metric context: whether any point of the metric has the attribute',
-    pure: false,
-    parameters: [{ name: 'key', takes: 'text' }],
-    make(compiler, [key], at) {
-      return onPoints(compiler, at, compiler.text(key!), () => true)
-    },
-  },
-  HasAttrOnDatapoint: {
-    summary: 'metric context: whether any point of the metric has the attribute with that text',
-    pure: false,
-    parameters: [
-      { name: 'key', takes: 'text' },
-      { name: 'value', takes: 'text' },
-    ],
-    make(compiler, [key, expected], at) {
-      const bytes = Buffer.from(compiler.text(expected!))
-      return onPoints(
-        compiler,
-        at,
-        compiler.text(key!),
-        (found) => found.type === ValueType.text && found.equals(bytes),
-      )
-    },
-  },
-}
-
-function toInt(given: Ottl): Ottl {
-  if (typeof given === 'bigint') return given
-  if (typeof given === 'boolean') return given ? 1n : 0n
-  if (typeof given === 'number')
-    return Number.isFinite(given) ? BigInt.asIntN(64, BigInt(Math.trunc(given))) : undefined
-  if (typeof given !== 'string' || !/^[-+]?\d+$/.test(given)) return undefined
-  const parsed = BigInt(given.replace('+', ''))
-  return BigInt.asIntN(64, parsed) === parsed ? parsed : undefined
-}
-
-function toDouble(given: Ottl): Ottl {
-  if (isNumber(given)) return Number(given)
-  if (typeof given === 'boolean') return given ? 1 : 0
-  if (typeof given !== 'string' || !/^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(given)) return undefined
-  return Number(given)
-}
-
-const truths: Readonly<Record<string, boolean>> = {
-  ...Object.fromEntries(['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true])),
-  ...Object.fromEntries(['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false])),
-}
-
-function toBool(given: Ottl): Ottl {
-  if (typeof given === 'boolean') return given
-  if (isNumber(given)) return Number(given) !== 0
-  if (typeof given === 'string' && Object.hasOwn(truths, given)) return truths[given]
-  if (given === undefined) return undefined
-  throw new StatementError(`Bool cannot read ${describe(given)}`)
+  ...pointConverters,
 }
 
 function lengthOf(given: Ottl): Ottl {
@@ -292,36 +177,4 @@ function id(name: string, size: number): Converter {
     },
     'bytes',
   )
-}
-
-const metricReader = new Reader()
-const dataReader = new Reader()
-
-/** Whether a point of the metric under the cursor has an attribute for which `test` holds. */
-function onPoints(compiler: Compiler, at: number, key: string, test: (value: Value) => boolean) {
-  if (compiler.format !== 'metrics' || compiler.context !== 'metric') {
-    throw compiler.error(at, 'this function looks at the points of a metric: it stands among conditions on metrics')
-  }
-  // What it says holds for all points of a metric.
-  compiler.pathOf({ kind: 'path', at, name: 'metric.name', keys: [] })
-  compiler.looks.aside = true
-  const bytes = Buffer.from(key)
-  const found = new Value()
-  return (cursor: Cursor): boolean => {
-    const { groups, buf } = cursor
-    const metric = cursor.parent(1)
-    metricReader.reset(buf, groups[metric + Group.start]!, groups[metric + Group.end]!)
-    while (metricReader.next() && metricReader.skip()) {
-      const attributes = attributesOfPoint[metricReader.field]
-      if (attributes === undefined || metricReader.wire !== 2) continue
-      dataReader.reset(buf, metricReader.start, metricReader.stop)
-      while (dataReader.next() && dataReader.skip()) {
-        if (dataReader.field !== 1 || dataReader.wire !== 2) continue
-        if (!findEntry(buf, dataReader.start, dataReader.stop, attributes, bytes)) continue
-        readAnyValue(buf, place.start, place.end, found)
-        if (found.type !== ValueType.none && test(found)) return true
-      }
-    }
-    return false
-  }
 }

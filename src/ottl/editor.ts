@@ -1,7 +1,7 @@
 import type { FieldPath } from '../telemetry/paths.ts'
 import type { Site } from '../telemetry/site.ts'
 import type { Compiler } from './compiler.ts'
-import type { Parameter } from './expression.ts'
+import type { Field, Parameter } from './expression.ts'
 import { type MapTarget, mapTarget } from './map-target.ts'
 import { describe, Encoded, type Ottl, StatementError } from './ottl-value.ts'
 import type { Node } from './tree.ts'
@@ -26,7 +26,7 @@ export const map: Parameter = { name: 'target', takes: 'map' }
 export const pattern: Parameter = { name: 'pattern', takes: 'pattern' }
 
 /** The field that an editor is to change. Throws ConditionError. */
-export function fieldOf(compiler: Compiler, node: Node): FieldPath {
+export function fieldOf(compiler: Compiler, node: Node): Field {
   if (node.kind !== 'path')
     throw compiler.error(node.at, 'expected a field that can be written, such as attributes["key"]')
   const path = compiler.pathOf(node)

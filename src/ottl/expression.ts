@@ -5,6 +5,11 @@ import type { Ottl } from './ottl-value.ts'
 /** Whether the record under the cursor meets a condition. */
 export type Condition = (cursor: Cursor) => boolean
 
+/** A field; `isTime`: what it holds are nanoseconds since 1970, and times for statements. */
+export interface Field extends FieldPath {
+  readonly isTime?: boolean
+}
+
 /** A compiled value. */
 export interface Expression {
   readonly at: number

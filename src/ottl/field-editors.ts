@@ -3,8 +3,21 @@ import type { Site } from '../telemetry/site.ts'
 import { Value, ValueType } from '../telemetry/value.ts'
 import type { Compiler } from './compiler.ts'
 import { type Editor, fieldOf, mapOf, target } from './editor.ts'
+import type { Field } from './expression.ts'
 import { fail, isEntry, mapTarget, setEntry, setOn } from './map-target.ts'
-import { asValue, Encoded, encodeList, intoValue, listItems, mapEntries, type Ottl, ottlOf } from './ottl-value.ts'
+import {
+  asValue,
+  describe,
+  Encoded,
+  encodeList,
+  intoValue,
+  listItems,
+  mapEntries,
+  type Ottl,
+  ottlOf,
+  StatementError,
+} from './ottl-value.ts'
+import { Time } from './times.ts'
 import type { Node } from './tree.ts'
 
 /** Editors of one field: `set` and `append`. */
@@ -44,9 +57,10 @@ export const fieldEditors: Readonly<Record<string, Editor>> = {
 }
 
 /** Texts cannot be told from code that runs per record, so what can be known before is done before. */
-function setter(compiler: Compiler, field: FieldPath, node: Node): (site: Site) => void {
+function setter(compiler: Compiler, field: Field, node: Node): (site: Site) => void {
   const source = compiler.expression(node)
-  if (field.map) return wholeSetter(compiler, field, source.get)
+  if (field.map) return wholeSetter(field, source.get)
+  if (field.isTime) return timeSetter(field, source.get)
   const write = field.write!
   const value = new Value()
   if (source.constant) {
@@ -80,7 +94,7 @@ function setter(compiler: Compiler, field: FieldPath, node: Node): (site: Site) 
 }
 
 /** `set(attributes, ...)`: all entries are others afterwards. */
-function wholeSetter(_: Compiler, field: FieldPath, get: (site: Site) => Ottl): (site: Site) => void {
+function wholeSetter(field: FieldPath, get: (site: Site) => Ottl): (site: Site) => void {
   const opened = mapTarget(field)!
   return (site) => {
     const given = get(site)
@@ -89,6 +103,18 @@ function wholeSetter(_: Compiler, field: FieldPath, get: (site: Site) => Ottl): 
     const draft = opened.open(site)
     for (let i = 0; i < draft.count; i++) if (isEntry(opened, draft, i)) draft.remove(i)
     for (const [key, value] of entries) setEntry(opened, draft, Buffer.from(key), asValue(value))
+  }
+}
+
+/** `set(log.time, ...)`. */
+function timeSetter(field: Field, get: (site: Site) => Ottl): (site: Site) => void {
+  const value = new Value()
+  return (site) => {
+    const given = get(site)
+    if (given === undefined) return
+    if (!(given instanceof Time)) throw new StatementError(`${field.text} takes a time, got ${describe(given)}`)
+    intoValue(given, value)
+    setOn(field, site, value)
   }
 }
 

@@ -2,6 +2,7 @@ import { findEntry, found, readAnyValue } from '../telemetry/find-field.ts'
 import { entryFrame, listBody } from '../telemetry/frames.ts'
 import { Value, ValueType } from '../telemetry/value.ts'
 import { Reader, splitBigInt } from '../wire/protobuf.ts'
+import { Duration, durationText, Time } from './times.ts'
 
 /** A map or list as it is on the wire: the body of a KeyValueList or an ArrayValue. */
 export class Encoded {
@@ -14,20 +15,11 @@ export class Encoded {
   }
 }
 
-/** A point in time, in nanoseconds since 1970. */
-export class Time {
-  readonly nanos: bigint
-
-  constructor(nanos: bigint) {
-    this.nanos = nanos
-  }
-}
-
 /**
  * A value of a statement: bigint for integers, number for doubles, undefined for nil. Made only where comparing or
  * copying bytes will not do.
  */
-export type Ottl = undefined | string | bigint | number | boolean | Uint8Array | Encoded | Time
+export type Ottl = undefined | string | bigint | number | boolean | Uint8Array | Encoded | Time | Duration
 
 /** A statement that failed on a record; the message says why. */
 export class StatementError extends Error {}
@@ -40,6 +32,7 @@ export function describe(value: Ottl): string {
   if (typeof value === 'number') return `the number ${value}`
   if (typeof value === 'boolean') return `${value}`
   if (value instanceof Encoded) return `a ${value.kind}`
+  if (value instanceof Duration) return 'a duration'
   return value instanceof Time ? 'a time' : 'bytes'
 }
 
@@ -73,7 +66,7 @@ export function intoValue(value: Ottl, into: Value): void {
   else if (typeof value === 'bigint') into.integer(ValueType.int, ...splitBigInt(value))
   else if (typeof value === 'number') into.real(value)
   else if (typeof value === 'boolean') into.integer(ValueType.bool, value ? 1 : 0, 0)
-  else if (value instanceof Time) into.integer(ValueType.int, ...splitBigInt(value.nanos))
+  else if (value instanceof Time || value instanceof Duration) into.integer(ValueType.int, ...splitBigInt(value.nanos))
   else if (value instanceof Encoded) {
     into.span(value.kind === 'map' ? ValueType.map : ValueType.other, value.body, 0, value.body.length)
   } else into.span(ValueType.bytes, value, 0, value.length)
@@ -157,6 +150,7 @@ export function toJson(value: Ottl): unknown {
     return Object.fromEntries(mapEntries(value).map(([key, each]) => [key, toJson(each)]))
   }
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (value instanceof Duration) return durationText(value)
   return value instanceof Time ? timeText(value) : (value ?? null)
 }
 
@@ -171,6 +165,7 @@ export function textOf(value: Ottl): string | undefined {
   if (typeof value === 'number') return doubleText(value)
   if (value instanceof Encoded) return JSON.stringify(toJson(value))
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (value instanceof Duration) return durationText(value)
   return value instanceof Time ? timeText(value) : String(value)
 }
 
@@ -185,6 +180,7 @@ function doubleText(value: number): string {
 export function equals(a: Ottl, b: Ottl): boolean {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
   if (a instanceof Time && b instanceof Time) return a.nanos === b.nanos
+  if (a instanceof Duration && b instanceof Duration) return a.nanos === b.nanos
   if (a instanceof Encoded && b instanceof Encoded) {
     return a.kind === b.kind && JSON.stringify(toJson(a)) === JSON.stringify(toJson(b))
   }
@@ -195,6 +191,7 @@ export function equals(a: Ottl, b: Ottl): boolean {
 /** Less than 0, 0 or more, as a is less than, equal to or greater than b; undefined when they have no order. */
 export function order(a: Ottl, b: Ottl): number | undefined {
   if (a instanceof Time && b instanceof Time) return order(a.nanos, b.nanos)
+  if (a instanceof Duration && b instanceof Duration) return order(a.nanos, b.nanos)
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b)
   const comparable = (isNumber(a) && isNumber(b)) || (typeof a === typeof b && typeof a !== 'object')
   if (!comparable || a === undefined || b === undefined) return undefined

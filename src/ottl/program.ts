@@ -4,6 +4,7 @@ import { Level } from '../telemetry/level.ts'
 import { type Pass, Walk } from '../telemetry/pass.ts'
 import type { PathContext } from '../telemetry/paths.ts'
 import type { Site } from '../telemetry/site.ts'
+import type { Cache } from './cache.ts'
 import type { Condition } from './expression.ts'
 import { StatementError } from './ottl-value.ts'
 import type { Statement } from './statements.ts'
@@ -20,6 +21,8 @@ export interface Step {
   /** Bits of the messages that conditions and statements look at. */
   readonly reads: number
   readonly looksAside?: boolean
+  /** What they share while they run on one record, if they do. */
+  readonly cache?: Pick<Cache, 'clear'> | undefined
 }
 
 /** Hears of every statement that failed on a record. */
@@ -136,13 +139,12 @@ function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): 
 const bitsOf = (bits: readonly number[]) => bits.reduce((all, each) => all | each, 0)
 
 /** Runs one step on the record the site stands on; false when the record must be given up. */
-function runStep({ conditions, statements, errorMode }: Step, site: Site, onFailure: OnFailure): boolean {
-  let at = ''
+function runStep({ conditions, statements, errorMode, cache }: Step, site: Site, onFailure: OnFailure): boolean {
+  if (cache !== undefined) cache.clear()
   try {
-    at = 'conditions'
     if (conditions.length > 0 && !holdsAny(conditions, site)) return true
   } catch (cause) {
-    return failed(cause, errorMode, at, onFailure)
+    return failed(cause, errorMode, 'conditions', onFailure)
   }
   for (let i = 0; i < statements.length; i++) {
     const statement = statements[i]!

@@ -2,6 +2,7 @@ import type { Format } from '../telemetry/format.ts'
 import { Level } from '../telemetry/level.ts'
 import type { PathContext } from '../telemetry/paths.ts'
 import type { Site } from '../telemetry/site.ts'
+import { type Cache, namesCache } from './cache.ts'
 import { Compiler } from './compiler.ts'
 import { editors } from './editors.ts'
 import type { Condition } from './expression.ts'
@@ -22,10 +23,10 @@ export interface Statement {
   readonly reach: Reach
 }
 
-/** Compiles `set(attributes["a"], 1) where name == "b"`. Throws ConditionError. */
-export function compileStatement(source: string, format: Format, context?: PathContext): Statement {
+/** Compiles `set(attributes["a"], 1) where name == "b"`. Without a `cache` it has none. Throws ConditionError. */
+export function compileStatement(source: string, format: Format, context?: PathContext, cache?: Cache): Statement {
   const { call, where } = parseStatement(source)
-  const compiler = new Compiler(source, format, context)
+  const compiler = new Compiler(source, format, context, cache)
   const editor = Object.hasOwn(editors, call.name) ? editors[call.name] : undefined
   if (!editor) throw new ConditionError(source, call.at, unknownEditor(call.name))
   const { run, writes } = editor.make(compiler, compiler.arguments(call, editor))
@@ -54,6 +55,17 @@ export function contextOfStatement(source: string, format: Format): PathContext 
 
 export function contextOfCondition(source: string, format: Format): PathContext | undefined {
   return innermost([parseCondition(source)], format)
+}
+
+/** Whether a statement names the cache, which those beside it are to see too. */
+export function usesCache(source: string): boolean {
+  let uses = false
+  for (const part of parts(parseStatement(source))) {
+    walk(part, (node) => {
+      if (node.kind === 'path' && namesCache(node.name)) uses = true
+    })
+  }
+  return uses
 }
 
 const parts = ({ call, where }: StatementNode): Node[] => (where ? [call, where] : [call])

@@ -96,7 +96,7 @@ export function pathOf(
   context?: PathContext,
 ): FieldPath {
   const def = defOf(name, format, context)
-  const steps: Step[] = keys.map((key) => (typeof key === 'number' ? key : Buffer.from(key)))
+  const steps = stepsOf(keys)
   const text = name + keys.map((key) => `[${JSON.stringify(key)}]`).join('')
   const { level } = def
   if (isMap(def)) {
@@ -105,9 +105,18 @@ export function pathOf(
     if (typeof first === 'number') throw new PathError(`${name} is a map: its keys stand in quotes, as in ${name}["k"]`)
     return { text, format, level, read: entryReader(def, steps), write: entryWriter(def, steps) }
   }
-  const { read, write, textual = false, counts = false } = def
+  return pathInto(def, text, steps, format)
+}
+
+/** What stands in the brackets of a path. */
+export const stepsOf = (keys: readonly (string | number)[]): Step[] =>
+  keys.map((key) => (typeof key === 'number' ? key : Buffer.from(key)))
+
+/** A field as a path, or the part of it that `steps` name. Throws PathError. */
+export function pathInto(def: FieldDef, text: string, steps: readonly Step[], format: Format): FieldPath {
+  const { level, read, write, textual = false, counts = false } = def
   if (steps.length === 0) return { text, format, level, read, ...(write && { write }), textual, counts }
-  if (!def.nests) throw new PathError(`${name} takes no key in brackets`)
+  if (!def.nests) throw new PathError(`${text.slice(0, text.indexOf('['))} takes no key in brackets`)
   return { text, format, level, read: partReader(read, steps), write: partWriter(def, steps) }
 }
 

@@ -1,4 +1,5 @@
 import { object, oneOf } from '../../config/fields.ts'
+import { Cache } from '../../ottl/cache.ts'
 import { compileOpen } from '../../ottl/conditions.ts'
 import { holdFailures, newFailures } from '../../ottl/failures.ts'
 import { compileProgram, type ErrorMode, type Step } from '../../ottl/program.ts'
@@ -59,8 +60,9 @@ function groupsFor(config: Config, format: Format): StatementGroup[] {
 }
 
 function stepOf({ context, errorMode, conditions, statements }: StatementGroup, format: Format, mode: ErrorMode): Step {
-  const tests = conditions.map((each) => compileOpen(each, format, context))
-  const compiled = statements.map((each) => compileStatement(each, format, context))
+  const cache = new Cache()
+  const tests = conditions.map((each) => compileOpen(each, format, context, cache))
+  const compiled = statements.map((each) => compileStatement(each, format, context, cache))
   const reaches = [...tests, ...compiled].map(({ reach }) => reach)
   return {
     context,
@@ -69,5 +71,6 @@ function stepOf({ context, errorMode, conditions, statements }: StatementGroup, 
     statements: compiled,
     reads: reaches.reduce((levels, reach) => levels | reach.levels, 0),
     looksAside: reaches.some(({ aside }) => aside),
+    cache: cache.isUsed ? cache : undefined,
   }
 }

@@ -2,9 +2,10 @@ import { Faults, type Field, type NestedIssue, newField, shown } from '../../con
 import { nearest } from '../../config/nearest.ts'
 import { Substituted } from '../../config/substituted.ts'
 import { Fault } from '../../config/units.ts'
+import { Cache } from '../../ottl/cache.ts'
 import { compileOpen } from '../../ottl/conditions.ts'
 import type { ErrorMode } from '../../ottl/program.ts'
-import { compileStatement, contextOfStatement, contextsOf } from '../../ottl/statements.ts'
+import { compileStatement, contextOfStatement, contextsOf, usesCache } from '../../ottl/statements.ts'
 import { ConditionError } from '../../ottl/tokens.ts'
 import type { Format } from '../../plugin.ts'
 import type { PathContext } from '../../telemetry/paths.ts'
@@ -27,11 +28,48 @@ export function statements(format: Format): Field<StatementGroup[], readonly unk
     const items = value instanceof Substituted ? value.value : value
     if (!Array.isArray(items)) return new Fault(`expected a list of statements, got ${shown(value)}`, wanted)
     const issues: NestedIssue[] = []
-    const groups = items.map((item, i) => groupOf(item, [i], format, issues))
+    const groups: StatementGroup[] = []
+    for (let i = 0; i < items.length; ) {
+      const sharing = sharingFrom(items, i)
+      if (sharing.length < 2) groups.push(groupOf(items[i], [i++], format, issues))
+      else {
+        groups.push(groupOfTexts(sharing, i, format, issues))
+        i += sharing.length
+      }
+    }
     return issues.length > 0 ? new Faults(issues) : groups
   }
   const json = () => ({ type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'object' }] } })
   return newField({ label: 'list of statements', json, read })
+}
+
+/** The statements that follow each other from here, without a group between them, if any of them needs the cache. */
+function sharingFrom(items: readonly unknown[], from: number): string[] {
+  const sharing: string[] = []
+  for (let i = from; i < items.length; i++) {
+    const text = textOf(items[i])
+    if (text === undefined) break
+    sharing.push(text)
+  }
+  return sharing.some(namesCacheIn) ? sharing : []
+}
+
+function namesCacheIn(text: string): boolean {
+  try {
+    return usesCache(text)
+  } catch {
+    // It is reported where it is compiled.
+    return false
+  }
+}
+
+/** As in the Collector, these are one group. */
+function groupOfTexts(list: readonly string[], first: number, format: Format, issues: NestedIssue[]): StatementGroup {
+  const context = contextIn(undefined, [], list, format, issues)
+  list.forEach((each, i) => {
+    check([first + i], issues, () => compileStatement(each, format, context, new Cache()))
+  })
+  return { context, errorMode: undefined, conditions: [], statements: list }
 }
 
 function groupOf(item: unknown, path: PropertyKey[], format: Format, issues: NestedIssue[]): StatementGroup {
@@ -40,7 +78,7 @@ function groupOf(item: unknown, path: PropertyKey[], format: Format, issues: Nes
   if (text !== undefined) {
     const context = check(path, issues, () => {
       const inferred = contextOfStatement(text, format)
-      compileStatement(text, format, inferred)
+      compileStatement(text, format, inferred, new Cache())
       return inferred
     })
     return { ...none, context, statements: [text] }
@@ -62,11 +100,11 @@ function groupOf(item: unknown, path: PropertyKey[], format: Format, issues: Nes
   const statementTexts = texts(group.statements, [...path, 'statements'], issues)
   const context = contextIn(group.context, [...path, 'context'], statementTexts, format, issues)
   statementTexts.forEach((each, i) => {
-    check([...path, 'statements', i], issues, () => compileStatement(each, format, context))
+    check([...path, 'statements', i], issues, () => compileStatement(each, format, context, new Cache()))
   })
   const conditions = group.conditions === undefined ? [] : texts(group.conditions, [...path, 'conditions'], issues)
   conditions.forEach((each, i) => {
-    check([...path, 'conditions', i], issues, () => compileOpen(each, format, context))
+    check([...path, 'conditions', i], issues, () => compileOpen(each, format, context, new Cache()))
   })
   const errorMode = textOf(group.error_mode)
   if (group.error_mode !== undefined && !modes.includes(errorMode as ErrorMode)) {
