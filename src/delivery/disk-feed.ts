@@ -155,11 +155,7 @@ export class DiskFeed {
     if (!this.running) return
     this.fetched = records
     this.next = 0
-    if (records.length === 0 && this.unread > 0 && this.spool!.unread === 0) {
-      const { unread } = this
-      this.unread = 0
-      this.options.unreadable(unread)
-    }
+    if (records.length === 0 && this.unread > 0 && this.spool!.unread === 0) this.options.unreadable(this.unread)
     this.pour()
   }
 

@@ -72,7 +72,7 @@ export class DurableFront implements Admission {
     this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
     this.gap = new DiskGap(clock, log, () => this.again())
     const receipt = (sequence: number, trace?: TracePoint) => new StoredReceipt(() => this.finished(sequence), trace)
-    const unreadable = (records: number) => options.onDrop('corrupt', records, 'nothing more can be read of them')
+    const unreadable = (records: number) => this.lost('corrupt', records, 'nothing more can be read of them')
     this.feed = new DiskFeed({ queue, pump, clock, log, receipt, unreadable })
   }
 
@@ -349,8 +349,7 @@ export class DurableFront implements Admission {
   private finished(sequence: number): void {
     this.spool!.finish(sequence)
     if (this.parked.records > 0 && !this.gap.isPausing) this.again()
-    else if (this.waiting.length > 0) this.roomMade()
-    if (this.whenIdle.length > 0 && this.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
+    else this.roomMade()
   }
 
   /** The disk is asked again, with what waits for it. */
@@ -376,7 +375,9 @@ export class DurableFront implements Admission {
     this.parked.done(this.unsynced < 0 ? undefined : this.synced())
   }
 
+  /** Something has left. */
   private roomMade(): void {
+    if (this.whenIdle.length > 0 && this.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
     if (this.waiting.length === 0 || (!this.closed && this.obstacle())) return
     for (const fn of this.waiting.splice(0)) fn()
   }

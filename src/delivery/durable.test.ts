@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/support/delivery.ts'
 import { killed, type MemoryFolder, memoryFolder, memoryStorage } from '../../test/support/memory-spool.ts'
+import type { Spool } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { type Outcome, Receipt } from '../telemetry/receipt.ts'
 import { Refused } from './admission.ts'
@@ -15,7 +16,14 @@ async function onDisk(
   { folder = memoryFolder(), maxLossMs = 500, maxBytes = 0 } = {},
 ) {
   const folders = new Map([['test', folder]])
-  const host = { ...deliveryHost(), extension: <T>() => memoryStorage(folders, maxLossMs, maxBytes) as T }
+  const storage = memoryStorage(folders, maxLossMs, maxBytes)
+  const spools: Spool[] = []
+  const open = async (use: Parameters<typeof storage.open>[0]) => {
+    const spool = await storage.open(use)
+    spools.push(spool)
+    return spool
+  }
+  const host = { ...deliveryHost(), extension: <T>() => ({ ...storage, open }) as T }
   const sends: string[][] = []
   const answers: Answer[] = []
   const pending: { resolve: (result: SendResult) => void; reject: (error: Error) => void }[] = []
@@ -42,7 +50,7 @@ async function onDisk(
     return queue!.settle() as undefined | Promise<void>
   }
   const law = () => expect(account.imbalance()).toBe(0)
-  return { exporter, sends, answers, pending, account, clock, folder, folders, queue: queue!, offer, law }
+  return { exporter, sends, answers, pending, account, clock, folder, folders, spools, queue: queue!, offer, law }
 }
 
 const turns = async (n = 20) => {
@@ -277,6 +285,22 @@ describe('a disk that takes nothing', () => {
     expect(sends.flat()).toEqual(['a', 'b', 'c'])
     law()
   })
+})
+
+test('it is idle too when the last that it held was removed', async () => {
+  const { exporter, answers, pending, folder, spools, account, law } = await onDisk({ queue_size: 1 })
+  answers.push('later')
+  for (const text of ['a', 'b']) exporter.consume(one(text))
+  let isIdle = false
+  void exporter.idle().then(() => (isIdle = true))
+  folder.unreadable = true
+  pending[0]!.resolve(sent(1))
+  await turns()
+  expect([isIdle, account.held()]).toEqual([false, 1])
+  expect(spools[0]!.clear()).toBe(1)
+  await turns()
+  expect([isIdle, account.held(), account.dropped('removed')]).toEqual([true, 0, 1])
+  law()
 })
 
 describe('the next process', () => {
