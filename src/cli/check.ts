@@ -2,8 +2,13 @@ import { type GateChoice, unknownGatesWarning } from '../config/feature-gates.ts
 import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 
-/** Reports every problem of a configuration without starting anything. */
-export async function check(files: readonly string[], set: readonly string[], gates?: GateChoice): Promise<number> {
+/** Reports every problem of a configuration without starting anything; says so when there are none, unless `quiet`. */
+export async function check(
+  files: readonly string[],
+  set: readonly string[],
+  gates?: GateChoice,
+  quiet = false,
+): Promise<number> {
   const configuration = await readConfiguration(files, set, gates)
   process.stderr.write(findingsText(configuration))
   const unknown = gates && unknownGatesWarning(gates)
@@ -13,6 +18,6 @@ export async function check(files: readonly string[], set: readonly string[], ga
     process.stderr.write(`\n${length} ${length === 1 ? 'problem' : 'problems'}\n`)
     return ExitCode.config
   }
-  process.stdout.write('the configuration is valid\n')
+  if (!quiet) process.stdout.write('the configuration is valid\n')
   return ExitCode.ok
 }

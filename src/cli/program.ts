@@ -115,6 +115,12 @@ interface ConfigFlags {
   featureGates: string[]
 }
 
+/** The Collector's says nothing when all is well. */
+const checks = [
+  ['check', 'report every problem of the configuration without starting anything'],
+  ['validate', 'the same, silent when there is none: what a Collector calls it'],
+] as const
+
 /** Commands that read a configuration take it as the Collector does: files, locations, settings, gates. */
 function configured(program: Command, name: string, description: string): Command {
   return program
@@ -158,11 +164,10 @@ function addConfigured(program: Command): void {
       const { signalReload } = await import('./reload-command.ts')
       process.exitCode = signalReload(pid, flags)
     })
-  configured(program, 'check', 'report every problem of the configuration without starting anything')
-    .alias('validate')
-    .action(async (files: string[], options: ConfigFlags) => {
+  for (const [name, about] of checks)
+    configured(program, name, about).action(async (files: string[], options: ConfigFlags) => {
       const [{ check }, gates] = await Promise.all([import('./check.ts'), gatesOf(options)])
-      process.exitCode = await check([...files, ...options.config], options.set, gates)
+      process.exitCode = await check([...files, ...options.config], options.set, gates, name === 'validate')
     })
   configured(program, 'print-config', 'print the configuration as it is after merging and substitution')
     .alias('print-initial-config')

@@ -6,16 +6,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
+import { decodeOtlpMetrics, type Message } from '../../test/support/decode.ts'
 import { Ledger } from '../delivery/ledger.ts'
 import { ledgerFamilies } from '../delivery/ledger-families.ts'
 import { newGrpcServer } from '../net/grpc-server.ts'
 import { unary } from '../net/grpc-types.ts'
 import { serverTls } from '../net/tls.ts'
 import { issue, newAuthority } from './certs.ts'
+import { Distribution } from './distribution.ts'
 import { newLog, silentLog } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { newOtel } from './otel.ts'
 import { type OtelSettings, otelPlan } from './otel-settings.ts'
+import type { OwnMetric } from './own-metric.ts'
 
 const metricsPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const logsPath = '/opentelemetry.proto.collector.logs.v1.LogsService/Export'
@@ -92,6 +95,47 @@ test('log records arrive with their severity, component and fields', async () =>
   log.named('statsd').warn('3 records lost', { reason: 'queue_full' })
   const body = await got
   for (const text of ['3 records lost', 'warn', 'statsd', 'queue_full']) expect(body).toContain(text)
+})
+
+test('metrics of the Collector arrive under their scopes, with units, types and dots in names', async () => {
+  const receiver = await newReceiver()
+  const got = receiver.next(metricsPath)
+  const otlp = { endpoint: `http://127.0.0.1:${receiver.port}` }
+  const sizes = new Distribution([10, 100])
+  sizes.add(7)
+  sizes.add(500)
+  const scope = 'go/service'
+  const of = (name: string, type: OwnMetric['type'], unit: string, value: number | Distribution): OwnMetric => {
+    return { name, help: '', unit, type, scope, points: [{ attributes: { 'otel.signal': 'logs' }, value }] }
+  }
+  const own = () => [
+    of('otelcol.exporter.consumed.items', 'counter', '{item}', 7),
+    of('otelcol_exporter_in_flight_requests', 'updown', '{request}', 1),
+    of('otelcol_exporter_enqueue_size', 'histogram', '{unit}', sizes),
+  ]
+  const readers = [{ periodic: { interval: 20, exporter: { otlp } } }]
+  const otel = await newOtel(settings({ metrics: { readers } }), { ...newBooks(), own }, { log: silentLog })
+  cleanup.push(() => otel.close())
+  const { resourceMetrics } = decodeOtlpMetrics(Buffer.from(await got, 'latin1'))
+  const { scopeMetrics } = resourceMetrics[0]
+  expect(scopeMetrics.map((each: Message) => each.scope.name)).toEqual(['tailrace', scope])
+  const [items, requests, histogram] = scopeMetrics[1].metrics
+  expect([items.name, items.unit, items.sum.isMonotonic]).toEqual(['otelcol.exporter.consumed.items', '{item}', true])
+  expect(items.sum.dataPoints[0].attributes[0].key).toBe('otel.signal')
+  expect([requests.sum.isMonotonic ?? false, requests.sum.dataPoints[0].asDouble]).toEqual([false, 1])
+  expect(histogram.histogram.dataPoints[0]).toMatchObject({ explicitBounds: [10, 100], sum: 507 })
+  expect(histogram.histogram.dataPoints[0].bucketCounts.map(Number)).toEqual([1, 0, 1])
+})
+
+test('nothing is sent at level none', () => {
+  const otlp = { endpoint: 'http://127.0.0.1:1' }
+  const readers = [
+    { periodic: { interval: 20, exporter: { otlp } } },
+    { periodic: { interval: 5, exporter: { console: {} } } },
+  ]
+  const sent = (level: string) => otelPlan(settings({ metrics: { level, readers } })).readers
+  expect(sent('none')).toEqual([])
+  expect(sent('basic')).toMatchObject([{ interval: 20 }, { interval: 5, target: 'console' }])
 })
 
 test('the last metrics leave when it closes', async () => {

@@ -97,7 +97,7 @@ test('a page whose port is taken ends the start with a sentence', async () => {
 test('validate takes the same flags, before or after it', async () => {
   const folder = newFolder({ 'a.yaml': base })
   const config = `--config=file:${folder}/a.yaml`
-  expect((await ended(['validate', config])).code).toBe(0)
+  expect(await ended(['validate', config]), 'silent, as the Collector').toEqual({ code: 0, out: '', err: '' })
   const gated = await ended([config, 'validate', '--feature-gates=none.such'])
   expect([gated.code, gated.err]).toEqual([0, expect.stringContaining('no such feature gate "none.such"')])
   expect((await ended(['validate', config, '--set', 'receivers.statsd.endpoint=8125'])).code).toBe(78)
@@ -166,7 +166,7 @@ const post = (port: number, body: string) =>
   fetch(`http://127.0.0.1:${port}/v1/logs`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
 
 /** An agent whose exporter has nobody to send to. */
-async function behind(exporter: string, processors = '') {
+async function behind(exporter: string, processors = '', metrics = '') {
   const [http, pages] = [await freePort(), await freePort()]
   const names = processors === '' ? '' : `, processors: [${processors.split(':')[0]}]`
   const folder = newFolder({
@@ -175,7 +175,7 @@ processors:
   ${processors}
 exporters: {otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}${exporter}}}
 service:
-  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${pages}}}}}]}}
+  telemetry: {metrics: {${metrics}readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: ${pages}}}}}]}}
   pipelines: {logs: {receivers: [otlp]${names}, exporters: [otlp]}}
 `,
   })
@@ -218,4 +218,24 @@ test('memory_limiter refuses with 503 and the time to come again, before memory 
   expect(await page()).toMatch(
     /^otelcol_processor_memory_limiter_accepted_log_records\{processor="memory_limiter".*\} \d$/m,
   )
+})
+
+test('at level detailed: bytes, times and requests on the way, as views want them', async () => {
+  const views = `views: [
+    {selector: {instrument_name: otelcol_process_*}, stream: {aggregation: {drop: {}}}},
+    {selector: {instrument_name: otelcol.receiver.produced.size}, stream: {name: received_bytes, attribute_keys: [otelcol.signal]}}]`
+  const attributes = 'attributes: {actions: [{key: team, value: a, action: upsert}]}'
+  const { http, page } = await behind('', attributes, `level: detailed, ${views}, `)
+  expect((await post(http, logs(1000))).status).toBe(200)
+  const text = await page()
+  const value = (series: RegExp) => Number(new RegExp(`^${series.source} (\\S+)$`, 'm').exec(text)?.[1])
+  const received = value(/received_bytes\{otelcol_signal="logs",.*\}/)
+  expect(received).toBeGreaterThan(1000)
+  // The processor adds 13 bytes of attribute, and length prefixes grow.
+  const sent = value(/otelcol_exporter_consumed_size\{.*otelcol_component_id="otlp",.*\}/)
+  expect(sent).toBeGreaterThanOrEqual(received + 13)
+  expect(value(/otelcol_exporter_enqueue_size_bytes_sum\{.*\}/)).toBe(sent)
+  expect(value(/otelcol_processor_internal_duration_count\{processor="attributes",otel_signal="logs",.*\}/)).toBe(1)
+  expect(value(/otelcol_exporter_in_flight_requests\{exporter="otlp",data_type="logs",.*\}/)).toBe(1)
+  expect(text).not.toMatch(/^otelcol_(process_|receiver_produced_size)/m)
 })
