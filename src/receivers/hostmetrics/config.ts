@@ -118,6 +118,9 @@ const scrapers = object({
   })
     .optional()
     .describe('Processor time, memory and disk traffic of each process, which is a resource of its own.'),
+  nfs: object({ metrics: metricFields('nfs') })
+    .optional()
+    .describe('Client and server of NFS.'),
   system: object({ metrics: metricFields('system') })
     .optional()
     .describe('How long the machine has been running.'),

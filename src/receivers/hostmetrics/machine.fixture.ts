@@ -132,7 +132,11 @@ export async function scraped(name: ScraperName, settings: object = {}, machines
   for (const [i, files] of machines.entries()) {
     points.length = 0
     sheet.clear()
-    await Promise.resolve(one!.scrape(useOf(files, unread, i * 1000), sheet)).catch((error: Error) =>
+    try {
+      await one!.scrape(useOf(files, unread, i * 1000), sheet)
+    } catch (error) {
+      failures.push((error as Error).message)
+    }
       failures.push(error.message),
     )
   }

@@ -158,6 +158,74 @@ test('swap and faults; a device that says nonsense is left out', async () => {
   ])
 })
 
+describe('nfs', () => {
+  const client = 'net 0 3 17 2\nrpc 100 4 5\nproc3 22 0 11 12\nproc4 3 0 21 22\nproc9 1 1\n'
+  const server =
+    'rc 1 2 3\nfh 7 0 0 0 0\nio 4096 8192\nth 8 0 0.000\nnet 9 1 8 4\nrpc 50 6 1 2 3\nproc4 2 30 31\nproc4ops 4 0 0 0 40\n'
+
+  test('client and server, calls by name; numbers that are not there make no points', async () => {
+    const { points, failures } = await scraped('nfs', {}, [
+      machine({ '/proc/net/rpc/nfs': client, '/proc/net/rpc/nfsd': server }),
+    ])
+    expect(failures).toEqual([])
+    expect(points).toEqual([
+      'nfs.client.net.count{network.transport=udp} 3',
+      'nfs.client.net.count{network.transport=tcp} 17',
+      'nfs.client.net.tcp.connection.accepted{} 2',
+      'nfs.client.rpc.count{} 100',
+      'nfs.client.rpc.retransmit.count{} 4',
+      'nfs.client.rpc.authrefresh.count{} 5',
+      'nfs.client.procedure.count{onc_rpc.version=3,onc_rpc.procedure.name=NULL} 0',
+      'nfs.client.procedure.count{onc_rpc.version=3,onc_rpc.procedure.name=GETATTR} 11',
+      'nfs.client.procedure.count{onc_rpc.version=3,onc_rpc.procedure.name=SETATTR} 12',
+      'nfs.client.operation.count{onc_rpc.version=4,nfs.operation.name=NULL} 0',
+      'nfs.client.operation.count{onc_rpc.version=4,nfs.operation.name=READ} 21',
+      'nfs.client.operation.count{onc_rpc.version=4,nfs.operation.name=WRITE} 22',
+      'nfs.server.repcache.requests{nfs.server.repcache.status=hit} 1',
+      'nfs.server.repcache.requests{nfs.server.repcache.status=miss} 2',
+      'nfs.server.repcache.requests{nfs.server.repcache.status=nocache} 3',
+      'nfs.server.fh.stale.count{} 7',
+      'nfs.server.io{network.io.direction=receive} 4096',
+      'nfs.server.io{network.io.direction=transmit} 8192',
+      'nfs.server.thread.count{} 8',
+      'nfs.server.net.count{network.transport=udp} 1',
+      'nfs.server.net.count{network.transport=tcp} 8',
+      'nfs.server.net.tcp.connection.accepted{} 4',
+      'nfs.server.rpc.count{error.type=format} 1',
+      'nfs.server.rpc.count{error.type=auth} 2',
+      'nfs.server.rpc.count{error.type=client} 3',
+      'nfs.server.procedure.count{onc_rpc.version=4,onc_rpc.procedure.name=NULL} 30',
+      'nfs.server.procedure.count{onc_rpc.version=4,onc_rpc.procedure.name=COMPOUND} 31',
+      'nfs.server.operation.count{onc_rpc.version=4,nfs.operation.name=UNUSED_IGNORE0} 0',
+      'nfs.server.operation.count{onc_rpc.version=4,nfs.operation.name=UNUSED_IGNORE1} 0',
+      'nfs.server.operation.count{onc_rpc.version=4,nfs.operation.name=UNUSED_IGNORE2} 0',
+      'nfs.server.operation.count{onc_rpc.version=4,nfs.operation.name=ACCESS} 40',
+    ])
+  })
+
+  test('no text makes it throw', async () => {
+    const numbers = fc.array(fc.oneof(fc.nat(), fc.string())).map((each) => each.join(' '))
+    const line = fc.tuple(fc.constantFrom('net', 'rpc', 'proc3', 'proc4ops', 'rc', 'x'), numbers)
+    const text = fc.array(line).map((each) => each.map((words) => words.join(' ')).join('\n'))
+    await fc.assert(
+      fc.asyncProperty(text, async (any) => {
+        const { failures } = await scraped('nfs', {}, [
+          machine({ '/proc/net/rpc/nfs': any, '/proc/net/rpc/nfsd': any }),
+        ])
+        expect(failures).toEqual([])
+      }),
+    )
+  })
+
+  test('a machine may be one of the two; one that is neither is told', async () => {
+    const alone = await scraped('nfs', {}, [machine({ '/proc/net/rpc/nfsd': 'th 8' })])
+    expect(alone).toMatchObject({ points: ['nfs.server.thread.count{} 8'], failures: [] })
+    expect((await scraped('nfs')).failures).toEqual([
+      'no NFS: there is neither /proc/net/rpc/nfs nor /proc/net/rpc/nfsd',
+    ])
+  })
+})
+
 test('processes by status, whatever their names; one that ended meanwhile does not count', async () => {
   expect((await pointsOf('processes')).toSorted()).toEqual([
     'processes.count{status=blocked} 0',

@@ -7,6 +7,7 @@ import { newLoadScraper } from './load.ts'
 import { newMemoryScraper } from './memory.ts'
 import type { ScraperName } from './metrics.ts'
 import { newNetworkScraper } from './network.ts'
+import { newNfsScraper } from './nfs.ts'
 import { newPagingScraper } from './paging.ts'
 import { newProcessScraper, type ProcessOptions } from './process.ts'
 import { newProcessesScraper } from './processes.ts'
@@ -52,6 +53,7 @@ export function newScrapers({ scrapers: chosen, root_path, timeout }: HostMetric
   add('paging', newPagingScraper)
   add('processes', newProcessesScraper)
   add('process', (settings: ProcessOptions) => newProcessScraper(settings))
+  add('nfs', () => newNfsScraper(root_path !== ''))
   add('system', newSystemScraper)
   return made
 }
