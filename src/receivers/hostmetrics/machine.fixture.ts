@@ -137,8 +137,6 @@ export async function scraped(name: ScraperName, settings: object = {}, machines
     } catch (error) {
       failures.push((error as Error).message)
     }
-      failures.push(error.message),
-    )
   }
   return { points, failures, unread }
 }
