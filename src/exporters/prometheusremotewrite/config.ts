@@ -1,4 +1,5 @@
 import { block, bool, duration, int, map, object, oneOf, size, text, tlsClient, url } from '../../config/fields.ts'
+import { refused } from '../../config/refused.ts'
 import { deliveryFields } from '../../delivery/fields.ts'
 import { parseProxy } from '../../net/http-client-proxy.ts'
 import type { ConfigOf } from '../../plugin.ts'
@@ -12,6 +13,9 @@ export const config = object({
   namespace: text().default('').describe('Put in front of every name, with an underscore.'),
   external_labels: map().default({}).describe('Labels of every series that has none of that name.'),
   add_metric_suffixes: bool().default(true).describe('Units and `_total` become suffixes of names.'),
+  translation_strategy: oneOf(['UnderscoreEscapingWithSuffixes', 'UnderscoreEscapingWithoutSuffixes'])
+    .optional()
+    .describe('Stands above add_metric_suffixes. Names always stay those that every Prometheus reads.'),
   resource_to_telemetry_conversion: block({
     exclude_service_attributes: bool()
       .default(false)
@@ -33,16 +37,18 @@ export const config = object({
     enabled: bool().default(true).describe('Off: no queue, whoever sends waits for the calls under way.'),
     queue_size: int({ min: 0 }).optional().describe('Short for `queue_requests`.'),
     num_consumers: int({ min: 0 })
-      .optional()
-      .describe(`${forFiles}: requests go one by one, so series keep their order.`),
+      .default(5)
+      .describe('Requests of one batch at the same time, when it has to be cut; those of one series stay in order.'),
   })
     .default({})
     .describe("The Collector's spelling of the queue's bound."),
   protobuf_message: oneOf(['prometheus.WriteRequest'])
     .default('prometheus.WriteRequest')
     .describe('Remote write 1.0. Version 2 is not spoken.'),
-  max_batch_request_parallelism: int({ min: 1 }).optional().describe(`${forFiles}.`),
-  send_metadata: bool().default(false).describe(`${forFiles}: no metadata is sent.`),
+  max_batch_request_parallelism: int({ min: 1 }).optional().describe('Stands above `num_consumers`.'),
+  send_metadata: bool()
+    .default(false)
+    .describe('Sends type, help and unit of each metric once a minute, in requests of their own.'),
   compression: oneOf(['snappy']).default('snappy').describe('Of requests: the protocol knows no other.'),
   tls: tlsClient().default({}).describe('For https URLs, and for a proxy with one.'),
   ...headerFields,
@@ -53,6 +59,10 @@ export const config = object({
   idle_conn_timeout: duration({ min: '1s' }).default('90s').describe('How long a connection is kept open unused.'),
   read_buffer_size: size().optional().describe(`${forFiles}.`),
   write_buffer_size: size().optional().describe(`${forFiles}.`),
+  ...refused({
+    wal: 'write `sending_queue: {storage: file_storage}`, which keeps on disk what is queued',
+    export_created_metric: 'leave it out, the Collector has dropped it in 0.118',
+  }),
   ...deliveryFields({
     queue_size: 0,
     queue_requests: 10_000,

@@ -18,15 +18,31 @@ const closers: (() => unknown)[] = []
 afterEach(() => Promise.all(closers.splice(0).map((close) => close())))
 
 const span: Schema = { 1: { name: 'offset', type: 'sint32' }, 2: { name: 'length', type: 'int32' } }
+const labels: Schema[number] = {
+  name: 'labels',
+  repeated: true,
+  type: { 1: { name: 'name', type: 'string' }, 2: { name: 'value', type: 'string' } },
+}
 const writeRequest: Schema = {
+  3: {
+    name: 'metadata',
+    repeated: true,
+    type: {
+      1: { name: 'type', type: 'int32' },
+      2: { name: 'metricFamilyName', type: 'string' },
+      4: { name: 'help', type: 'string' },
+      5: { name: 'unit', type: 'string' },
+    },
+  },
   1: {
     name: 'timeseries',
     repeated: true,
     type: {
-      1: {
-        name: 'labels',
+      1: labels,
+      3: {
+        name: 'exemplars',
         repeated: true,
-        type: { 1: { name: 'name', type: 'string' }, 2: { name: 'value', type: 'string' } },
+        type: { 1: labels, 2: { name: 'value', type: 'double' }, 3: { name: 'timestamp', type: 'int64' } },
       },
       2: {
         name: 'samples',
@@ -56,6 +72,7 @@ const writeRequest: Schema = {
 interface Request {
   headers: IncomingHttpHeaders
   series: Message[]
+  metadata: Message[]
 }
 
 /** `name{a="b"} 1 @5` for every sample. */
@@ -70,20 +87,25 @@ const lines = ({ series }: Request): string[] =>
     )
   })
 
-async function receiving(
-  answer: (number: number) => { status: number; headers?: Record<string, string>; text?: string },
-) {
+interface Answer {
+  status: number
+  headers?: Record<string, string>
+  text?: string
+}
+
+async function receiving(answer: (number: number) => Answer | Promise<Answer>) {
   const requests: Request[] = []
   const waiting: { count: number; resolve(): void }[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk) => chunks.push(chunk))
-    request.on('end', () => {
+    request.on('end', async () => {
       const body = decodeSnappy(Buffer.concat(chunks), 1 << 24) as Buffer
-      requests.push({ headers: request.headers, series: (decode(writeRequest, body).timeseries ?? []) as Message[] })
-      const { status, headers = {}, text = '' } = answer(requests.length)
-      response.writeHead(status, headers).end(text)
+      const { timeseries = [], metadata = [] } = decode(writeRequest, body)
+      requests.push({ headers: request.headers, series: timeseries as Message[], metadata: metadata as Message[] })
       for (const one of waiting) if (requests.length >= one.count) one.resolve()
+      const { status, headers = {}, text = '' } = await answer(requests.length)
+      response.writeHead(status, headers).end(text)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -135,6 +157,13 @@ const gauge = (name: string, value: number, of: Record<string, string> = {}) => 
 })
 const settled = async (account: { received: number; sent: number; droppedTotal: number; held(): number }) => {
   while (account.held() > 0) await new Promise(setImmediate)
+}
+/** The same, while time passes: slower than answers come. */
+const passing = async (clock: ManualClock, account: { held(): number }) => {
+  while (account.held() > 0) {
+    clock.advance(1)
+    await new Promise(setImmediate)
+  }
 }
 
 describe('a request', () => {
@@ -248,14 +277,146 @@ describe('a request', () => {
     expect(lines(requests[0]!)).toEqual(['g{} NaN @1700000000123'])
   })
 
-  test('is cut at max_batch_size_bytes', async () => {
-    const { url, requests } = await receiving(() => ({ status: 200 }))
-    const { exporter, account } = await exporting(url, { max_batch_size_bytes: 4096 })
-    exporter.consume(batchOf(Array.from({ length: 300 }, (_, i) => gauge('g', i, { n: String(i) }))))
+  const many = (count: number, at = 0) => Array.from({ length: count }, (_, i) => gauge('g', i + at, { n: String(i) }))
+  const lineOf = (i: number, at = 0) => `g{n="${i}"} ${i + at} @1700000000123`
+
+  /** The first request is answered when the second has come: `most` were open at the same time. */
+  const receivingTwo = async () => {
+    const open = { now: 0, most: 0 }
+    const receiver = await receiving(async () => {
+      open.most = Math.max(open.most, ++open.now)
+      await receiver.until(2)
+      open.now--
+      return { status: 200 }
+    })
+    return { ...receiver, open }
+  }
+
+  test('is cut at max_batch_size_bytes; its parts go at the same time, as many as num_consumers says', async () => {
+    const { url, requests, open } = await receivingTwo()
+    const { exporter, account } = await exporting(url, {
+      max_batch_size_bytes: 4096,
+      remote_write_queue: { num_consumers: 2 },
+    })
+    exporter.consume(batchOf(many(300)))
     await settled(account)
-    expect(account.sent).toBe(300)
-    expect(requests.length).toBeGreaterThan(2)
-    expect(requests.flatMap(lines)).toEqual(Array.from({ length: 300 }, (_, i) => `g{n="${i}"} ${i} @1700000000123`))
+    expect([account.sent, open.most]).toEqual([300, 2])
+    expect(requests.length).toBeGreaterThan(3)
+    expect(requests.flatMap(lines).sort()).toEqual(Array.from({ length: 300 }, (_, i) => lineOf(i)).sort())
+  })
+
+  test('waits for those that have earlier samples of its series', async () => {
+    const { url, requests } = await receivingTwo()
+    const { exporter, account } = await exporting(url, { max_batch_size_bytes: 4096, max_batch_request_parallelism: 9 })
+    exporter.consume(batchOf([...many(200), ...many(200, 1000)]))
+    await settled(account)
+    const all = requests.flatMap(lines)
+    for (let i = 0; i < 200; i++) expect(all.indexOf(lineOf(i))).toBeLessThan(all.indexOf(lineOf(i, 1000)))
+    expect(all).toHaveLength(400)
+  })
+
+  test('that failed is repeated; those of the batch that did not are not', async () => {
+    const { url, requests } = await receiving((number) => ({ status: number === 2 ? 503 : 200 }))
+    const { exporter, clock, account } = await exporting(url, {
+      max_batch_size_bytes: 4096,
+      max_batch_request_parallelism: 1,
+    })
+    exporter.consume(batchOf(many(300)))
+    await passing(clock, account)
+    const [, second, third] = requests.map(lines)
+    expect(third).toEqual(second)
+    expect(requests.toSpliced(1, 1).flatMap(lines)).toEqual(Array.from({ length: 300 }, (_, i) => lineOf(i)))
+    expect([account.sent, account.maybe_duplicate]).toEqual([300, 300])
+  })
+
+  test('has exemplars where they belong, with as many labels as have room', async () => {
+    const { url, requests, until } = await receiving(() => ({ status: 200 }))
+    const { exporter } = await exporting(url)
+    const exemplar = (asDouble: number, more: object = {}) => ({
+      asDouble,
+      timeUnixNano: '1700000000007000000',
+      ...more,
+    })
+    const ids = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' }
+    const of = (value: string) => ({ filteredAttributes: attributes({ 'user.id': value }) })
+    exporter.consume(
+      batchOf([
+        {
+          name: 'h',
+          histogram: {
+            aggregationTemporality: 2,
+            dataPoints: [
+              {
+                timeUnixNano,
+                count: '3',
+                bucketCounts: ['1', '1', '1'],
+                explicitBounds: [1, 2],
+                exemplars: [
+                  exemplar(2, { ...ids, ...of('a') }),
+                  exemplar(9, of('x'.repeat(200))),
+                  exemplar(9.5, of('b')),
+                ],
+              },
+            ],
+          },
+        },
+        {
+          name: 'c',
+          sum: {
+            aggregationTemporality: 2,
+            isMonotonic: true,
+            dataPoints: [{ timeUnixNano, asInt: '7', exemplars: [{ asInt: '-3' }] }],
+          },
+        },
+      ]),
+    )
+    await until(1)
+    const found = requests[0]!.series.flatMap(({ labels, exemplars = [] }) => {
+      const pairs = (list: unknown) => (list as Message[]).map(({ name, value }) => `${name}=${value}`).join()
+      return (exemplars as Message[]).map(
+        (one) => `${pairs(labels)}: ${pairs(one.labels ?? [])} ${one.value} @${one.timestamp}`,
+      )
+    })
+    expect(found).toEqual([
+      `__name__=h_bucket,le=2: span_id=${ids.spanId},trace_id=${ids.traceId},user_id=a 2 @1700000000007`,
+      '__name__=h_bucket,le=+Inf:  9 @1700000000007',
+      '__name__=h_bucket,le=+Inf: user_id=b 9.5 @1700000000007',
+      '__name__=c_total:  -3 @1700000000123',
+    ])
+    expect(lines(requests[0]!).some((line) => line.startsWith('h_sum'))).toBe(false)
+  })
+
+  test('of its own tells types, help and units once a minute, where that is asked', async () => {
+    const { url, requests } = await receiving(() => ({ status: 200 }))
+    const { exporter, clock, account } = await exporting(url, { send_metadata: true, namespace: 'ns' })
+    const at = (seconds: number) => ({ timeUnixNano: `${1_700_000_000 + seconds}000000000` })
+    const metrics = (seconds: number) => [
+      { name: 'g', description: 'Heat.', unit: 'Cel', gauge: { dataPoints: [{ ...at(seconds), asDouble: 1 }] } },
+      {
+        name: 'c',
+        unit: 'By/s',
+        sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: [{ ...at(seconds), asInt: '7' }] },
+      },
+      { name: 's', summary: { dataPoints: [{ ...at(seconds), count: '1' }] } },
+      {
+        name: 'e',
+        exponentialHistogram: { aggregationTemporality: 2, dataPoints: [{ ...at(seconds), count: '0' }] },
+      },
+    ]
+    for (const seconds of [0, 59, 60]) {
+      exporter.consume(batchOf(metrics(seconds)))
+      await passing(clock, account)
+    }
+    const told = requests.map(({ metadata }) => metadata).filter((list) => list.length > 0)
+    expect(told).toHaveLength(2)
+    expect(told[0]).toEqual(told[1])
+    expect(told[0]).toMatchObject([
+      { type: 2, metricFamilyName: 'ns_g_celsius', help: 'Heat.', unit: 'celsius' },
+      { type: 1, metricFamilyName: 'ns_c_bytes_per_second_total', unit: 'bytes_per_second' },
+      { type: 5, metricFamilyName: 'ns_s' },
+      { type: 3, metricFamilyName: 'ns_e' },
+    ])
+    expect(account.sent).toBe(12)
   })
 })
 
@@ -316,6 +477,8 @@ test.each([
     { endpoint: 'http://p', protobuf_message: 'io.prometheus.write.v2.Request' },
     'prometheus.WriteRequest',
   ],
+  ['a log of its own', { endpoint: 'http://p', wal: { directory: 'x' } }, 'wal is not supported: write `sending_queue'],
+  ['_created', { endpoint: 'http://p', export_created_metric: {} }, 'export_created_metric is not supported: leave'],
   ['a label that is none', { endpoint: 'http://p', external_labels: { 'a.b': 'c' } }, '"a.b" is no name of a label'],
 ])('%s is no configuration', (_name, written, message) => {
   expect(JSON.stringify(remoteWrite.config.safeParse(written).error?.issues)).toContain(

@@ -10,7 +10,7 @@ import type { RemoteWriteConfig } from './config.ts'
 import { withoutDeltas } from './deltas.ts'
 import { newRemoteWriteSender } from './remote-write-sender.ts'
 
-/** One queue and one request at a time: samples of a series arrive in their order. */
+/** One queue and one batch at a time: samples of a series arrive in their order. */
 export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): Exporter {
   const url = new URL(config.endpoint)
   const series = newLogSeries(host.log, host.clock)
@@ -24,7 +24,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     clock: host.clock,
   })
   const writer = new RemoteWriter({
-    naming: { namespace: config.namespace, addSuffixes: config.add_metric_suffixes },
+    naming: { namespace: config.namespace, addSuffixes: addsSuffixes(config) },
     labels: {
       resourceToTelemetry: config.resource_to_telemetry_conversion !== undefined,
       excludeService: config.resource_to_telemetry_conversion?.exclude_service_attributes ?? false,
@@ -32,6 +32,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
       fixed: Object.entries(config.external_labels),
     },
     targetInfo: config.target_info.enabled,
+    metadata: config.send_metadata,
     maxBytes: config.max_batch_size_bytes,
     maxKnown: config.max_known_series,
   })
@@ -39,6 +40,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     client,
     path: `${url.pathname}${url.search}`,
     writer,
+    parallel: Math.max(1, config.max_batch_request_parallelism ?? config.remote_write_queue.num_consumers),
     headers: headersOf(config, host),
     clock: host.clock,
     close() {
@@ -50,7 +52,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
   const settings = {
     ...config,
     queue_requests: queue.queue_size ?? config.queue_requests,
-    // Two requests on their way could change places.
+    // Two batches on their way could change places.
     sending_queue: { ...sending_queue, enabled: sending_queue.enabled && queue.enabled, num_consumers: 1 },
   }
   const labels = { protocol: 'remote_write', destination: url.host }
@@ -76,3 +78,6 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     },
   }
 }
+
+const addsSuffixes = ({ translation_strategy: strategy, add_metric_suffixes }: RemoteWriteConfig) =>
+  strategy === undefined ? add_metric_suffixes : strategy === 'UnderscoreEscapingWithSuffixes'

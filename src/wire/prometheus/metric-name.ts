@@ -82,6 +82,12 @@ function unitSuffixes(unit: string): string[] {
   return [mainWord, perWord === '' ? '' : `per_${perWord}`]
 }
 
+/** `By/s` as one word, `bytes_per_second`; empty when there is none. */
+export const unitName = (unit: string): string =>
+  unitSuffixes(unit)
+    .filter((word) => word !== '')
+    .join('_')
+
 const isUnit = (unit: string) => unit !== '' && !/[{}]/.test(unit)
 const cleaned = (unit: string) => words(unit, /[^a-zA-Z0-9:]+/).join('_')
 const words = (text: string, apart: RegExp) => text.split(apart).filter((word) => word !== '')

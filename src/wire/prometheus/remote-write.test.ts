@@ -4,12 +4,13 @@ import { decodeOtlpJson } from '../otlp/json-decode.ts'
 import { Reader } from '../protobuf.ts'
 import { RemoteWriter } from './remote-write.ts'
 
-const writer = (maxKnown = 1000) =>
+const writer = (maxKnown = 1000, maxBytes = 1 << 20) =>
   new RemoteWriter({
     naming: { namespace: '', addSuffixes: true },
     labels: { resourceToTelemetry: true, excludeService: false, scopeInfo: true, fixed: [['zone', 'z']] },
     targetInfo: true,
-    maxBytes: 1 << 20,
+    metadata: true,
+    maxBytes,
     maxKnown,
   })
 
@@ -79,11 +80,51 @@ describe('a request', () => {
     const one = writer()
     const few = writer(3)
     const first = one.write(sound)
-    expect(first.map(({ points }) => points)).toEqual([4])
+    expect(first.map(({ points }) => points)).toEqual([4, 0])
     const without = (pieces: { body: Buffer }[]) => Buffer.concat(pieces.map(({ body }) => body)).length
     // target_info stands in it for every new time alone.
     expect(without(one.write(sound))).toBeLessThan(without(first))
     expect(few.write(sound)[0]!.body).toEqual(first[0]!.body)
+  })
+
+  test('is in a later step when a series of it is in an earlier one, forgotten meanwhile or not', () => {
+    const metric = (i: number, by: string) => ({
+      name: 'g',
+      gauge: {
+        dataPoints: [
+          {
+            timeUnixNano,
+            asDouble: 1,
+            attributes: [{ key: `a${by}b`, value: { stringValue: `${i}${'x'.repeat(200)}` } }],
+          },
+        ],
+      },
+    })
+    const metrics = (by: string) => Array.from({ length: 20 }, (_, i) => metric(i, by))
+    // Both become a_b.
+    const twice = { resourceMetrics: [{ scopeMetrics: [{ metrics: [...metrics('.'), ...metrics('-')] }] }] }
+    const bytes = decodeOtlpJson('metrics', Buffer.from(JSON.stringify(twice))) as Buffer
+    const steps = (maxKnown: number) =>
+      writer(maxKnown, 2000)
+        .write(bytes)
+        .map(({ step }) => step)
+    expect(steps(1000)).toEqual([0, 0, 1, 1, 2, 2])
+    const forgetful = steps(10)
+    expect(forgetful).toEqual(forgetful.toSorted((a, b) => a - b))
+    expect(forgetful.at(-1)).toBeGreaterThan(0)
+  })
+
+  test('that ends a histogram ends all its lines, though it does not name them', () => {
+    const point = (more: object) => ({ timeUnixNano, attributes, ...more })
+    const one = writer()
+    const request = (more: object) => {
+      const histogram = { aggregationTemporality: 2, dataPoints: [point(more)] }
+      const all = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'h', histogram }] }] }] }
+      return decodeOtlpJson('metrics', Buffer.from(JSON.stringify(all))) as Buffer
+    }
+    const bounded = { count: '3', sum: 1, bucketCounts: ['1', '2'], explicitBounds: [1] }
+    const before = one.write(request(bounded))[0]!.body
+    expect(one.write(request({ flags: 1 }))[0]!.body.length).toBe(before.length)
   })
 
   test('does not mix up a label of a point with the one that buckets have', () => {

@@ -1,10 +1,9 @@
 /** Metrics of OTLP as WriteRequest of Prometheus' remote write 1.0 (prometheus/prompb, remote.proto and types.proto). */
+import { hashBytes } from '../byte-runs.ts'
 import { ForwardWriter } from '../forward-writer.ts'
-import { varintSize, varintSize64, writeVarint, writeVarint64 } from '../protobuf.ts'
 import { textOf } from '../utf8.ts'
 import { floatText } from './float-text.ts'
 import { metricName, type NamedAs, type NamingOptions } from './metric-name.ts'
-import { nativeHistogram, STALE } from './native-histogram.ts'
 import {
   type LabelOptions,
   type Labels,
@@ -18,26 +17,29 @@ import {
 import { type MetricVisitor, readMetrics } from './otlp-read.ts'
 import { bytesKey, groupKey, metricKey, pointKey } from './point-keys.ts'
 import { Data, type PointView } from './point-view.ts'
+import { exemplarsWithin, type RemoteExemplar, remoteExemplars } from './remote-exemplars.ts'
+import { encodeLabels, writeLine, writeNative } from './remote-lines.ts'
+import { type Metadata, metadataEveryMs, newMetadata } from './remote-metadata.ts'
+import { type Mark, Pieces, type WritePiece } from './remote-pieces.ts'
+
+export type { WritePiece } from './remote-pieces.ts'
 
 export interface RemoteWriteOptions {
   readonly naming: NamingOptions
   readonly labels: LabelOptions
   readonly targetInfo: boolean
+  /** Type, help and unit of each metric once a minute, in requests of their own. */
+  readonly metadata?: boolean
   /** A request is ended with the point that makes it this large, in bytes before compression. */
   readonly maxBytes: number
   /** Lines whose labels are remembered in encoded form; beyond that they are all forgotten. */
   readonly maxKnown: number
 }
 
-/** A WriteRequest of its own. */
-export interface WritePiece {
-  readonly body: Buffer
-  readonly points: number
-}
-
 /** The `target_info` of a resource. */
 interface Info {
   readonly labels: Buffer
+  readonly mark: Mark
   /** Time of the last sample: an older one would be refused. */
   sentMs: number
 }
@@ -50,17 +52,19 @@ interface KnownScope {
 
 interface KnownMetric {
   readonly name: string
+  readonly metadata: Metadata | undefined
   readonly series: Map<string, KnownSeries>
 }
 
 /** Encoded labels: of the series, or of the lines of a histogram or summary, sum and count last. */
 interface KnownSeries {
   readonly labels: Labels
+  readonly mark: Mark
   bounds: readonly number[]
   lines: Buffer[]
 }
 
-const TWO32 = 4294967296
+const noExemplars: readonly RemoteExemplar[] = []
 
 /** Labels are made once for a series and found again by its bytes. One request after the other. */
 export class RemoteWriter implements MetricVisitor {
@@ -68,13 +72,16 @@ export class RemoteWriter implements MetricVisitor {
   lost = 0
   why = ''
   private readonly options: RemoteWriteOptions
-  private readonly out = new ForwardWriter(64 << 10)
+  private readonly pieces = new Pieces()
+  private readonly told = new ForwardWriter(256)
   private readonly scopes = new Map<string, KnownScope>()
   /** By resource. */
   private readonly infos = new Map<string, Info | undefined>()
+  /** By name. */
+  private readonly metadata = new Map<string, Metadata>()
+  /** By hash of the labels: different attributes can become the same series. */
+  private readonly marks = new Map<number, Mark>()
   private known = 0
-  private pieces: WritePiece[] = []
-  private points = 0
   private scope!: KnownScope
   private metric!: KnownMetric
   /** Latest time of the scope at hand: that of its `target_info`. */
@@ -86,14 +93,13 @@ export class RemoteWriter implements MetricVisitor {
 
   /** The points of an ExportMetricsServiceRequest, in order. */
   write(bytes: Uint8Array): WritePiece[] {
-    this.out.reset()
-    this.pieces = []
-    this.lost = this.points = this.latest = 0
+    this.pieces.begin()
+    this.told.reset()
+    this.lost = this.latest = 0
     this.why = ''
     readMetrics(bytes, this)
     this.info()
-    this.cut()
-    return this.pieces
+    return this.pieces.finish(this.told.take())
   }
 
   enterScope(view: PointView): void {
@@ -107,10 +113,8 @@ export class RemoteWriter implements MetricVisitor {
   enterMetric(view: PointView): void {
     const key = metricKey(view)
     const found = this.scope.metrics.get(key)
-    this.metric = found ?? { name: this.nameOf(view), series: new Map() }
-    if (found) return
-    this.remember(1)
-    this.scope.metrics.set(key, this.metric)
+    this.metric = found ?? this.newMetric(view)
+    if (!found) this.scope.metrics.set(key, this.metric)
   }
 
   point(view: PointView): void {
@@ -121,99 +125,66 @@ export class RemoteWriter implements MetricVisitor {
     const key = pointKey(view)
     let series = this.metric.series.get(key)
     if (!series) {
-      const labels = seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed)
-      series = { labels, bounds: [], lines: [] }
-      this.remember(1)
+      series = this.newSeries(view)
       this.metric.series.set(key, series)
     }
+    this.pieces.follow(series.mark)
     if (!this.lines(series, view)) {
       this.lose('the scale of an exponential histogram is below -4')
       return
     }
-    this.points++
+    const { metadata } = this.metric
+    if (metadata && view.timeMs >= metadata.dueMs) this.tell(metadata, view.timeMs)
     this.latest = Math.max(this.latest, view.timeMs)
-    if (this.out.pos >= this.options.maxBytes) this.cut()
+    this.pieces.endPoint(this.options.maxBytes)
   }
 
   private lines(series: KnownSeries, view: PointView): boolean {
     const { data } = view
-    if (data === Data.histogram) this.histogram(series, view)
+    const exemplars = view.exemplars.count > 0 && data !== Data.gauge ? remoteExemplars(view) : noExemplars
+    if (data === Data.histogram) this.histogram(series, view, exemplars)
     else if (data === Data.summary) this.summary(series, view)
     else {
       if (series.lines.length === 0) series.lines = [this.encode(series.labels, '')]
-      if (data === Data.exponential) return this.native(series.lines[0]!, view)
-      this.line(series.lines[0]!, view.value, view)
+      const all = within(exemplars, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+      if (data === Data.exponential) return writeNative(this.pieces.out, series.lines[0]!, view, all)
+      writeLine(this.pieces.out, series.lines[0]!, view.value, view, all)
     }
     return true
   }
 
-  private histogram(series: KnownSeries, view: PointView): void {
-    const { values: bounds, count } = view.bounds
-    if (series.lines.length === 0 || !sameBounds(series.bounds, bounds, count, 1)) {
-      series.bounds = [...bounds.subarray(0, count)]
+  private histogram(series: KnownSeries, view: PointView, exemplars: readonly RemoteExemplar[]): void {
+    const { out } = this.pieces
+    const { values, count } = view.bounds
+    if (!hasLines(series, view, values, count, 1)) {
+      series.bounds = [...values.subarray(0, count)]
       const ends = series.bounds.filter((bound) => bound !== Number.POSITIVE_INFINITY)
       series.lines = this.suffixed(series.labels, 'le', '_bucket', [...ends, Number.POSITIVE_INFINITY])
     }
-    const { lines } = series
+    const { lines, bounds } = series
     let below = 0
+    let last = Number.NEGATIVE_INFINITY
     for (let i = 0; i < lines.length - 3; i++) {
       below += i < view.counts.count ? view.counts.values[i]! : 0
-      this.line(lines[i]!, below, view)
+      writeLine(out, lines[i]!, below, view, within(exemplars, last, bounds[i]!))
+      last = bounds[i]!
     }
-    this.line(lines.at(-3)!, view.count, view)
-    this.line(lines.at(-2)!, view.sum, view)
-    this.line(lines.at(-1)!, view.count, view)
+    writeLine(out, lines.at(-3)!, view.count, view, within(exemplars, last, Number.POSITIVE_INFINITY))
+    if (view.hasSum || view.stale) writeLine(out, lines.at(-2)!, view.sum, view)
+    writeLine(out, lines.at(-1)!, view.count, view)
   }
 
   private summary(series: KnownSeries, view: PointView): void {
+    const { out } = this.pieces
     const { values, count } = view.quantiles
-    if (series.lines.length === 0 || !sameBounds(series.bounds, values, count / 2, 2)) {
+    if (!hasLines(series, view, values, count / 2, 2)) {
       series.bounds = Array.from({ length: count / 2 }, (_, i) => values[i * 2]!)
       series.lines = this.suffixed(series.labels, 'quantile', '', series.bounds)
     }
     const { lines } = series
-    for (let i = 0; i < lines.length - 2; i++) this.line(lines[i]!, values[i * 2 + 1]!, view)
-    this.line(lines.at(-2)!, view.sum, view)
-    this.line(lines.at(-1)!, view.count, view)
-  }
-
-  /** A TimeSeries with one sample. */
-  private line(labels: Buffer, value: number, { timeMs, stale }: Pick<PointView, 'timeMs' | 'stale'>): void {
-    const { out } = this
-    const lo = timeMs >>> 0
-    const hi = Math.floor(timeMs / TWO32)
-    const sample = 10 + varintSize64(lo, hi)
-    const size = labels.length + 2 + sample
-    out.reserve(size + 10)
-    const { buf } = out
-    let { pos } = out
-    buf[pos++] = 0x0a
-    pos = writeVarint(buf, pos, size)
-    buf.set(labels, pos)
-    pos += labels.length
-    buf[pos++] = 0x12
-    buf[pos++] = sample
-    buf[pos++] = 0x09
-    if (stale) {
-      buf.writeUInt32LE(STALE.lo, pos)
-      buf.writeUInt32LE(STALE.hi, pos + 4)
-    } else buf.writeDoubleLE(value, pos)
-    pos += 8
-    buf[pos++] = 0x10
-    out.pos = writeVarint64(buf, pos, lo, hi)
-  }
-
-  private native(labels: Buffer, view: PointView): boolean {
-    const histogram = nativeHistogram(view)
-    if (!histogram) return false
-    const { out } = this
-    out.byte(0x0a)
-    out.varint(labels.length + 1 + varintSize(histogram.length) + histogram.length)
-    out.raw(labels)
-    out.byte(0x22)
-    out.varint(histogram.length)
-    out.raw(histogram)
-    return true
+    for (let i = 0; i < lines.length - 2; i++) writeLine(out, lines[i]!, values[i * 2 + 1]!, view)
+    writeLine(out, lines.at(-2)!, view.sum, view)
+    writeLine(out, lines.at(-1)!, view.count, view)
   }
 
   private suffixed(labels: Labels, bound: string, suffix: string, bounds: readonly number[]): Buffer[] {
@@ -238,11 +209,35 @@ export class RemoteWriter implements MetricVisitor {
     return { labels, info: this.infos.get(key), metrics: new Map() }
   }
 
+  private newMetric(view: PointView): KnownMetric {
+    this.remember(1)
+    const name = this.nameOf(view)
+    if (!this.options.metadata || name === '') return { name, metadata: undefined, series: new Map() }
+    const metadata = this.metadata.get(name) ?? newMetadata(name, view)
+    this.metadata.set(name, metadata)
+    return { name, metadata, series: new Map() }
+  }
+
+  private newSeries(view: PointView): KnownSeries {
+    this.remember(1)
+    const labels = seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed)
+    return { labels, mark: this.markOf(this.encode(labels, '')), bounds: [], lines: [] }
+  }
+
+  private markOf(labels: Buffer): Mark {
+    const hash = hashBytes(labels, 0, labels.length)
+    const mark = this.marks.get(hash) ?? { piece: 0 }
+    this.marks.set(hash, mark)
+    return mark
+  }
+
   private newInfo(labels: ScopeLabels): Info | undefined {
     const { naming, labels: how, targetInfo } = this.options
     const written = targetInfo ? targetInfoLabels(labels, how.fixed) : undefined
     const name = naming.namespace === '' ? 'target_info' : `${naming.namespace}_target_info`
-    return written && { labels: encodeLabels([...written, ['__name__', name]]), sentMs: 0 }
+    if (!written) return undefined
+    const encoded = encodeLabels([...written, ['__name__', name]])
+    return { labels: encoded, mark: this.markOf(encoded), sentMs: 0 }
   }
 
   private nameOf({ bytes, data, monotonic, name, unit }: PointView): string {
@@ -254,15 +249,17 @@ export class RemoteWriter implements MetricVisitor {
   private info(): void {
     const { latest, scope } = this
     if (latest > 0 && scope.info && latest > scope.info.sentMs) {
-      this.line(scope.info.labels, 1, { timeMs: latest, stale: false })
+      this.pieces.follow(scope.info.mark)
+      writeLine(this.pieces.out, scope.info.labels, 1, { timeMs: latest, stale: false })
       scope.info.sentMs = latest
     }
     this.latest = 0
   }
 
-  private cut(): void {
-    if (this.out.pos > 0) this.pieces.push({ body: this.out.take(), points: this.points })
-    this.points = 0
+  private tell(metadata: Metadata, nowMs: number): void {
+    metadata.dueMs = nowMs + metadataEveryMs
+    this.told.raw(metadata.field)
+    if (this.told.pos >= this.options.maxBytes) this.pieces.add(this.told.take())
   }
 
   private lose(why: string): void {
@@ -275,27 +272,19 @@ export class RemoteWriter implements MetricVisitor {
     if (this.known <= this.options.maxKnown) return
     this.scopes.clear()
     this.infos.clear()
+    this.metadata.clear()
+    this.marks.clear()
+    this.pieces.forget()
     this.known = 0
   }
 }
 
-/** Sorted by name, as the receiver wants them. */
-function encodeLabels(labels: Labels): Buffer {
-  const sorted = [...labels].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  const out = new ForwardWriter(256)
-  for (const [name, value] of sorted) {
-    const nameSize = Buffer.byteLength(name)
-    const valueSize = Buffer.byteLength(value)
-    out.byte(0x0a)
-    out.varint(2 + varintSize(nameSize) + nameSize + varintSize(valueSize) + valueSize)
-    out.byte(0x0a)
-    out.varint(nameSize)
-    out.text(name)
-    out.byte(0x12)
-    out.varint(valueSize)
-    out.text(value)
-  }
-  return out.take()
+const within = (exemplars: readonly RemoteExemplar[], above: number, upTo: number): Buffer | undefined =>
+  exemplars.length === 0 ? undefined : exemplarsWithin(exemplars, above, upTo)
+
+/** Whether the lines of a series are those of the point at hand. One that ends may leave out which they were. */
+function hasLines(series: KnownSeries, { stale }: PointView, values: Float64Array, count: number, step: number) {
+  return series.lines.length > 0 && ((stale && count === 0) || sameBounds(series.bounds, values, count, step))
 }
 
 function sameBounds(known: readonly number[], values: Float64Array, count: number, step: number): boolean {
