@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { BatchStats } from '../delivery/batch-stats.ts'
 import { Ledger } from '../delivery/ledger.ts'
@@ -11,6 +12,7 @@ import { Metrics } from '../runtime/metrics.ts'
 import { Batch } from '../telemetry/batch.ts'
 import { exposed } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
+import { instruments } from './otelcol-instruments.ts'
 import type { Pull } from './pull-readers.ts'
 import { pageText, resourceLabels } from './telemetry-page.ts'
 
@@ -198,6 +200,7 @@ test('our own books stand on the same page', () => {
 })
 
 const signals = ['log_records', 'metric_points', 'spans']
+const records = /(log_records|metric_points|spans|v1_envelopes|envelopes)$/
 const each = (name: string, ofSignals = signals) => ofSignals.map((signal) => `${name}_${signal}`)
 const place = 'otelcol_component_kind,otelcol_component_id'
 
@@ -283,4 +286,12 @@ test('names with unit and type, and the scope, as the reader asks', () => {
     'runtime_total_sys_memory_bytes gauge',
     'uptime_seconds_total counter',
   ])
+})
+
+test('docs/own-metrics.md names every family, and no other', () => {
+  const [, table = ''] = readFileSync(new URL('../../docs/own-metrics.md', import.meta.url), 'utf8').split('| family |')
+  const rows = table.split('\n').map((row) => row.split(' | ')[0]!)
+  const written = rows.flatMap((row) => Array.from(row.matchAll(/`(otelcol[^`]+)`/g), ([, name]) => name!))
+  const names = Array.from(instruments.values(), ({ name }) => name.replace(records, '*'))
+  expect(written.toSorted()).toEqual([...new Set(names)].toSorted())
 })
