@@ -54,6 +54,8 @@ exporters:
   prometheusremotewrite:
     endpoint: http://127.0.0.1:${prometheus}/api/v1/write
     external_labels: {via: remote_write}
+    send_metadata: true
+    max_batch_size_bytes: 4096
 service:
   pipelines:
     metrics:
@@ -141,6 +143,9 @@ test.skipIf(!isThere)(
       await until(`histograms, ${via}`, async () => Number(await value(`${buckets} == ignoring(le) ${count}`)) > 0)
     }
     expect(await value('up{job="tailrace"}')).toBe('1')
+    await until('what a scrape added', async () => Number(await value('scrape_series_added{via="remote_write"}')) === 0)
+    const added = 'max_over_time(scrape_series_added{via="remote_write"}[1m])'
+    expect(Number(await value(added))).toBeGreaterThan(10)
     await until('a native histogram', async () => (await value('histogram_count(size{via="remote_write"})')) === '3')
     expect(await value('histogram_sum(size{via="remote_write"})')).toBe('6')
     expect(await value('size_count{job="tailrace"}')).toBe('3')
@@ -201,12 +206,15 @@ test.skipIf(!isThere)(
     expect(await query('steps_bytes_total{via="remote_write"}')).toEqual([])
 
     type Exemplars = { exemplars: { labels: object; value: string }[] }[]
-    const asked = `query_exemplars?query=wait_seconds_bucket&start=${Date.now() / 1000 - 60}&end=${Date.now() / 1000 + 60}`
-    await until('an exemplar', async () => ((await api<Exemplars>(asked)) ?? []).length > 0)
-    expect((await api<Exemplars>(asked))![0]!.exemplars[0]).toMatchObject({
-      labels: { trace_id: traceId, span_id: 'b7ad6b7169203331' },
-      value: '3',
-    })
+    for (const via of ways) {
+      const selector = encodeURIComponent(`wait_seconds_bucket{${via}}`)
+      const asked = `query_exemplars?query=${selector}&start=${Date.now() / 1000 - 60}&end=${Date.now() / 1000 + 60}`
+      await until(`an exemplar, ${via}`, async () => ((await api<Exemplars>(asked)) ?? []).length > 0)
+      expect((await api<Exemplars>(asked))![0]!.exemplars[0]).toMatchObject({
+        labels: { trace_id: traceId, span_id: 'b7ad6b7169203331' },
+        value: '3',
+      })
+    }
     const types = await api<Record<string, { type: string; help: string }[]>>('metadata')
     expect(types).toMatchObject({
       took: [{ type: 'summary' }],
@@ -217,8 +225,15 @@ test.skipIf(!isThere)(
       [types!.steps_bytes ? 'steps_bytes' : 'steps_bytes_total']: [{ type: 'counter', help: 'Taken.' }],
     })
 
-    await send([ends({ flags: 1 })])
-    for (const via of ways) await until(`the end, ${via}`, async () => (await query(`ends{${via}}`)).length === 0)
+    const over = { timeUnixNano: now(), flags: 1 }
+    await send([
+      ends({ flags: 1 }),
+      { name: 'wait', unit: 's', histogram: { aggregationTemporality: 2, dataPoints: [over] } },
+    ])
+    for (const via of ways) {
+      for (const name of ['ends', 'wait_seconds_bucket', 'wait_seconds_count'])
+        await until(`the end of ${name}, ${via}`, async () => (await query(`${name}{${via}}`)).length === 0)
+    }
 
     const text = await (await fetch(page)).text()
     const { status, stderr, stdout } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' })
