@@ -7,10 +7,13 @@ import type { Notices } from './notices.ts'
 import { newPoller, type Poller, withJitter } from './poller.ts'
 import type { Registry } from './registry.ts'
 
+/** Who is told which drains there are to be. */
+export type DrainLists = Pick<Registry, 'setApps' | 'setAggregates'>
+
 export interface BindingsWatchOptions {
   config: SyslogDrainsConfig
   host: Host
-  registry: Registry
+  lists: DrainLists
   notices: Notices
   /** From [0, 1). */
   random?: () => number
@@ -21,7 +24,7 @@ const startWaitMs = 5000
 
 /** Keeps the drains as the cache, or the configuration, wants them; whatever fails, those there were stay. */
 export function newBindingsWatch(options: BindingsWatchOptions): { start(): Promise<void>; stop(): void } {
-  const { config, host, registry, notices, random = Math.random } = options
+  const { config, host, lists, notices, random = Math.random } = options
   const { clock, log } = host
   const client = newClient(config, host)
   const pollers: Poller[] = []
@@ -51,7 +54,7 @@ export function newBindingsWatch(options: BindingsWatchOptions): { start(): Prom
       beyond = merged.beyond
       if (merged.invalid > 0 && config.warn_on_invalid_drains) log.line(invalidDrains)
       for (const { app, message } of merged.refusals) notices.tell(app, message)
-      registry.setApps(merged.apps)
+      lists.setApps(merged.apps)
     } catch (error) {
       latencyMs = 0
       log.line(`failed to fetch bindings: fetching v2/bindings failed: ${(error as Error).message}`)
@@ -66,13 +69,17 @@ export function newBindingsWatch(options: BindingsWatchOptions): { start(): Prom
     }
   }
   const setAggregates = (list: ReturnType<typeof aggregateList>) =>
-    registry.setAggregates(aggregateSpecs(list, config.default_metadata, (message) => log.error(message)))
+    lists.setAggregates(aggregateSpecs(list, config.default_metadata, (message) => log.error(message)))
 
   return {
     async start() {
       const written = config.aggregate_drains.filter((url) => url.trim() !== '')
       if (written.length > 0) setAggregates(written.map((url) => ({ url: url.trim() })))
-      if (!client) return
+      if (!client) {
+        lists.setApps(new Map())
+        if (written.length === 0) lists.setAggregates([])
+        return
+      }
       const everyMs = withJitter(config.bindings.polling_interval, random)
       pollers.push(newPoller(everyMs, clock, () => refreshApps(client)))
       if (written.length === 0)

@@ -40,14 +40,19 @@ export function chunkSize(bytes: number): number {
 export class ChunkPool {
   private readonly budget: Budget
   /** Left to others where the memory of the whole process is the tighter bound: receivers need some to go on. */
-  private readonly headroom: number
+  private headroom = 0
   private readonly free: Chunk[][] = sizes.map(() => [])
   private parked: Chunk[] = []
   private parking = false
 
   constructor(memory: Budget, name: string, maxBytes: number) {
+    this.budget = memory.child(name)
+    this.bound(maxBytes)
+  }
+
+  bound(maxBytes: number): void {
     this.headroom = Math.min(mostHeadroom, maxBytes >> 3)
-    this.budget = memory.child(name, maxBytes + this.headroom)
+    this.budget.maxBytes = this.budget.softBytes = maxBytes + this.headroom
   }
 
   /** Bytes handed out. */

@@ -5,6 +5,7 @@ import { RetrySchedule } from './retry-schedule.ts'
 import type { RetrySlots } from './retry-slots.ts'
 import type { Rounds, Sends } from './rounds.ts'
 import type { DrainError, Transport } from './transport.ts'
+import type { Route } from './transports.ts'
 
 /** Messages that gather before they are sent together. */
 export interface Gathering {
@@ -26,6 +27,8 @@ export interface DeliveryOptions {
   onFailed(error: DrainError, messages: number, pauseMs: number, failures: number): void
   /** A repeated attempt had to wait for a slot. */
   onDelayed?(): void
+  /** At the end of the process, before what is left is lost: the ring may be emptied. */
+  onLeft?(): void
   /** Once, after `close`: nothing is held any more. */
   onClosed(): void
 }
@@ -34,7 +37,9 @@ export interface DeliveryOptions {
 export class Delivery implements Sends {
   marked = false
   readonly schedule: RetrySchedule = new RetrySchedule()
-  private readonly options: DeliveryOptions
+  private options: DeliveryOptions
+  /** How the next attempt is made, when that is to change. */
+  private next: Route | undefined = undefined
   private busy = false
   private retry: Timer | undefined = undefined
   private flush: Timer | undefined = undefined
@@ -56,7 +61,7 @@ export class Delivery implements Sends {
 
   pump(): void {
     if (this.busy || this.retry || this.over) return
-    const { ring, transport, gathering } = this.options
+    const { ring, gathering } = this.options
     if (ring.waiting === 0) {
       if (this.closing) this.finish()
       return
@@ -68,12 +73,19 @@ export class Delivery implements Sends {
     this.flush = undefined
     const go = () => {
       this.inLine = undefined
-      transport.send(this.take, this.attempted)
+      this.options.transport.send(this.take, this.attempted)
     }
     if (!gathering || !this.failing) return void go()
     this.hasSlot = true
     this.inLine = go
     if (!gathering.slots.acquire(go)) this.options.onDelayed?.()
+  }
+
+  /** Sends in another way from the next attempt on; what failed before may work now, so that comes at once. */
+  sendBy(route: Route): void {
+    this.next?.transport.close()
+    this.next = route
+    if (this.changeRoute()) this.hurry()
   }
 
   /** Sends what waits, while that works; what is left then is lost for `reason`. Ends with `onClosed`. */
@@ -87,7 +99,7 @@ export class Delivery implements Sends {
   /** Gives up here and now. */
   abort(reason: DropReason): void {
     if (this.over) return
-    this.closing = reason
+    this.closing ??= reason
     if (this.busy) {
       this.busy = false
       this.releaseSlot()
@@ -109,7 +121,12 @@ export class Delivery implements Sends {
     this.releaseSlot()
     const { ring, onSent, rounds } = this.options
     const messages = ring.taken
-    if (error) return void this.failed(error, messages)
+    const isChanged = this.changeRoute()
+    if (error) {
+      this.failed(error, messages)
+      if (isChanged) this.hurry()
+      return
+    }
     ring.done()
     this.schedule.worked()
     onSent(messages)
@@ -117,6 +134,23 @@ export class Delivery implements Sends {
     if (ring.waiting === 0) return
     rounds.mark(this)
     rounds.turn()
+  }
+
+  /** Nothing may be on its way by the old route. */
+  private changeRoute(): boolean {
+    if (!this.next || (this.busy && !this.inLine)) return false
+    this.options.transport.close()
+    this.options = { ...this.options, ...this.next }
+    this.next = undefined
+    return true
+  }
+
+  private hurry(): void {
+    this.schedule.worked()
+    if (!this.retry) return
+    this.retry.cancel()
+    this.retry = undefined
+    this.pump()
   }
 
   private failed(error: DrainError, messages: number): void {
@@ -157,7 +191,8 @@ export class Delivery implements Sends {
   }
 
   private lose(): void {
-    const { ring } = this.options
+    const { ring, onLeft } = this.options
+    if (this.closing === 'shutdown') onLeft?.()
     ring.dropOldest(ring.waiting, this.closing!)
     this.finish()
   }
@@ -167,6 +202,7 @@ export class Delivery implements Sends {
     this.over = true
     this.retry?.cancel()
     this.flush?.cancel()
+    this.next?.transport.close()
     this.options.transport.close()
     this.options.onClosed()
   }

@@ -3,8 +3,14 @@ import { newTlsContexts, type TlsContexts } from '../../net/tls-contexts.ts'
 import type { Log } from '../../plugin.ts'
 import type { SyslogDrainsConfig } from './config.ts'
 
+export interface DrainTrust {
+  contexts(): TlsContexts
+  /** What `ca_file` held. */
+  readonly authority: string
+}
+
 /** The trust of all drains. Unknown suites are an error here and now; a file that cannot be used is only told. */
-export function newDrainTrust(settings: SyslogDrainsConfig['tls'], log: Log): () => TlsContexts {
+export function newDrainTrust(settings: SyslogDrainsConfig['tls'], log: Log): DrainTrust {
   const trustedCa = settings.ca_file && readAuthority(settings.ca_file, log)
   const cipherSuites = settings.cipher_suites.split(/[:,]/).flatMap((name) => name.trim() || [])
   const make = (ca: string | undefined) =>
@@ -22,7 +28,7 @@ export function newDrainTrust(settings: SyslogDrainsConfig['tls'], log: Log): ()
       log.error('unable to add provided custom CA', { file: settings.ca_file })
     }
   }
-  return () => contexts
+  return { contexts: () => contexts, authority: trustedCa ?? '' }
 }
 
 function readAuthority(file: string, log: Log): string | undefined {

@@ -11,16 +11,17 @@ import { FrameWriter } from '../../wire/syslog/from-envelope/frame-writer.ts'
 import { Delivery } from './delivery.ts'
 import { FloodGate } from './flood-gate.ts'
 import { FrameRing, type RingLimits } from './frame-ring.ts'
-import type { DrainSpec } from './merge.ts'
+import { type DrainSpec, sameTarget } from './merge.ts'
 import type { Notices } from './notices.ts'
 import { retrySlots } from './retry-slots.ts'
 import type { Rounds } from './rounds.ts'
 import type { DrainSeries, SeriesTable } from './series.ts'
 import type { Shares } from './shares.ts'
-import { Spill, type SpillWorld, spillKey } from './spill.ts'
-import type { TransportFactory } from './transports.ts'
+import { Spill } from './spill.ts'
+import { type SpillWorld, spillKey } from './spill-world.ts'
+import type { Transports } from './transports.ts'
 
-/** What all drains share. */
+/** What all drains share. A reload may change their limits, their disk and how they are connected to. */
 export interface DrainWorld {
   readonly shares: Shares
   readonly limits: RingLimits
@@ -29,7 +30,7 @@ export interface DrainWorld {
   readonly account: Account
   readonly series: SeriesTable
   readonly notices: Notices
-  readonly transports: TransportFactory
+  transports: Transports
   /** The one form for all drains of this host name and metadata. */
   formOf(hostname: string, metadata: boolean): FrameForm
   /** Drains that hold a ring and a sender, those on their way out included. */
@@ -52,7 +53,7 @@ const kindsByName = Object.entries(Kind) as [DrainKind | 'none', number][]
 
 /** A drain of an application, or of all. Little more than its settings until the first message comes. */
 export class Drain {
-  readonly spec: DrainSpec
+  spec: DrainSpec
   /** A bit per kind of envelope that it gets. */
   readonly kinds: number
   /** How its messages look; known once it is open. */
@@ -71,6 +72,8 @@ export class Drain {
   private series: DrainSeries | undefined = undefined
   private failure: Trouble | undefined = undefined
   private removed = false
+  /** What its connections are made by. */
+  private terms = ''
   private readonly world: DrainWorld
 
   constructor(spec: DrainSpec, world: DrainWorld) {
@@ -96,26 +99,40 @@ export class Drain {
     if (!spill) return false
     if (spill.isActive) return true
     const fill = this.fill()
-    if (fill >= nearlyFull) spill.prepare()
+    if (fill >= nearlyFull) this.currentSpill()?.prepare()
     return fill >= full && spill.isOpen
   }
 
   /** Goes on with what the process before this one left on disk. */
   resume(): void {
-    const { spill: world } = this.world
-    if (!world || world.left.size === 0 || !world.left.has(spillKey(this.spec))) return
+    const { spill: world, rounds } = this.world
+    if (!world || (world.left.size === 0 && world.leftovers.isEmpty)) return
+    const key = spillKey(this.spec)
+    const left = world.leftovers.claim(key)
+    if (left.length > 0) {
+      const ring = this.ring ?? this.open()
+      for (const { frames, count } of left) {
+        ring.reserve(frames.length)
+        ring.end += frames.copy(ring.bytes, ring.end)
+        ring.appended(count)
+      }
+      rounds.mark(this.delivery!)
+      rounds.turn()
+    }
+    if (!world.left.has(key)) return
     if (!this.ring) this.open()
-    this.spill?.prepare()
+    this.currentSpill()?.prepare()
   }
 
   /** Makes ring and sender; the connection comes with the first write. */
   open(): FrameRing {
     const { shares, limits, clock, rounds, series, transports, live } = this.world
     const { spec } = this
-    this.form = this.world.formOf(spec.hostname, spec.url.parameters.metadata)
+    this.look()
     this.series ??= series.open(spec.app ? 'app' : 'aggregate', spec.url.clean)
     const ring = new FrameRing(shares, limits, (reason, messages) => this.lost(reason, messages))
-    const { transport, gathering } = transports(spec)
+    const { transport, gathering } = transports.to(spec)
+    this.terms = transports.terms
     this.ring = ring
     this.delivery = new Delivery({
       ring,
@@ -127,16 +144,46 @@ export class Drain {
       onFailed: (error, messages, pause, failures) => {
         // What was written may have arrived.
         if (error.step === 'write') this.world.account.maybe_duplicate += messages
-        this.world.notices.failed(spec, error, pause, failures)
+        this.world.notices.failed(this.spec, error, pause, failures)
         const since = this.failure?.since ?? clock.monotonic()
-        this.failure = { error: `${spec.url.clean}: ${error.message}`, since, lasting: false }
+        this.failure = { error: `${this.spec.url.clean}: ${error.message}`, since, lasting: false }
       },
-      onDelayed: () => this.world.notices.delayed(spec, retrySlots),
+      onDelayed: () => this.world.notices.delayed(this.spec, retrySlots),
+      onLeft: () => this.world.spill?.leftovers.keep(spillKey(this.spec), this.spec.app, ring),
       onClosed: () => this.closed(),
     })
     live.add(this)
-    if (this.world.spill) this.spill ??= this.newSpill(this.world.spill)
+    this.currentSpill()
     return ring
+  }
+
+  /** Another host name, other certificates: what waits goes on, and what comes looks as it should from now on. */
+  goOnAs(spec: DrainSpec): this {
+    const before = this.spec
+    this.spec = spec
+    this.world.notices.rename(before, spec)
+    if (!this.delivery) return this
+    this.look()
+    if (!sameTarget(before, spec)) this.reconnect()
+    return this
+  }
+
+  /** The settings of all drains have changed: a connection that would be made in the same way stays. */
+  adapt(): void {
+    if (this.world.transports.terms !== this.terms) this.reconnect()
+    this.ring?.trim()
+    this.currentSpill()
+  }
+
+  private look(): void {
+    const { hostname, url } = this.spec
+    this.form = this.world.formOf(hostname, url.parameters.metadata)
+  }
+
+  private reconnect(): void {
+    const { transports } = this.world
+    this.terms = transports.terms
+    this.delivery?.sendBy(transports.to(this.spec))
   }
 
   /** What keeps an aggregate drain from delivering. Those of applications are their owners' to mend. */
@@ -170,6 +217,8 @@ export class Drain {
   }
 
   abort(): void {
+    // The next process sends it again.
+    if (this.world.spill) this.world.account.maybe_duplicate += this.ring?.taken ?? 0
     this.delivery?.abort('shutdown')
   }
 
@@ -184,6 +233,13 @@ export class Drain {
   private fill(): number {
     const { ring } = this
     return ring ? Math.max(ring.fill, this.world.shares.pressure(ring)) : 0
+  }
+
+  /** That of the disk in use; what is on the disk of an earlier configuration comes first. */
+  private currentSpill(): Spill | undefined {
+    const { spill: world } = this.world
+    if (!this.spill || this.spill.isDone(world)) this.spill = world && this.newSpill(world)
+    return this.spill
   }
 
   private newSpill(world: SpillWorld): Spill {

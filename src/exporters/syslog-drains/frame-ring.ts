@@ -114,6 +114,12 @@ export class FrameRing implements FrameSink, Shareholder {
     this.waitingBytes += flight.bytes
   }
 
+  /** Keeps to its limits, which have changed. */
+  trim(): void {
+    this.dropOldest(Math.max(0, this.waiting + this.taken - this.limits.maxMessages), 'displaced')
+    while (this.held > this.limits.maxBytes && this.dropForOwn());
+  }
+
   /** Drops `messages` frames from the front of those that wait. */
   dropOldest(messages: number, reason: DropReason): void {
     const count = Math.min(messages, this.waiting)

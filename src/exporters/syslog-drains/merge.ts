@@ -112,7 +112,13 @@ export const sameTarget = (a: DrainSpec, b: DrainSpec): boolean =>
 
 /** Whether two are one and the same drain in all that matters to it. */
 export const sameDrain = (a: DrainSpec, b: DrainSpec): boolean =>
-  a.app === b.app && a.hostname === b.hostname && sameTarget(a, b)
+  samePlace(a, b) && a.hostname === b.hostname && sameForm(a, b) && sameTarget(a, b)
+
+/** Whether one stands for the other: what waits for one belongs to the other, however it looks and is sent. */
+export const samePlace = (a: DrainSpec, b: DrainSpec): boolean => a.app === b.app && a.url.text === b.url.text
+
+/** What the URL leaves open is the default of the configuration, which may change. */
+const sameForm = (a: DrainSpec, b: DrainSpec): boolean => a.url.parameters.metadata === b.url.parameters.metadata
 
 /** The aggregate drains of the configuration: what cannot be read is named by `onFault`. */
 export function aggregateSpecs(

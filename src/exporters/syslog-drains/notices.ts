@@ -29,7 +29,8 @@ interface Trouble {
  * most one line a minute, a drain and a kind. Aggregate drains belong to the operator alone.
  */
 export class Notices {
-  private readonly stream: AppLines | undefined
+  /** Into the streams of applications; a reload may change it. */
+  stream: AppLines | undefined
   private readonly log: Log
   private readonly clock: Clock
   private readonly troubles = new Map<DrainSpec, Trouble>()
@@ -77,9 +78,18 @@ export class Notices {
     const trouble = this.trouble(spec)
     if (trouble.lost.size === 0) trouble.since = this.clock.now()
     trouble.lost.set(reason, messages + (trouble.lost.get(reason) ?? 0))
-    if (trouble.lossTimer) return
-    const again = trouble.lossesTold + everyMs - this.clock.monotonic()
-    trouble.lossTimer = this.clock.after(Math.max(firstLossMs, again), () => this.tellLosses(spec, trouble))
+    if (!trouble.lossTimer) this.tellLater(spec, trouble)
+  }
+
+  /** The drain goes on with other settings. */
+  rename(before: DrainSpec, spec: DrainSpec): void {
+    const trouble = this.troubles.get(before)
+    if (!trouble) return
+    this.troubles.delete(before)
+    this.troubles.set(spec, trouble)
+    if (!trouble.lossTimer) return
+    trouble.lossTimer.cancel()
+    this.tellLater(spec, trouble)
   }
 
   /** The drain is gone: what was not said is said. */
@@ -93,6 +103,11 @@ export class Notices {
 
   close(): void {
     for (const spec of [...this.troubles.keys()]) this.forget(spec)
+  }
+
+  private tellLater(spec: DrainSpec, trouble: Trouble): void {
+    const again = trouble.lossesTold + everyMs - this.clock.monotonic()
+    trouble.lossTimer = this.clock.after(Math.max(firstLossMs, again), () => this.tellLosses(spec, trouble))
   }
 
   private tellLosses(spec: DrainSpec, trouble: Trouble): void {

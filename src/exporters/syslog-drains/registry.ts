@@ -1,8 +1,11 @@
 import { Drain, type DrainWorld } from './drain.ts'
-import { type DrainSpec, sameDrain } from './merge.ts'
+import { type DrainSpec, sameDrain, samePlace } from './merge.ts'
 import { SourceTable } from './source-table.ts'
 
-/** The drains there are, and for whom. New lists replace old ones; a drain that is in both does not notice. */
+/**
+ * The drains there are, and for whom. New lists replace old ones; a drain that is in both does not notice, one that looks or is
+ * trusted otherwise goes on with what waits for it.
+ */
 export class Registry {
   /** Drains by source id. */
   table: SourceTable<readonly Drain[]> = new SourceTable([])
@@ -47,15 +50,16 @@ export class Registry {
     return drain
   }
 
-  /** The drains for `specs`: those of `before` that are the same, and new ones. The others of `before` are removed. */
+  /** The drains for `specs`: those of `before` that stand for the same, and new ones. The others of `before` are removed. */
   private matched(before: readonly Drain[], specs: readonly DrainSpec[]): readonly Drain[] {
     const left = new Set(before)
-    const drains = specs.map((spec) => {
-      const kept = before.find((drain) => left.has(drain) && sameDrain(drain.spec, spec))
-      if (!kept) return this.newDrain(spec)
-      left.delete(kept)
-      return kept
-    })
+    const find = (spec: DrainSpec, same: typeof sameDrain) => {
+      const found = before.find((drain) => left.has(drain) && same(drain.spec, spec))
+      if (found) left.delete(found)
+      return found
+    }
+    const kept = specs.map((spec) => find(spec, sameDrain))
+    const drains = specs.map((spec, i) => kept[i] ?? find(spec, samePlace)?.goOnAs(spec) ?? this.newDrain(spec))
     for (const drain of left) drain.remove()
     return drains
   }

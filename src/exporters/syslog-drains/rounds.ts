@@ -18,7 +18,8 @@ const msPerWrite = 0.2
  */
 export class Rounds {
   private readonly clock: Clock
-  private readonly maxMs: number
+  /** Longest time between two rounds. */
+  maxMs: number
   private list: Sends[] = []
   private next = Number.NEGATIVE_INFINITY
   private timer: Timer | undefined = undefined

@@ -75,6 +75,13 @@ export class Router {
     rounds.turn()
   }
 
+  /** What comes after the end. */
+  turnAway({ count }: Batch): void {
+    const { door } = this.options
+    door.received += count
+    door.drop('shutdown', count)
+  }
+
   /** `rows` at `row` are the places of the envelope in `bytes`. */
   private isFair({ ring, gate }: Drain, bytes: Buffer, rows: Uint32Array, row: number): boolean {
     if (!ring || !gate) return true

@@ -25,7 +25,7 @@ const asked = 8
  */
 export class Shares {
   readonly pool: ChunkPool
-  private readonly maxBytes: number
+  private maxBytes: number
   private readonly heads: (Shareholder | undefined)[] = new Array(classes).fill(undefined)
   /** A bit per class that has a drain. */
   private used = 0
@@ -34,6 +34,13 @@ export class Shares {
   constructor(pool: ChunkPool, maxBytes: number) {
     this.pool = pool
     this.maxBytes = maxBytes
+  }
+
+  /** Another bound: what is beyond it goes, at the largest first. */
+  bound(maxBytes: number): void {
+    this.maxBytes = maxBytes
+    this.pool.bound(maxBytes)
+    while (this.pool.used > maxBytes && this.dropAtLargest());
   }
 
   /** Drains that hold something. */

@@ -1,31 +1,24 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { newTestHost } from '../../../test/conformance/kit.ts'
 import { newFolder } from '../../../test/support/folder.ts'
+import { Budget } from '../../delivery/budget.ts'
+import { Account } from '../../delivery/ledger.ts'
 import type { QueueStorage } from '../../delivery/queue-storage.ts'
-import { fileStorageConfig } from '../../extensions/file-storage/config.ts'
-import { newFileStorage } from '../../extensions/file-storage/file-storage.ts'
-import fileStorage from '../../extensions/file-storage/index.ts'
 import { ManualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { Spool } from '../../storage/contract.ts'
-import { Spill, type SpillWorld } from './spill.ts'
-import { bindingCache, bindingsJson, cleanUp, exporter, logs, range, tcpDrain, until } from './test-kit.ts'
+import { Leftovers } from './leftovers.ts'
+import { Spill } from './spill.ts'
+import type { SpillWorld } from './spill-world.ts'
+import { bindingCache, bindingsJson, cleanUp, exporter, logs, newStorage, range, tcpDrain, until } from './test-kit.ts'
 
 afterEach(cleanUp)
-
-async function storageIn(directory: string, written: object = {}) {
-  const config = fileStorageConfig.parse({ directory, ...written })
-  const storage = newFileStorage(config, newTestHost(fileStorage).host)
-  await storage.start()
-  return storage
-}
 
 /** Drains with little memory, and a disk. */
 async function spilling(directory: string, settings: object, written: object = {}) {
   const small = { queue_size: 100, queue_bytes: '64KiB', max_write: '8KiB' }
   const sending_queue = { storage: 'file_storage' }
-  return exporter({ ...small, sending_queue, ...settings }, undefined, await storageIn(directory, written))
+  return exporter({ ...small, sending_queue, ...settings }, undefined, await newStorage(directory, written))
 }
 
 const folders = (directory: string) =>
@@ -61,26 +54,28 @@ describe('a drain whose memory is used up', () => {
     expect(account.imbalance()).toBe(0)
   })
 
-  test('keeps what is on disk over a restart', async () => {
+  test('keeps everything over a restart, in order: what is on disk and what stands in memory', async () => {
     const directory = newFolder()
     const gone = await tcpDrain()
     await gone.stop()
     const settings = { aggregate_drains: [`syslog://127.0.0.1:${gone.port}`] }
-    const before = await spilling(directory, settings)
-    await send(before.made, 'app', 0, 60)
-    await until(() => onDisk(before.lines))
-    await send(before.made, 'app', 60, 1000)
-    await before.made.stop(AbortSignal.timeout(50))
-    const { kept } = before.account
-    // What stood in memory is lost with the process, as without a disk.
-    expect(kept).toBeGreaterThan(800)
-    expect([before.account.dropped('shutdown'), before.account.imbalance()]).toEqual([1000 - kept, 0])
+    const first = await spilling(directory, settings)
+    await send(first.made, 'app', 0, 60)
+    await until(() => onDisk(first.lines))
+    await send(first.made, 'app', 60, 1000)
+    await first.made.stop(AbortSignal.timeout(50))
+    expect([first.account.kept, first.account.droppedTotal, first.account.imbalance()]).toEqual([1000, 0, 0])
+    // Another life in which nobody can be reached, and more comes.
+    const second = await spilling(directory, settings)
+    await send(second.made, 'app', 1000, 1500)
+    await second.made.stop(AbortSignal.timeout(50))
+    expect([second.account.recovered, second.account.kept, second.account.imbalance()]).toEqual([1000, 1500, 0])
     const drain = await tcpDrain({ port: gone.port })
-    const after = await spilling(directory, settings)
-    await until(() => drain.messages.length === kept)
-    expect(drain.texts()).toEqual(range(1000 - kept, 1000))
-    await until(() => after.account.held() === 0)
-    expect([after.account.recovered, after.account.sent, after.account.imbalance()]).toEqual([kept, kept, 0])
+    const last = await spilling(directory, settings)
+    await until(() => drain.messages.length === 1500)
+    expect(drain.texts()).toEqual(range(0, 1500))
+    await until(() => last.account.held() === 0)
+    expect([last.account.recovered, last.account.sent, last.account.imbalance()]).toEqual([1500, 1500, 0])
   })
 
   test('that is taken away leaves nothing behind, and what it had is counted', async () => {
@@ -136,7 +131,7 @@ test('a folder that stays empty is removed', async () => {
   await gone.stop()
   const small = { queue_size: 100, queue_bytes: '64KiB', aggregate_drains: [`syslog://127.0.0.1:${gone.port}`] }
   const sending_queue = { storage: 'file_storage' }
-  const { made, lines } = await exporter({ ...small, sending_queue }, clock, await storageIn(directory))
+  const { made, lines } = await exporter({ ...small, sending_queue }, clock, await newStorage(directory))
   made.consume(logs('app', ...range(0, 80)))
   await until(() => onDisk(lines))
   clock.advance(10_000)
@@ -145,9 +140,10 @@ test('a folder that stays empty is removed', async () => {
 })
 
 test.each([
-  ['is cleared and removed, and its records are counted', true],
-  ['stays when it does not open', false],
-])('the folder of a drain that goes while it is opening %s', async (_, opens) => {
+  ['while it is opening is cleared and removed, and its records are counted', { begun: true, opens: true }],
+  ['while it is opening stays when it does not open', { begun: true, opens: false }],
+  ['before it was opened is cleared and removed too, and its records are counted', { begun: false, opens: true }],
+])('the folder of a drain that goes %s', async (_, { begun, opens }) => {
   const folder = Promise.withResolvers<Spool>()
   const events: string[] = []
   const spool = {
@@ -156,12 +152,17 @@ test.each([
     close: async () => void events.push('close'),
   } as unknown as Spool
   const storage = { open: () => folder.promise, remove: async () => void events.push('remove') }
-  const world: SpillWorld = {
+  const shared = {
     storage: storage as unknown as QueueStorage,
     exporter: 'syslog_drains',
-    most: 1,
     clock: new ManualClock(),
     log: silentLog,
+  }
+  const books = { budget: new Budget('service'), account: new Account('queue', 'syslog_drains', {}) }
+  const world: SpillWorld = {
+    ...shared,
+    most: 1,
+    leftovers: new Leftovers({ ...shared, ...books, isThere: false }),
     open: new Set(),
     left: new Set(['k']),
     recovered: (messages) => void events.push(`recovered ${messages}`),
@@ -177,7 +178,7 @@ test.each([
     onLost: (reason, messages) => void events.push(`${reason} ${messages}`),
     onChanged: () => {},
   })
-  spill.prepare()
+  if (begun) spill.prepare()
   const discarded = spill.discard('no_destination')
   if (opens) folder.resolve(spool)
   else folder.reject(new Error('full'))

@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto'
-import type { QueueStorage } from '../../delivery/queue-storage.ts'
 import type { DropReason } from '../../plugin.ts'
-import type { Clock, Timer } from '../../runtime/clock.ts'
-import type { Log } from '../../runtime/log.ts'
+import type { Timer } from '../../runtime/clock.ts'
 import type { Spool, SpoolRecord } from '../../storage/contract.ts'
 import { Batch } from '../../telemetry/batch.ts'
-import type { DrainSpec } from './merge.ts'
+import type { SpillWorld } from './spill-world.ts'
 
 /** Envelopes gather for this long before they are written. */
 const gatherMs = 50
@@ -14,22 +11,6 @@ const readBytes = 128 << 10
 /** A folder that nobody needs any more is kept open so long. */
 const restMs = 10_000
 const retryMs = 1000
-
-/** What the drains of one exporter share of the disk. */
-export interface SpillWorld {
-  readonly storage: QueueStorage
-  readonly exporter: string
-  /** Drains that may have a folder open at a time. */
-  readonly most: number
-  readonly clock: Clock
-  readonly log: Log
-  /** Folders open, or about to be. */
-  readonly open: Set<Spill>
-  /** Folders that the process before this one left, by `spillKey`. */
-  readonly left: Set<string>
-  recovered(messages: number): void
-  kept(messages: number): void
-}
 
 export interface SpillOptions {
   key: string
@@ -45,10 +26,6 @@ export interface SpillOptions {
   /** Messages that an envelope makes now and did not make when it was written; negative: makes no longer. */
   onChanged(by: number): void
 }
-
-/** The folder of a drain: the same after a restart, and nothing of the URL can be read from it. */
-export const spillKey = ({ app, url }: DrainSpec): string =>
-  createHash('sha256').update(`${app}\n${url.text}`).digest('hex').slice(0, 24)
 
 /** What of one drain is on disk, because its part of the memory was full: newer than all that is in the ring. */
 export class Spill {
@@ -88,6 +65,20 @@ export class Spill {
     return this.spool !== undefined
   }
 
+  /** Resolves when a folder that is being opened is open, or could not be. */
+  get whenOpen(): Promise<void> | undefined {
+    return this.opening
+  }
+
+  get key(): string {
+    return this.options.key
+  }
+
+  /** Whether it has nothing to do with this disk, and nothing left on that of before. */
+  isDone(world: SpillWorld | undefined): boolean {
+    return world !== this.options.world && !this.isActive && !this.spool && !this.opening
+  }
+
   get bytes(): number {
     return this.spool?.bytes ?? 0
   }
@@ -98,9 +89,13 @@ export class Spill {
 
   /** Opens the folder, unless too many are open: then the drain goes on without. */
   prepare(): void {
-    const { world, key, name } = this.options
+    const { world } = this.options
     if (this.opening || this.spool || this.closed || world.open.size >= world.most) return
-    if (world.clock.monotonic() < this.retryAt) return
+    if (world.clock.monotonic() >= this.retryAt) this.open()
+  }
+
+  private open(): void {
+    const { world, key, name } = this.options
     world.open.add(this)
     const onLost = (loss: DropReason, records: number) => this.gone(loss, records)
     this.opening = world.storage.open({ exporter: world.exporter, part: key, onLost }).then(
@@ -169,8 +164,11 @@ export class Spill {
 
   /** Nobody wants it any more. */
   async discard(reason: DropReason): Promise<void> {
+    const { world, key } = this.options
     this.flush()
     this.lose(reason)
+    // What the process before left is opened too, to be counted.
+    if (!this.spool && !this.opening && world.left.has(key)) this.open()
     if (this.opening) {
       this.isUnwanted = true
       await this.opening

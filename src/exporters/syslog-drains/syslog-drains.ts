@@ -1,46 +1,54 @@
 import { settleAll } from '../../delivery/backlog.ts'
 import type { Account, DiskState } from '../../delivery/ledger.ts'
-import type { Trouble } from '../../delivery/progress.ts'
-import { type QueueStorage, storageOf } from '../../delivery/queue-storage.ts'
+import { storageOf } from '../../delivery/queue-storage.ts'
+import { enter } from '../../delivery/succession.ts'
 import { type AppLines, newAppLines } from '../../drains/app-lines.ts'
 import { parseDenyRanges } from '../../drains/deny-ranges.ts'
 import { newResolver } from '../../net/resolver.ts'
 import { clientTlsFrom } from '../../net/tls-settings.ts'
-import { type Exporter, formatAddress, type Host, newGrpcClient, sleep } from '../../plugin.ts'
-import { newFrameForm } from '../../wire/syslog/from-envelope/frame-form.ts'
-import { newBindingsWatch } from './bindings-watch.ts'
-import { ChunkPool } from './chunk-pool.ts'
+import { type Exporter, formatAddress, type Host, newGrpcClient } from '../../plugin.ts'
+import { type DrainLists, newBindingsWatch } from './bindings-watch.ts'
 import type { SyslogDrainsConfig } from './config.ts'
 import { newDialer } from './dialer.ts'
-import type { Drain, DrainWorld } from './drain.ts'
 import { newDrainTrust } from './drain-trust.ts'
-import { Notices } from './notices.ts'
-import { Registry } from './registry.ts'
 import { RetrySlots, retrySlots } from './retry-slots.ts'
-import { Rounds } from './rounds.ts'
-import { Router } from './router.ts'
-import { SeriesTable } from './series.ts'
-import { Shares } from './shares.ts'
-import type { SpillWorld } from './spill.ts'
-import { newTransports } from './transports.ts'
+import { newSpillWorld, type SpillWorld } from './spill-world.ts'
+import { newTransports, type Transports } from './transports.ts'
+import { sum, Works } from './works.ts'
+
+/** The drains that count in an account: those of the exporter that runs, until a reload has made another one. */
+const running = new WeakMap<Account, Works>()
 
 export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporter {
-  const { clock, log } = host
+  const { clock } = host
   const account = host.account({ unit: 'messages' })
-  const door = host.ledger.open('processor', host.id, { step: 'routing' })
-  const pool = new ChunkPool(host.budget, host.id, config.max_memory)
-  const rounds = new Rounds(clock, config.max_round_interval)
+  const before = running.get(account)
+  const slots = before?.slots ?? new RetrySlots(retrySlots)
+  const transports = transportsOf(config, host, slots)
   const stream = noticeLines(config, host)
-  const notices = new Notices(stream, log, clock)
-  const world = newWorld(config, host, { account, pool, rounds, notices })
-  const registry = new Registry(world)
-  const router = new Router({ registry, rounds, pool, clock, account, door })
-  const watch = newBindingsWatch({ config, host, registry, notices })
+  let spill: SpillWorld | undefined
+  const works = before ?? new Works({ host, account, slots, config, transports, stream, spill })
+  running.set(account, works)
+  const { registry, router, world } = works
+  const self = {}
+  works.owner ??= self
+  const owns = () => works.owner === self
+
+  /** What the cache says before the drains are ours. */
+  const early: (() => void)[] = []
+  const whenOurs = (fn: () => void) => (owns() ? fn() : void early.push(fn))
+  const lists: DrainLists = {
+    setApps: (apps) => whenOurs(() => registry.setApps(apps)),
+    setAggregates: (specs) => whenOurs(() => registry.setAggregates(specs)),
+  }
+  const watch = newBindingsWatch({ config, host, lists, notices: world.notices })
+  account.held = () => (owns() ? works.held : 0)
+  account.trouble = () => works.trouble
   const { storage, max_drains } = config.sending_queue
-  account.held = () => sum(world.live, heldBy)
-  account.trouble = () => troubleOf(world)
-  if (storage !== undefined) account.disk = () => diskState(world)
-  showGauges(host, registry, world, router)
+  account.disk = storage === undefined ? undefined : () => diskState(works)
+  let handedBefore = router.handed
+  host.total('handed', 'Envelopes times drains they were shown to, before filters.', () => router.handed - handedBefore)
+  showGauges(host, works)
   let stopping: Promise<void> | undefined
   let sweep: { cancel(): void } | undefined
 
@@ -51,22 +59,39 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
     if (world.spill && world.spill.left.size > 0) for (const drain of registry.all()) drain.resume()
     sweep = clock.after(Math.min(60_000, config.idle_timeout / 2), sweepIdle)
   }
+  const takeOver = () => {
+    works.owner = self
+    works.successor = undefined
+    handedBefore = router.handed
+    if (spill) spill.most = max_drains
+    works.configure({ config, transports, stream, spill })
+    for (const fn of early.splice(0)) fn()
+    sweepIdle()
+  }
+  if (!owns()) works.successor = takeOver
+  const leave = enter(account, {
+    // Nothing has to change hands but who gives the orders.
+    bequeath: async () => {
+      sweep?.cancel()
+      works.successor?.()
+    },
+    heir: { account, inherit: () => {}, waitFor: () => {} },
+  })
   const stop = async (deadline: AbortSignal) => {
+    leave()
     watch.stop()
     sweep?.cancel()
-    await Promise.all(Array.from(world.live, ({ spill }) => spill?.park()))
-    for (const drain of world.live) drain.stop()
-    while (world.live.size > 0 && !deadline.aborted) await sleep(clock, 5, deadline)
-    for (const drain of world.live) drain.abort()
-    rounds.close()
-    notices.close()
+    if (works.successor === takeOver) works.successor = undefined
+    if (owns()) {
+      running.delete(account)
+      await works.stop(deadline)
+    }
     await stream?.close()
   }
   return {
     consume(batch) {
       if (stopping) {
-        door.received += batch.count
-        door.drop('shutdown', batch.count)
+        router.turnAway(batch)
         settleAll(batch.receipts, { dropped: 'shutdown' })
         return
       }
@@ -75,57 +100,32 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
       settleAll(batch.receipts, 'delivered')
     },
     admissions: () => [],
-    ready: () => troubleOf(world) === undefined,
+    ready: () => works.trouble === undefined,
     async start() {
-      if (storage !== undefined) world.spill = await newSpillWorld(storageOf(host, storage), max_drains, host, account)
-      sweepIdle()
+      if (storage !== undefined) {
+        const found = storageOf(host, storage)
+        const isSame = world.spill?.storage === found
+        spill = isSame ? world.spill : await newSpillWorld(found, max_drains, host, account)
+      }
+      if (owns()) {
+        world.spill = spill
+        await spill?.leftovers.recover()
+        sweepIdle()
+      }
       await watch.start()
+      // What comes from now on belongs behind what is on disk.
+      if (owns()) await Promise.all(Array.from(spill?.open ?? [], ({ whenOpen }) => whenOpen))
     },
     stop: (deadline) => (stopping ??= stop(deadline)),
   }
 }
 
-const heldBy = ({ ring, spill }: Drain): number => (ring ? ring.waiting + ring.taken : 0) + (spill?.messages ?? 0)
-
-/** Of the drains that the operator gave; the one that has failed for longest. */
-function troubleOf({ live }: DrainWorld): Trouble | undefined {
-  let worst: Trouble | undefined
-  for (const { trouble } of live)
-    if (trouble && trouble.since < (worst?.since ?? Number.POSITIVE_INFINITY)) worst = trouble
-  return worst
-}
-
-async function newSpillWorld(
-  storage: QueueStorage,
-  most: number,
-  { id, clock, log }: Host,
-  account: Account,
-): Promise<SpillWorld> {
-  const left = (await storage.parts?.(id)) ?? []
-  return {
-    storage,
-    exporter: id,
-    most,
-    clock,
-    log,
-    open: new Set(),
-    left: new Set(left),
-    recovered: (messages) => {
-      account.recovered += messages
-    },
-    kept: (messages) => {
-      account.kept += messages
-    },
-  }
-}
-
-function diskState({ spill }: DrainWorld): DiskState {
-  const open = [...(spill?.open ?? [])]
-  const trouble = open.map((each) => each.trouble).find((text) => text !== undefined)
+function diskState({ world: { live } }: Works): DiskState {
+  const open = [...live].flatMap(({ spill }) => spill ?? [])
   return {
     records: sum(open, (each) => each.messages),
     bytes: sum(open, (each) => each.bytes),
-    trouble,
+    trouble: open.map((each) => each.trouble).find((text) => text !== undefined),
     deadLetters: 0,
     deadLettersFailed: 0,
   }
@@ -149,65 +149,33 @@ function noticeLines({ notices: { endpoint, tls } }: SyslogDrainsConfig, host: H
   return newAppLines({ client, clock, maxWaiting: maxNotices, onLost: ({ length }) => lost.add(length) })
 }
 
-function newWorld(
-  config: SyslogDrainsConfig,
-  host: Host,
-  parts: Pick<DrainWorld, 'account' | 'rounds' | 'notices'> & { pool: ChunkPool },
-): DrainWorld {
-  const { clock, log } = host
+function transportsOf(config: SyslogDrainsConfig, { clock, log }: Host, slots: RetrySlots): Transports {
+  const { contexts, authority } = newDrainTrust(config.tls, log)
   const dialOf = newDialer({
     resolver: newResolver({ clock }),
     denied: parseDenyRanges(config.denied_ranges),
-    contexts: newDrainTrust(config.tls, log),
+    contexts,
     clock,
     timeoutMs: config.dial_timeout,
   })
+  const { denied_ranges, dial_timeout, tls } = config
   const settings = {
     writeTimeoutMs: config.write_timeout,
     answerTimeoutMs: config.answer_timeout,
     maxFlightBytes: config.max_write,
     maxAgeMs: config.max_connection_age,
     aggregateMaxAgeMs: config.aggregate_refresh_interval,
-    onOpen: ({ url }: { url: { host: string; port: number } }) =>
-      log.debug(`created conn to syslog drain: ${formatAddress(url)}`),
   }
-  const gathering = { flushMs: config.batch_interval, slots: new RetrySlots(retrySlots) }
-  const forms = new Map<string, ReturnType<typeof newFrameForm>>()
-  return {
-    shares: new Shares(parts.pool, config.max_memory),
-    limits: { maxMessages: config.queue_size, maxBytes: config.queue_bytes },
-    clock,
-    rounds: parts.rounds,
-    account: parts.account,
-    series: new SeriesTable(host.id, host.metrics),
-    notices: parts.notices,
-    transports: newTransports(dialOf, clock, settings, gathering),
-    formOf(hostname, metadata) {
-      // Shared by the drains of one application; those of others are never equal.
-      const key = `${metadata} ${hostname}`
-      let form = forms.get(key)
-      if (!form) {
-        if (forms.size >= 256) forms.clear()
-        form = newFrameForm({ hostname, metadata })
-        forms.set(key, form)
-      }
-      return form
-    },
-    live: new Set(),
-    spill: undefined,
-  }
+  const gathering = { flushMs: config.batch_interval, slots }
+  const terms = JSON.stringify([settings, gathering.flushMs, denied_ranges, dial_timeout, tls, authority])
+  const onOpen = ({ url }: { url: { host: string; port: number } }) =>
+    log.debug(`created conn to syslog drain: ${formatAddress(url)}`)
+  return newTransports(dialOf, clock, { ...settings, terms, onOpen }, gathering)
 }
 
-function showGauges(host: Host, registry: Registry, world: DrainWorld, router: Router): void {
-  host.total('handed', 'Envelopes times drains they were shown to, before filters.', () => router.handed)
+function showGauges(host: Host, { registry, world }: Works): void {
   host.gauge('app_drains', 'Drains of applications.', () => registry.count)
   host.gauge('aggregate_drains', 'Aggregate drains.', () => registry.aggregates.length)
   host.gauge('active_drains', 'Drains with a sender.', () => world.live.size)
   host.gauge('memory_bytes', 'Memory of what waits for drains.', () => sum(world.live, ({ ring }) => ring?.held ?? 0))
-}
-
-function sum<T>(all: Iterable<T>, value: (one: T) => number): number {
-  let total = 0
-  for (const one of all) total += value(one)
-  return total
 }

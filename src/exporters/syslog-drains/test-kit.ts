@@ -1,9 +1,15 @@
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTls } from 'node:tls'
+import { newTestHost } from '../../../test/conformance/kit.ts'
 import { Budget } from '../../delivery/budget.ts'
-import { Ledger } from '../../delivery/ledger.ts'
+import { type Account, Ledger } from '../../delivery/ledger.ts'
+import { succeed } from '../../delivery/succession.ts'
 import { newHost } from '../../engine/host.ts'
+import { Stage, stagedMetrics } from '../../engine/stage.ts'
+import { fileStorageConfig } from '../../extensions/file-storage/config.ts'
+import { newFileStorage } from '../../extensions/file-storage/file-storage.ts'
+import fileStorage from '../../extensions/file-storage/index.ts'
 import { issue, type KeyPair, newAuthority } from '../../runtime/certs.ts'
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { newLog } from '../../runtime/log.ts'
@@ -145,7 +151,7 @@ export async function httpDrain(keepAlive = true): Promise<HttpDrain> {
   return drain
 }
 
-/** The exporter, started, with everything it counts. */
+/** The exporter, started, with everything it counts. `reload` puts another one in its place, as the engine does. */
 export async function exporter(settings: object, clock: Clock = systemClock, extension?: unknown) {
   const lines: string[] = []
   const shared = {
@@ -155,24 +161,64 @@ export async function exporter(settings: object, clock: Clock = systemClock, ext
     ledger: new Ledger(),
     budget: new Budget('service', 1 << 30),
   }
-  const host = newHost(shared, {
-    kind: 'exporter',
-    type: 'syslog_drains',
-    id: 'syslog_drains',
-    readsOrigins: false,
-    extension: () => extension,
-  })
-  const tls = { insecure_skip_verify: true }
-  const made = syslogDrains.create({ config: syslogDrains.config.parse({ tls, ...settings }), host })
+  const create = (written: object, storage: unknown, stage: Stage, opened?: (account: Account) => void) => {
+    const host = newHost(
+      { ...shared, metrics: stagedMetrics(shared.metrics, stage, () => {}) },
+      {
+        kind: 'exporter',
+        type: 'syslog_drains',
+        id: 'syslog_drains',
+        readsOrigins: false,
+        extension: () => storage,
+        ...(opened && { opened }),
+      },
+    )
+    const tls = { insecure_skip_verify: true }
+    const made = syslogDrains.create({ config: syslogDrains.config.parse({ tls, ...written }), host })
+    atEnd(() => made.stop(AbortSignal.abort()))
+    return made
+  }
+  const first = new Stage()
+  first.open()
+  let made = create(settings, extension, first)
   await made.start()
-  atEnd(() => made.stop(AbortSignal.abort()))
   const account = shared.ledger.open('queue', 'syslog_drains', { unit: 'messages' })
+  /** `meanwhile`: while the new one is ready, and the old one still at work. */
+  const reload = async (written: object, storage: unknown = extension, meanwhile?: () => Promise<void>) => {
+    let succession: ReturnType<Account['succession']>
+    let next: typeof made | undefined
+    const stage = new Stage()
+    try {
+      next = create(written, storage, stage, (one) => (succession = one.succession()))
+      await next.start()
+      await meanwhile?.()
+    } catch (error) {
+      await next?.stop(AbortSignal.abort())
+      succession!.undone()
+      throw error
+    }
+    stage.open()
+    succeed([account], [account])
+    const before = made
+    made = next
+    await before.stop(AbortSignal.timeout(1000))
+    succession!.done()
+    return next
+  }
   const metric = (name: string) =>
     (shared.metrics.find(`tailrace_syslog_drains_${name}`)?.series ?? []).map(({ labels, value }) => ({
       labels,
       value,
     }))
-  return { made, account, lines, metric, ...shared }
+  return { made, account, lines, metric, reload, ...shared }
+}
+
+/** A disk in a folder. */
+export async function newStorage(directory: string, written: object = {}) {
+  const config = fileStorageConfig.parse({ directory, ...written })
+  const storage = newFileStorage(config, newTestHost(fileStorage).host)
+  await storage.start()
+  return storage
 }
 
 /** A binding cache; `answers` may be changed at any time. */

@@ -6,6 +6,8 @@ import { TcpTransport } from './tcp-transport.ts'
 import type { Dial, Transport } from './transport.ts'
 
 export interface TransportSettings {
+  /** All that connections are made by, as text. */
+  terms: string
   /** Of a TCP drain: how long it may not read. */
   writeTimeoutMs: number
   /** Of an HTTPS drain: from request to answer. */
@@ -18,7 +20,17 @@ export interface TransportSettings {
   onOpen(spec: DrainSpec): void
 }
 
-export type TransportFactory = (spec: DrainSpec) => { transport: Transport; gathering: Gathering | undefined }
+/** How one drain is spoken to. */
+export interface Route {
+  readonly transport: Transport
+  readonly gathering: Gathering | undefined
+}
+
+export interface Transports {
+  /** Where this is the same, connections that others of the kind have made may stay. */
+  readonly terms: string
+  to(spec: DrainSpec): Route
+}
 
 /** Idle HTTPS connections go after this long; those for batches also after as long in use (the original's). */
 const idleMs = 90_000
@@ -30,8 +42,8 @@ export function newTransports(
   clock: Clock,
   settings: TransportSettings,
   gathering: Gathering,
-): TransportFactory {
-  return (spec) => {
+): Transports {
+  const to = (spec: DrainSpec): Route => {
     const { url } = spec
     const common = { dial: dialOf(spec), clock, onOpen: () => settings.onOpen(spec) }
     const http = { ...common, url, timeoutMs: settings.answerTimeoutMs }
@@ -51,4 +63,5 @@ export function newTransports(
       gathering: undefined,
     }
   }
+  return { terms: settings.terms, to }
 }

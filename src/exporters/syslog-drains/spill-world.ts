@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import type { Account } from '../../delivery/ledger.ts'
+import type { QueueStorage } from '../../delivery/queue-storage.ts'
+import type { Host } from '../../plugin.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import { Leftovers, leftoversPart } from './leftovers.ts'
+import type { DrainSpec } from './merge.ts'
+import type { Spill } from './spill.ts'
+
+/** What the drains of one exporter share of the disk. */
+export interface SpillWorld {
+  readonly storage: QueueStorage
+  readonly exporter: string
+  /** Drains that may have a folder open at a time. */
+  most: number
+  readonly clock: Clock
+  readonly log: Log
+  /** Folders open, or about to be. */
+  readonly open: Set<Spill>
+  /** Folders that the process before this one left, by `spillKey`. */
+  readonly left: Set<string>
+  readonly leftovers: Leftovers
+  recovered(messages: number): void
+  kept(messages: number): void
+}
+
+/** The folder of a drain: the same after a restart, and nothing of the URL can be read from it. */
+export const spillKey = ({ app, url }: DrainSpec): string =>
+  createHash('sha256').update(`${app}\n${url.text}`).digest('hex').slice(0, 24)
+
+/** The part of a storage that belongs to one exporter, with the names of what is there. */
+export async function newSpillWorld(
+  storage: QueueStorage,
+  most: number,
+  { id: exporter, clock, log, budget }: Host,
+  account: Account,
+): Promise<SpillWorld> {
+  const parts = (await storage.parts?.(exporter)) ?? []
+  return {
+    storage,
+    exporter,
+    most,
+    clock,
+    log,
+    open: new Set(),
+    left: new Set(parts.filter((part) => part !== leftoversPart)),
+    leftovers: new Leftovers({
+      storage,
+      exporter,
+      isThere: parts.includes(leftoversPart),
+      clock,
+      log,
+      budget,
+      account,
+    }),
+    recovered: (messages) => {
+      account.recovered += messages
+    },
+    kept: (messages) => {
+      account.kept += messages
+    },
+  }
+}
