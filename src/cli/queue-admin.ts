@@ -1,9 +1,10 @@
 import { systemClock } from '../runtime/clock.ts'
 import { newLog } from '../runtime/log.ts'
-import type { TimeRange } from '../storage/inspect.ts'
+import { peekQueue, type TimeRange } from '../storage/inspect.ts'
 import { openSpool, type Spool, type SpoolRecord } from '../storage/spool.ts'
 import { type Taken, takeBatches } from '../storage/take-batches.ts'
 import { type AgentFlags, askJson, findAgents } from './admin-client.ts'
+import type { Replayed } from './queue-commands.ts'
 
 /** Records that were removed, and that an agent has in memory on their way out: those stay. */
 export interface Dropped {
@@ -17,10 +18,12 @@ export interface QueueAdmin {
   drop(folder: string, range: TimeRange): Promise<Dropped>
   /** Hands over the batches of a time, and removes each that was taken. */
   take(folder: string, range: TimeRange, take: (record: SpoolRecord) => Promise<void>): Promise<Taken>
+  /** Puts the dead letters of a time back into the queue they came from, behind what waits there. */
+  requeue(letters: string, queue: string, range: TimeRange): Promise<Taken>
 }
 
 /** Opens a queue that no agent uses, for as long as `work` takes. Throws a sentence when one does. */
-export async function withQueue<T>(folder: string, work: (spool: Spool) => Promise<T>): Promise<T> {
+async function withQueue<T>(folder: string, work: (spool: Spool) => Promise<T>): Promise<T> {
   const log = newLog({ level: 'warn' })
   const bounds = { maxBytes: 0, maxAgeMs: 0, maxLossMs: 0 }
   const spool = await openSpool({ folder, clock: systemClock, log, ...bounds, onLost: () => {} })
@@ -39,25 +42,77 @@ export const stoppedQueues: QueueAdmin = {
       return { records, underWay: 0 }
     }),
   take: (folder, range, take) => withQueue(folder, (spool) => takeBatches(spool, range, take)),
+  requeue: (letters, queue, range) =>
+    withQueue(queue, (into) =>
+      stoppedQueues.take(letters, range, async ({ payload, count, format, note }) => {
+        const { origin } = note ?? {}
+        await into.whenSynced(into.append(payload, count, format, origin && { origin }))
+      }),
+    ),
 }
 
 /** The queue of an agent that runs, through its admin socket. `holder` is who has it. */
 export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
   const stopFirst = `stop the agent first (${holder} has the queue)`
+  /** What the agent that has the folder answers: others answer nothing. */
+  const ask = async <T extends object>(command: string, input: { folder: string } & TimeRange): Promise<T> => {
+    for (const agent of await findAgents(flags)) {
+      if (!agent.commands.includes(command)) continue
+      const answer = (await askJson(agent, 'POST', `/v1/commands/${command}`, input)) as Partial<T>
+      if (Object.keys(answer).length > 0) return answer as T
+    }
+    throw new Error(
+      `no agent that can be asked has ${input.folder} open: name its socket with --admin, or ${stopFirst}`,
+    )
+  }
+  const drop = async (folder: string, range: TimeRange) => {
+    if (!isDeadLetters(folder) && (range.since !== undefined || range.to !== undefined))
+      throw new Error(`a running agent drops all of a queue or nothing: leave --since and --to out, or ${stopFirst}`)
+    return {
+      underWay: 0,
+      ...(await ask<Partial<Dropped> & Pick<Dropped, 'records'>>('queue.drop', { folder, ...range })),
+    }
+  }
   return {
-    async drop(folder, range) {
-      if (range.since !== undefined || range.to !== undefined)
-        throw new Error(`a running agent drops all or nothing: leave --since and --to out, or ${stopFirst}`)
-      for (const agent of await findAgents(flags)) {
-        if (!agent.commands.includes('queue.drop')) continue
-        const answer = (await askJson(agent, 'POST', '/v1/commands/queue.drop', { folder })) as Partial<Dropped>
-        if (answer.records !== undefined) return { underWay: 0, ...answer, records: answer.records }
-      }
-      throw new Error(`no agent that can be asked has ${folder} open: name its socket with --admin, or ${stopFirst}`)
+    drop,
+    async take(folder, range, take) {
+      if (!isDeadLetters(folder))
+        throw new Error(
+          `to send batches and take them out of a queue that is being sent, ${stopFirst}; with --keep they are only sent`,
+        )
+      const { upTo, stopped } = await sendInOrder(folder, range, take)
+      const { records, batches } = await ask<Replayed>('queue.drop', { folder, ...range, upTo })
+      return { records, batches, stopped }
     },
-    take: () =>
-      Promise.reject(
-        new Error(`to send batches and take them out of the queue, ${stopFirst}; with --keep they are only sent`),
-      ),
+    async requeue(folder, _queue, range) {
+      // What is refused once more meanwhile must not be put back without end.
+      const before = { ...range, to: range.to ?? Date.now() }
+      const all: Taken = { records: 0, batches: 0, stopped: undefined }
+      for (;;) {
+        const { records, batches, stopped, more } = await ask<Replayed>('queue.replay', { folder, ...before })
+        all.records += records
+        all.batches += batches
+        if (stopped !== undefined) all.stopped = new Error(stopped)
+        if (!more) return all
+      }
+    },
   }
 }
+
+/** Hands over until `take` rejects; `upTo` is the last one that was taken. */
+async function sendInOrder(folder: string, range: TimeRange, take: (record: SpoolRecord) => Promise<void>) {
+  let upTo = -1
+  try {
+    for await (const record of peekQueue(folder, range)) {
+      await take(record)
+      upTo = record.sequence
+    }
+  } catch (error) {
+    return { upTo, stopped: error as Error }
+  }
+  return { upTo, stopped: undefined }
+}
+
+/** What the backend refused for good stands beside its queue; the agent does not send it. */
+export const isDeadLetters = (folder: string): boolean => folder.endsWith(deadLetters)
+export const deadLetters = '.dead'

@@ -1,8 +1,48 @@
 import type { AdminCommand } from '../admin/api.ts'
+import { type DeadLetters, deadLettersAt, Paused } from '../delivery/dead-letters.ts'
+import type { TimeRange } from '../storage/inspect.ts'
 import { openSpoolOf } from '../storage/open-spools.ts'
+import type { Taken } from '../storage/take-batches.ts'
 
-/** What a running agent does when `tailrace queue drop` asks it: `{folder}`; an empty answer when it has no such queue open. */
-export const dropOpenQueue: AdminCommand = ({ folder }) => {
-  const spool = typeof folder === 'string' ? openSpoolOf(folder) : undefined
-  return Promise.resolve(spool ? { records: spool.clear(), underWay: spool.records } : {})
+/** What came of one `queue.replay`, or of `queue.drop` on dead letters. */
+export interface Replayed {
+  readonly batches: number
+  readonly records: number
+  /** Why it ended before the end. */
+  readonly stopped?: string
+  /** It took long enough: ask again. */
+  readonly more?: boolean
+}
+
+type Input = Parameters<AdminCommand>[0]
+
+/** So that an answer comes before whoever asked has given up. */
+const mostMs = 20_000
+
+/** `tailrace queue drop`: `{folder}`, for dead letters also `since`, `to`, `upTo`. Empty: the folder is not ours. */
+export const dropOpenQueue: AdminCommand = async (input) => {
+  const letters = lettersOf(input)
+  if (letters) return said(await letters.take(rangeOf(input), async () => {}))
+  const spool = typeof input.folder === 'string' ? openSpoolOf(input.folder) : undefined
+  return spool ? { records: spool.clear(), underWay: spool.records } : {}
+}
+
+/** `tailrace queue replay` of dead letters: `{folder, since, to}`. Empty: the folder is not ours. */
+export const replayDeadLetters: AdminCommand = async (input) => {
+  const letters = lettersOf(input)
+  return letters ? said(await letters.replay(rangeOf(input), mostMs)) : {}
+}
+
+function lettersOf({ folder }: Input): DeadLetters | undefined {
+  return typeof folder === 'string' ? deadLettersAt(folder) : undefined
+}
+
+function rangeOf({ since, to, upTo }: Input): TimeRange {
+  const number = (value: unknown) => (typeof value === 'number' ? value : undefined)
+  return { since: number(since), to: number(to), upTo: number(upTo) }
+}
+
+function said({ batches, records, stopped }: Taken): Replayed {
+  if (stopped instanceof Paused) return { batches, records, more: true }
+  return { batches, records, ...(stopped && { stopped: stopped.message }) }
 }

@@ -1,9 +1,8 @@
-import { basename, dirname, join } from 'node:path'
 import { parseDuration } from '../config/units.ts'
 import { inspectQueue, peekQueue, verifyQueue } from '../storage/inspect.ts'
 import type { AgentFlags } from './admin-client.ts'
 import { ExitCode } from './exit-codes.ts'
-import { type QueueAdmin, runningQueues, stoppedQueues, withQueue } from './queue-admin.ts'
+import { deadLetters, isDeadLetters, type QueueAdmin, runningQueues, stoppedQueues } from './queue-admin.ts'
 import { queueAt, queuesAt } from './queue-places.ts'
 import { checkFile, newTarget, type QueueTarget } from './queue-send.ts'
 import { batchJson, batchText, listText, verifiedText } from './queue-text.ts'
@@ -120,19 +119,12 @@ async function sendCopies(folder: string, range: ReturnType<typeof rangeOf>, tar
 
 /** Puts dead letters back into the queue they came from: behind what waits there. */
 async function requeue(folder: string, flags: ReplayFlags): Promise<number> {
-  const name = basename(folder)
-  if (!name.endsWith('.dead'))
+  if (!isDeadLetters(folder))
     throw new Error(
-      `say where to send it with --endpoint; only dead letters (a folder that ends in .dead) go back into a queue`,
+      `say where to send it with --endpoint; only dead letters (a folder that ends in ${deadLetters}) go back into a queue`,
     )
-  const queue = join(dirname(folder), name.slice(0, -'.dead'.length))
-  const admin = await adminOf(folder, flags)
-  const taken = await withQueue(queue, (into) =>
-    admin.take(folder, rangeOf(flags, Date.now()), async ({ payload, count, format, note }) => {
-      const { origin } = note ?? {}
-      await into.whenSynced(into.append(payload, count, format, origin && { origin }))
-    }),
-  )
+  const queue = folder.slice(0, -deadLetters.length)
+  const taken = await (await adminOf(folder, flags)).requeue(folder, queue, rangeOf(flags, Date.now()))
   say(`put ${records(taken.records)} in ${batchCount(taken.batches)} back into ${queue}\n`)
   if (taken.stopped) note(`tailrace: ${taken.stopped.message}; the rest stays in ${folder}`)
   return taken.stopped ? ExitCode.failed : ExitCode.ok

@@ -1,11 +1,24 @@
 import { expect, test } from 'vitest'
 import { envelopes } from '../../test/support/delivery.ts'
+import { ManualClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
 import type { Spool } from '../storage/contract.ts'
+import type { Batch } from '../telemetry/batch.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Ledger } from './ledger.ts'
 import { ledgerFamilies } from './ledger-families.ts'
 import type { QueueStorage } from './queue-storage.ts'
+
+const newLetters = (storage: QueueStorage, again: (batch: Batch) => Promise<void> = async () => {}) =>
+  new DeadLetters({
+    config: { storage: 'file_storage', max_bytes: 0, max_age: 0 },
+    storage: () => storage,
+    exporter: 'otlp',
+    part: '',
+    log: silentLog,
+    clock: new ManualClock(),
+    again,
+  })
 
 test('what was refused before the folder was free is put aside, also when the exporter has ended by then', async () => {
   const folder = Promise.withResolvers<Spool>()
@@ -16,8 +29,7 @@ test('what was refused before the folder was free is put aside, also when the ex
     close: async () => void events.push('close'),
   } as unknown as Spool
   const storage = { isTaken: () => true, open: () => folder.promise } as unknown as QueueStorage
-  const config = { storage: 'file_storage', max_bytes: 0, max_age: 0 }
-  const letters = new DeadLetters({ config, storage: () => storage, exporter: 'otlp', part: '', log: silentLog })
+  const letters = newLetters(storage)
   await letters.open()
   letters.put(envelopes(['a', 'b']), 2, 'rejected', 'no')
   await letters.close()
@@ -29,8 +41,7 @@ test('what was refused before the folder was free is put aside, also when the ex
 test('what comes before a folder that never opens is counted as not kept, and so is what comes later', async () => {
   const folder = Promise.withResolvers<Spool>()
   const storage = { isTaken: () => true, open: () => folder.promise } as unknown as QueueStorage
-  const config = { storage: 'file_storage', max_bytes: 0, max_age: 0 }
-  const letters = new DeadLetters({ config, storage: () => storage, exporter: 'otlp', part: '', log: silentLog })
+  const letters = newLetters(storage)
   await letters.open()
   letters.put(envelopes(['a', 'b']), 2, 'rejected', 'no')
   expect(letters.failed).toBe(0)

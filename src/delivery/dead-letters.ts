@@ -1,6 +1,10 @@
+import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Spool } from '../storage/contract.ts'
-import type { Batch } from '../telemetry/batch.ts'
+import type { Spool, SpoolRecord } from '../storage/contract.ts'
+import type { TimeRange } from '../storage/inspect.ts'
+import { OpenFolders } from '../storage/open-folders.ts'
+import { type Taken, takeBatches } from '../storage/take-batches.ts'
+import { Batch } from '../telemetry/batch.ts'
 import type { DeliveryConfig } from './fields.ts'
 import { ownCopy } from './own-memory.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
@@ -12,6 +16,9 @@ export interface DeadLetterOptions {
   exporter: string
   part: string
   log: Log
+  clock: Clock
+  /** Puts a batch back into the queue it came from. */
+  again: (batch: Batch) => Promise<void>
 }
 
 interface Letter {
@@ -20,6 +27,14 @@ interface Letter {
   readonly reason: DropReason
   readonly detail: string
 }
+
+const open = new OpenFolders<DeadLetters>()
+
+/** Why a replay ended with some left: its time was over. */
+export class Paused extends Error {}
+
+/** The dead letters of a folder that this process has open. */
+export const deadLettersAt = (folder: string): DeadLetters | undefined => open.at(folder)
 
 /** Batches that wait for the folder. */
 const mostEarly = 64
@@ -41,6 +56,8 @@ export class DeadLetters {
   failed = 0
   private readonly options: DeadLetterOptions
   private spool: Spool | undefined
+  private forgetMe = () => {}
+  private isTaking = false
   private troubled = false
   private closed = false
   /** The folder never opens. */
@@ -54,16 +71,8 @@ export class DeadLetters {
 
   /** A predecessor in this process that still has the folder is not waited for. */
   async open(): Promise<void> {
-    const { config, storage: find, exporter, part, log } = this.options
-    const use: StorageUse = {
-      exporter,
-      part,
-      deadLetters: true,
-      maxBytes: config.max_bytes,
-      maxAgeMs: config.max_age,
-      onLost: () => {},
-    }
-    const storage = find(config.storage)
+    const { log } = this.options
+    const { storage, use } = this.place()
     const isTaken = storage.isTaken?.(use) ?? false
     const opening = storage.open(use).then(
       (spool) => this.opened(spool),
@@ -82,6 +91,51 @@ export class DeadLetters {
     else this.failed += records
   }
 
+  private place(): { storage: QueueStorage; use: StorageUse } {
+    const { config, storage: find, exporter, part } = this.options
+    const { max_bytes: maxBytes, max_age: maxAgeMs } = config
+    const use = { exporter, part, deadLetters: true, maxBytes, maxAgeMs, onLost: () => {} }
+    return { storage: find(config.storage), use }
+  }
+
+  /** Puts the letters of a time back into the queue they came from, until `mostMs` are over. What has no room there stays. */
+  replay(range: TimeRange, mostMs: number): Promise<Taken> {
+    const { clock } = this.options
+    const since = clock.monotonic()
+    return this.take(range, async ({ format, payload, count, note }) => {
+      if (clock.monotonic() - since >= mostMs) throw new Paused()
+      const origin = note?.origin
+      await this.options.again(Batch.copyOf(format, payload, { count, ...(origin && { origin }) }))
+    })
+  }
+
+  /** Takes the letters of a time out of the folder, as `takeBatches` does. */
+  async take(range: TimeRange, take: (record: SpoolRecord) => Promise<void>): Promise<Taken> {
+    const { spool } = this
+    if (!spool) throw new Error('the folder for dead letters is not open')
+    if (this.isTaking) throw new Error('dead letters are being taken out already: try again when that is over')
+    this.isTaking = true
+    try {
+      return await takeBatches(spool, range, take)
+    } finally {
+      await this.rewind(spool)
+      this.isTaking = false
+    }
+  }
+
+  /** Opens the folder anew: what was read and stays is read again the next time. */
+  private async rewind(spool: Spool): Promise<void> {
+    this.forgetMe()
+    this.spool = undefined
+    await spool.close()
+    if (this.closed) return
+    const { storage, use } = this.place()
+    await storage.open(use).then(
+      (again) => this.opened(again),
+      (error) => this.unopened(error),
+    )
+  }
+
   private unopened(error: unknown): never {
     this.isLost = true
     for (const { records } of this.early.splice(0)) this.failed += records
@@ -92,6 +146,7 @@ export class DeadLetters {
     for (const letter of this.early.splice(0)) this.write(letter, spool)
     if (this.closed) return spool.close()
     this.spool = spool
+    this.forgetMe = open.enter(spool.status().folder, this)
   }
 
   private write({ batch, records, reason, detail }: Letter, spool: Spool): void {
@@ -109,6 +164,7 @@ export class DeadLetters {
 
   async close(): Promise<void> {
     this.closed = true
+    this.forgetMe()
     await this.spool?.close()
     this.spool = undefined
   }

@@ -14,7 +14,7 @@ export const fates = [
   'passed', // processor: handed on as they were or edited
   'consumed', // processor: turned into other records, or into state
   'made', // processor: new records it handed on
-  'recovered', // queue on disk: what the process before this one left there
+  'recovered', // queue: what the process before this one left on disk, and dead letters that were put back
   'sent', // queue: what the exporter says is delivered
   'kept', // queue on disk: left there at the end, for the next process
   'attempts', // queue: records in calls and writes, repeats included; no part of the law

@@ -148,7 +148,7 @@ export function queued(
   const onDisk = front && ((batch: Batch, now: number) => front.consume(batch, now))
   const take = onDisk ?? inMemory
   const again = (batch: Batch) => take(batch, clock.monotonic())
-  const requeue = newRequeue({ admission: admissions[0]!, account, clock, consume: again })
+  const requeue = newRequeue({ admission: admissions[0]!, account, clock, isClosed: () => closed, consume: again })
   const onLate = (batch: Batch) => turnAway(batch, account)
   const heir: Heir = {
     account,
@@ -228,7 +228,8 @@ function newDeadLetters(
   const { dead_letter } = config
   if (!dead_letter) return undefined
   const storage = (id: string) => storageOf(host, id)
-  return new DeadLetters({ config: dead_letter, storage, exporter: host.id, part: partOf(options), log: host.log, again })
+  const { id: exporter, log, clock } = host
+  return new DeadLetters({ config: dead_letter, storage, exporter, part: partOf(options), log, clock, again })
 }
 
 const partOf = ({ part, labels }: QueuedOptions): string => part ?? labels?.signal ?? ''

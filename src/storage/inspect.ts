@@ -162,14 +162,17 @@ async function* thingsOf(
   }
 }
 
-/** Which batches are meant, by the time they came: `since <= at < to`, milliseconds since 1970. */
+/** Which batches are meant, by the time they came: `since <= at < to`, milliseconds since 1970, and up to a sequence. */
 export interface TimeRange {
   readonly since?: number | undefined
   readonly to?: number | undefined
+  readonly upTo?: number | undefined
 }
 
-export const isWithin = (at: number, { since, to }: TimeRange): boolean =>
-  (since === undefined || at >= since) && (to === undefined || at < to)
+export const isMeant = ({ at, sequence }: Pick<SpoolRecord, 'at' | 'sequence'>, range: TimeRange): boolean => {
+  const { since = 0, to = Number.POSITIVE_INFINITY, upTo = Number.POSITIVE_INFINITY } = range
+  return at >= since && at < to && sequence <= upTo
+}
 
 /** The unfinished batches of a queue, in order; takes and changes nothing. Damage is passed over. */
 export async function* peekQueue(folder: string, range: TimeRange = {}, disk: Disk = lookingDisk) {
@@ -177,7 +180,7 @@ export async function* peekQueue(folder: string, range: TimeRange = {}, disk: Di
   for (const segment of [...segments.list]) {
     for await (const found of thingsOf(disk, segments, segment, true)) {
       if (found.kind !== 'batch' || found.sequence < from.sequence || finished.has(found.sequence)) continue
-      if (isWithin(found.at, range)) yield recordOf(found)
+      if (isMeant(found, range)) yield recordOf(found)
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Spool, SpoolRecord } from './contract.ts'
-import { isWithin, type TimeRange } from './inspect.ts'
+import { isMeant, type TimeRange } from './inspect.ts'
 
 const chunkBytes = 1 << 20
 
@@ -26,7 +26,7 @@ export async function takeBatches(
     if (records.length === 0) break
     for (const record of records) {
       if (left-- <= 0) break
-      if (!isWithin(record.at, range)) continue
+      if (!isMeant(record, range)) continue
       try {
         await take(record)
       } catch (error) {

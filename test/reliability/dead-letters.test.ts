@@ -36,3 +36,60 @@ test('what a backend refuses for good stands in the dead letters, and arrives wh
   await until('everything has arrived', () => load.missing(seen).length === 0)
   expect(await next.stop()).toMatchObject({ code: 0 })
 })
+
+test('an agent that runs puts them back, gives them away and removes them when it is asked', {
+  timeout: 90_000,
+}, async () => {
+  const { sink, seen } = await startCounter()
+  const elsewhere = await startCounter()
+  const folder = newFolder()
+  const yaml = diskQueueFile(folder, sink.address, { exporter: 'dead_letter: {storage: file_storage}' })
+  writeFiles(folder, { 'agent.yaml': `${yaml}  admin: {socket: ${folder}/admin.sock}\n` })
+  const agent = startProcess(['run', `${folder}/agent.yaml`])
+  const address = await otlpAddress(agent)
+  const letters = `${folder}/queues/exporter_otlp__logs.dead`
+  const queue = async (verb: string, ...args: string[]) => {
+    const where = verb === 'peek' ? [] : ['--admin', `${folder}/admin.sock`]
+    const asked = startProcess(['queue', verb, ...args, ...where])
+    const { code } = await asked.ended
+    return { code, said: asked.stdout() + asked.lines.join('\n') }
+  }
+  /** Lines that the backend refuses. */
+  const refused = async (from: number) => {
+    const load = newLineSenders({ senders: 1, perRequest: 10, from })
+    load.to(address)
+    await until('lines are taken', () => load.taken.size >= 30)
+    await load.stop()
+    return load
+  }
+  sink.refuse(new GrpcError(GrpcCode.invalidArgument, 'no such tenant'))
+  const load = await refused(0)
+  await agent.line(/Dropping data\..*no such tenant/)
+  // The backend refuses them once more: they stay, and nothing goes round in circles.
+  expect(await queue('replay', letters)).toMatchObject({ code: 0, said: expect.stringMatching(/^put \d+ records/) })
+  sink.refuse(undefined)
+  await until('everything has arrived', async () => {
+    expect(await queue('replay', letters)).toMatchObject({ code: 0 })
+    return load.missing(seen).length === 0
+  })
+
+  sink.refuse(new GrpcError(GrpcCode.invalidArgument, 'no such tenant'))
+  const other = await refused(10_000)
+  await until('they are put aside', async () => (await queue('peek', letters)).said.includes('no such tenant'))
+  expect(await queue('replay', letters, '--endpoint', elsewhere.sink.address)).toMatchObject({ code: 0 })
+  await until('some have arrived', () => elsewhere.seen.size > 0)
+  await queue('replay', letters, '--endpoint', elsewhere.sink.address)
+  expect(other.missing(elsewhere.seen)).toEqual([])
+  expect(elsewhere.twice()).toBe(0)
+  expect((await queue('peek', letters)).said).toMatch(/no batches wait/)
+
+  await refused(20_000)
+  await until('they are put aside', async () => (await queue('peek', letters)).said.includes('no such tenant'))
+  expect(await queue('drop', letters, '--yes', '--to', '2020-01-01')).toMatchObject({
+    said: expect.stringMatching(/removed 0 records/),
+  })
+  expect(await queue('drop', letters, '--yes', '--since', '10m')).toMatchObject({
+    said: expect.stringMatching(/removed [1-9]\d* records/),
+  })
+  expect(await agent.stop()).toMatchObject({ code: 0 })
+})
