@@ -14,7 +14,7 @@ import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 import { watchProcess, whenAskedToStop } from './process-signals.ts'
 import { pullReaders } from './pull-readers.ts'
-import { dropOpenQueue } from './queue-commands.ts'
+import { dropOpenQueue, replayDeadLetters } from './queue-commands.ts'
 import { newReloader, type Reloader, type ReloadOutcome } from './reload.ts'
 import { serviceManager } from './service-manager.ts'
 import { type EveryShared, newShared } from './shared.ts'
@@ -69,7 +69,11 @@ export async function run(files: readonly string[], options: RunOptions): Promis
   }
   let graph: Graph | undefined
   // What the admin socket can be told to do.
-  const commands: Record<string, AdminCommand> = { reload: requestReload, 'queue.drop': dropOpenQueue }
+  const commands: Record<string, AdminCommand> = {
+    reload: requestReload,
+    'queue.drop': dropOpenQueue,
+    'queue.replay': replayDeadLetters,
+  }
   try {
     const whole = await prepared(plan, log)
     graph = buildGraph(whole, shared)

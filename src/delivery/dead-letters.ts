@@ -3,7 +3,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Spool, SpoolRecord } from '../storage/contract.ts'
 import type { TimeRange } from '../storage/inspect.ts'
 import { OpenFolders } from '../storage/open-folders.ts'
-import { type Taken, takeBatches } from '../storage/take-batches.ts'
+import type { Taken } from '../storage/take-batches.ts'
 import { Batch } from '../telemetry/batch.ts'
 import type { DeliveryConfig } from './fields.ts'
 import { ownCopy } from './own-memory.ts'
@@ -115,6 +115,8 @@ export class DeadLetters {
     if (!spool) throw new Error('the folder for dead letters is not open')
     if (this.isTaking) throw new Error('dead letters are being taken out already: try again when that is over')
     this.isTaking = true
+    // Most processes never need it.
+    const { takeBatches } = await import('../storage/take-batches.ts')
     try {
       return await takeBatches(spool, range, take)
     } finally {
