@@ -8,7 +8,8 @@ export default defineReceiver({
   type: 'hostmetrics',
   aliases: ['host_metrics'],
   stability: 'beta',
-  summary: 'Measures the machine: processors, load, memory, disks, file systems, network, paging, processes, NFS (Linux).',
+  summary:
+    'Measures the machine: processors, load, memory, disks, file systems, network, paging, processes, NFS (Linux).',
   config,
   makes: ['metrics'],
   // Measurements that wait would only become stale.
