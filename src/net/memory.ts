@@ -10,6 +10,16 @@ export interface Memory {
   give(bytes: number): void
 }
 
+/** Holds bytes for as long as `use` takes. */
+export async function charged<T>(memory: Memory, bytes: number, use: () => Promise<T>): Promise<T> {
+  memory.take(bytes)
+  try {
+    return await use()
+  } finally {
+    memory.give(bytes)
+  }
+}
+
 /** What an open connection costs while nothing moves on it: measured over 1,000 of each kind, 2 to 26 kB and 95 kB. */
 export const connectionBytes = { plain: 24 << 10, tls: 96 << 10 } as const
 

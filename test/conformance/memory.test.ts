@@ -1,18 +1,22 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Budget } from '../../src/delivery/budget.ts'
 import { Ledger } from '../../src/delivery/ledger.ts'
 import { Queue } from '../../src/delivery/queue.ts'
 import { newHost } from '../../src/engine/host.ts'
 import { ReceiverIntake } from '../../src/engine/intake.ts'
+import otlp from '../../src/exporters/otlp/index.ts'
+import otlphttp from '../../src/exporters/otlphttp/index.ts'
 import prometheus from '../../src/exporters/prometheus/index.ts'
 import { FrameReader, frameMessage } from '../../src/net/frames.ts'
 import { newGrpcServer } from '../../src/net/grpc-server.ts'
 import { newHttpServer } from '../../src/net/http-server.ts'
 import { connectionBytes } from '../../src/net/memory.ts'
 import { newTcpServer } from '../../src/net/tcp-server.ts'
-import type { Component, Format, Processor, ProcessorSpec } from '../../src/plugin.ts'
+import type { Component, ExporterSpec, Format, Processor, ProcessorSpec } from '../../src/plugin.ts'
 import counterTotals from '../../src/processors/counter-totals/index.ts'
 import toDelta from '../../src/processors/cumulativetodelta/index.ts'
 import tailSampling from '../../src/processors/tail-sampling/index.ts'
@@ -24,8 +28,9 @@ import { silentLog } from '../../src/runtime/log.ts'
 import { Metrics } from '../../src/runtime/metrics.ts'
 import { Batch } from '../../src/telemetry/batch.ts'
 import { encodeEnvelopeBatch, encodeOtlpMetrics, encodeOtlpTraces } from '../support/decode.ts'
-import { envelopes } from '../support/delivery.ts'
+import { envelopes, otlpLogs } from '../support/delivery.ts'
 import { until } from '../support/role.ts'
+import { otlpPaths, startSink } from '../support/sinks.ts'
 
 // Whoever holds bytes says so: what stands here is what `service.memory_limit` counts, and it comes back when it is over.
 
@@ -98,6 +103,15 @@ const started = (spec: unknown, host: World['host'], format: Format, written = {
   return create({ config: config.parse(written) as never, host: host('processor'), format }) as Processor
 }
 
+/** A request of 100 kB of noise on its way: it costs that in the queue, and more as what it was made into. */
+async function sending(spec: unknown, host: World['host'], written: object) {
+  const { config, create } = spec as ExporterSpec
+  const made = create({ config: config.parse(written) as never, host: host('exporter') })
+  await made.start()
+  made.consume(otlpLogs([randomBytes(75_000).toString('base64')]))
+  return stops(made)
+}
+
 const holders: [what: string, least: number, Holder][] = [
   [
     'a batch in a queue',
@@ -166,6 +180,40 @@ const holders: [what: string, least: number, Holder][] = [
       const bytes = encodeOtlpTraces({ resourceSpans: [{ scopeSpans: [{ spans }] }] })
       made.process(Batch.copyOf('traces', bytes))
       return stops(made)
+    },
+  ],
+  [
+    'decisions that tail_sampling remembers',
+    100 * 80,
+    ({ host, clock }) => {
+      const made = started(tailSampling, host, 'traces', { policies: [{ name: 'all', type: 'always_sample' }] })
+      const spans = Array.from({ length: 100 }, (_, i) => ({
+        traceId: Buffer.alloc(16, i + 1),
+        spanId: Buffer.alloc(8, 1),
+      }))
+      made.process(Batch.copyOf('traces', encodeOtlpTraces({ resourceSpans: [{ scopeSpans: [{ spans }] }] })))
+      clock.advance(60_000)
+      return stops(made)
+    },
+  ],
+  [
+    'a request that was compressed to be sent, by HTTP',
+    160_000,
+    async ({ host }) => {
+      const server = createServer(() => {}).listen(0, '127.0.0.1')
+      onTestFinished(() => void server.close().closeAllConnections())
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      return sending(otlphttp, host, { endpoint: `http://127.0.0.1:${port}` })
+    },
+  ],
+  [
+    'a request that was compressed to be sent, by gRPC',
+    160_000,
+    async ({ host }) => {
+      const answer = () => new Promise<Buffer>(() => {})
+      const sink = await startSink({ name: 'none', plaintext: true, unaries: [otlpPaths.logs], answer })
+      return sending(otlp, host, { endpoint: sink.address, tls: { insecure: true } })
     },
   ],
   [

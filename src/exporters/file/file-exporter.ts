@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { queued } from '../../delivery/queued.ts'
 import { type SendResult, sent } from '../../delivery/sender.ts'
 import { newCompressor } from '../../net/compression.ts'
+import { charged } from '../../net/memory.ts'
 import type { Exporter, Host } from '../../plugin.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import type { FileConfig } from './config.ts'
@@ -28,6 +29,7 @@ export function newFileExporter(config: FileConfig, host: Host, disk: Disk): Exp
     clock: host.clock,
     log: host.log,
   })
+  const isCopied = format === 'json' || compression === 'zstd'
   const frame = newFrame(format, compression === 'zstd' ? newCompressor('zstd') : undefined)
   host.total('rotations', 'Files put aside because they were full.', () => file.rotations)
 
@@ -39,7 +41,8 @@ export function newFileExporter(config: FileConfig, host: Host, disk: Disk): Exp
       signal.throwIfAborted()
       return file.add(parts)
     }
-    const done = last.then(add, add)
+    const copied = isCopied ? parts.reduce((sum, { length }) => sum + length, 0) : 0
+    const done = charged(host.budget, copied, () => last.then(add, add))
     last = done
     await done
     return fsync ? { ...sent(batch.count), durable: true } : sent(batch.count)

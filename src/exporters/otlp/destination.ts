@@ -42,6 +42,7 @@ export function newDestination(options: DestinationOptions, config: OtlpConfig, 
     headers: headersOf(config, host),
     compressor: compressorOf(config, protocol),
     call: { waitForReady, ...(timeout > 0 && { timeoutMs: timeout }) },
+    memory: budget,
     maxRequestBytes,
     series,
     // The forwarder agent's line for a write that failed for good.

@@ -3,6 +3,7 @@ import { withinSize } from '../../delivery/within-size.ts'
 import type { Compressor } from '../../net/compression.ts'
 import type { GrpcClient, UnaryOptions } from '../../net/grpc-client.ts'
 import type { LogSeries } from '../../net/log-series.ts'
+import { charged, type Memory } from '../../net/memory.ts'
 import { GrpcError } from '../../net/status.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { readPartialSuccess, resultOf } from '../otlp-answers.ts'
@@ -18,6 +19,8 @@ export interface OtlpSenderOptions {
   compressor: Compressor | undefined
   /** For every call. */
   call: UnaryOptions
+  /** What compressed copies are charged to. */
+  memory: Memory
   /** Largest request in bytes, before compression. */
   maxRequestBytes: number
   series: LogSeries
@@ -31,15 +34,15 @@ export function newOtlpSender(options: OtlpSenderOptions): Sender {
   const { client, compressor, series } = options
   const path = exportPath[options.signal]
 
-  const call = (batch: Batch, signal: AbortSignal): Promise<Buffer> => {
+  const call = async (batch: Batch, signal: AbortSignal): Promise<Buffer> => {
     const metadata = options.headers()
     // With its prefix it lies ready to be sent without a copy.
     if (!compressor) return client.unary(path, batch.grpcMessage(), { ...options.call, metadata, signal, framed: true })
     const packed = { ...options.call, metadata, signal, encoding: compressor.encoding }
-    const bytes = compressor.compress(batch.bytes())
-    return bytes instanceof Promise
-      ? bytes.then((late) => client.unary(path, late, packed))
-      : client.unary(path, bytes, packed)
+    const made = compressor.compress(batch.bytes())
+    const bytes = made instanceof Promise ? await made : made
+    // As it is, and behind its prefix.
+    return charged(options.memory, 2 * bytes.length, () => client.unary(path, bytes, packed))
   }
   const exportOne = async (batch: Batch, abort: AbortSignal): Promise<SendResult> => {
     let reply: Buffer

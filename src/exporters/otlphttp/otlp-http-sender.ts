@@ -4,6 +4,7 @@ import { withinSize } from '../../delivery/within-size.ts'
 import type { Compressor } from '../../net/compression.ts'
 import { type HttpClient, HttpFailure, type HttpReply } from '../../net/http-client.ts'
 import type { LogSeries } from '../../net/log-series.ts'
+import { charged, type Memory } from '../../net/memory.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Batch } from '../../telemetry/batch.ts'
 import { encodeOtlpJson } from '../../wire/otlp/json-encode.ts'
@@ -20,6 +21,8 @@ export interface OtlpHttpSenderOptions {
   headers(): Readonly<Record<string, string>>
   /** Undefined: requests go as they are. */
   compressor: Compressor | undefined
+  /** What compressed copies and JSON are charged to. */
+  memory: Memory
   /** Largest request in bytes, in protobuf and before compression. */
   maxRequestBytes: number
   series: LogSeries
@@ -31,9 +34,10 @@ const contentType = { proto: 'application/x-protobuf', json: 'application/json' 
 
 /** Sends one signal to one URL by POST. */
 export function newOtlpHttpSender(options: OtlpHttpSenderOptions): Sender {
-  const { client, signal, url, encoding, compressor, series, clock } = options
+  const { client, signal, url, encoding, compressor, memory, series, clock } = options
   const path = `${url.pathname}${url.search}`
   const shown = `${url.origin}${url.pathname}`
+  const isCopied = encoding === 'json' || compressor !== undefined
   const fixed = {
     'content-type': contentType[encoding],
     ...(compressor && { 'content-encoding': compressor.encoding === 'zlib' ? 'deflate' : compressor.encoding }),
@@ -43,11 +47,13 @@ export function newOtlpHttpSender(options: OtlpHttpSenderOptions): Sender {
     return compressor ? compressor.compress(bytes) : bytes
   }
   const exportOne = async (batch: Batch, abort: AbortSignal): Promise<SendResult> => {
-    const body = bodyOf(batch)
+    const made = bodyOf(batch)
+    const body = made instanceof Promise ? await made : made
+    const copied = isCopied ? body.length : 0
     const headers = { 'user-agent': userAgent, ...options.headers(), ...fixed }
     let reply: HttpReply
     try {
-      reply = await client.post(path, body instanceof Promise ? await body : body, headers, abort)
+      reply = await charged(memory, copied, () => client.post(path, body, headers, abort))
     } catch (error) {
       throw error instanceof HttpFailure ? outcomeOfFailure(error) : error
     }

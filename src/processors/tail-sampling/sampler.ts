@@ -63,8 +63,8 @@ export class Sampler {
 
   constructor(options: SamplerOptions) {
     this.options = options
-    this.sampledIds = new DecidedIds(options.sampledIds)
-    this.otherIds = new DecidedIds(options.otherIds)
+    this.sampledIds = new DecidedIds(options.sampledIds, options.budget)
+    this.otherIds = new DecidedIds(options.otherIds, options.budget)
   }
 
   get heldTraces(): number {
@@ -90,6 +90,8 @@ export class Sampler {
     this.timer = undefined
     this.decideAll()
     this.flush()
+    this.sampledIds.release()
+    this.otherIds.release()
   }
 
   private readonly takePart = (id: string, part: Batch): void => {

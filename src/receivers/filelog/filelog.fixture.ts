@@ -20,6 +20,7 @@ export interface Run {
   readonly batches: Batch[]
   readonly log: string[]
   readonly account: Account
+  readonly budget: Budget
   path(name: string): string
   write(name: string, text: string | Buffer): void
   records(): Message[]
@@ -61,12 +62,13 @@ export async function startRun(settings: Record<string, unknown> = {}, options: 
   const ledger = new Ledger()
   const account = ledger.open('receiver', 'filelog')
   const metrics = new Metrics()
+  const budget = new Budget('service')
   const shared = {
     log: newLog({ level: 'info', write: (line) => void log.push(line) }),
     clock: options.clock ?? systemClock,
     metrics,
     ledger,
-    budget: new Budget('service'),
+    budget,
   }
   const identity = { kind: 'receiver', type: 'filelog', id: 'filelog', account, readsOrigins: false } as const
   const host = newHost(shared, { ...identity, extension: () => undefined })
@@ -105,6 +107,7 @@ export async function startRun(settings: Record<string, unknown> = {}, options: 
     batches,
     log,
     account,
+    budget,
     path,
     write: (name, text) => appendFileSync(path(name), text),
     records,

@@ -44,7 +44,7 @@ export function newFilelog(
   const { clock, log } = host
   const series = newLogSeries(log, clock)
   const checkpoints = disk && new Checkpoints(disk, placeOf(config, host) ?? '', log, clock)
-  const reader = newReader(config)
+  const reader = newReader(config, host)
   const sink = newSink(config, host, series)
   const queue = new ReadQueue()
   const watch = new Watch({
@@ -164,22 +164,26 @@ export function newFilelog(
       // What waited was refused in this turn.
       await nextTurn()
       watch.close()
+      reader.close()
       series.close()
       deliveries.stop()
     },
   }
 }
 
-const newReader = (config: FilelogConfig) =>
-  new Reader({
-    headSize: config.fingerprint_size,
-    encoding: config.encoding,
-    multiline: config.multiline,
-    maxEntry: config.max_log_size & ~1,
-    truncates: config.max_log_size_behavior === 'truncate',
-    keepsLeading: config.preserve_leading_whitespaces,
-    keepsTrailing: config.preserve_trailing_whitespaces,
-  })
+const newReader = (config: FilelogConfig, { budget }: Host) =>
+  new Reader(
+    {
+      headSize: config.fingerprint_size,
+      encoding: config.encoding,
+      multiline: config.multiline,
+      maxEntry: config.max_log_size & ~1,
+      truncates: config.max_log_size_behavior === 'truncate',
+      keepsLeading: config.preserve_leading_whitespaces,
+      keepsTrailing: config.preserve_trailing_whitespaces,
+    },
+    budget,
+  )
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 

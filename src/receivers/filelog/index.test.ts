@@ -418,6 +418,19 @@ test('a file of which too much is on its way is not read on', async () => {
   expect(run.bodies()).toHaveLength(12_000)
 })
 
+test('the window that it reads with is charged to memory until it stops, a larger one for a longer line', async () => {
+  const run = await startRun()
+  expect(run.budget.used).toBe(0)
+  run.write('x.log', 'one\n')
+  await run.lines(1)
+  expect(run.budget.used).toBeGreaterThan(256 << 10)
+  run.write('x.log', `${'x'.repeat(600_000)}\n`)
+  await run.lines(2)
+  expect(run.budget.used).toBeGreaterThan(600_000)
+  await run.stop()
+  expect(run.budget.used).toBe(0)
+})
+
 test('delete_after_read deletes when all was delivered', async () => {
   const folder = newFolder({ 'x.log': 'a\n' })
   const run = await startRun({ delete_after_read: true }, { folder, holds: true })
