@@ -250,9 +250,7 @@ export class Outbox {
   private delivered(shipment: Shipment, result: SendResult): void {
     const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
-    if (this.progress.failing) this.recovered()
-    if (sent > 0) this.progress.delivered(this.clock.monotonic())
-    else if (rejected > 0) this.progress.refused(this.clock.monotonic(), result.detail ?? '')
+    if (!result.unproven) this.noteAnswer(sent, rejected, result.detail)
     if (rejected > 0) {
       this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
       // Which of several it was the peer does not say.
@@ -345,6 +343,12 @@ export class Outbox {
       this.log.warn('Exporting failed. Will retry the request after interval.', { error: textOf(error), interval })
     }
     this.progress.failed(this.clock.monotonic(), textOf(error))
+  }
+
+  private noteAnswer(sent: number, rejected: number, detail = ''): void {
+    if (this.progress.failing) this.recovered()
+    if (sent > 0) this.progress.delivered(this.clock.monotonic())
+    else if (rejected > 0) this.progress.refused(this.clock.monotonic(), detail)
   }
 
   private recovered(): void {

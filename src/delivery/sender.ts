@@ -14,6 +14,8 @@ export interface SendResult {
   readonly detail?: string
   /** True when they would outlive a power cut over there: receipts are settled as `durable`. */
   readonly durable?: boolean
+  /** True when the peer may not have read them at all, as others before: it is no sign that sending works again. */
+  readonly unproven?: boolean
 }
 
 /** What became of `count` records according to an answer: adds up to `count`, whatever the answer says. */

@@ -8,6 +8,8 @@ export interface KeptStreamOptions {
   clock: Clock
   /** A connection that was not used for this long is closed; 0: never. */
   idleMs: number
+  /** The peer has ended a connection in order that was written to. */
+  onRead?(): void
   /** The peer ended the connection, or it broke. */
   onEnd(error: Error | undefined): void
 }
@@ -85,7 +87,7 @@ export class KeptStream {
   }
 
   private adopt(socket: Socket): void {
-    const { clock, idleMs } = this.options
+    const { clock, idleMs, onRead } = this.options
     this.socket = socket
     this.openedAt = this.usedAt = clock.monotonic()
     let failure: Error | undefined
@@ -94,7 +96,10 @@ export class KeptStream {
     })
     socket.resume()
     // A peer that ends its side reads no further, as far as one can know.
-    socket.on('end', () => socket.destroy())
+    socket.on('end', () => {
+      if (socket.bytesWritten > 0) onRead?.()
+      socket.destroy()
+    })
     socket.on('close', () => this.gone(socket, failure))
     if (idleMs > 0) this.watch(idleMs)
   }

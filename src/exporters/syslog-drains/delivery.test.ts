@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { Budget } from '../../delivery/budget.ts'
+import { ReadingProof } from '../../net/reading-proof.ts'
 import { newResolver } from '../../net/resolver.ts'
 import { dialTcp } from '../../net/tcp-dial.ts'
 import { ManualClock, systemClock } from '../../runtime/clock.ts'
@@ -45,6 +46,7 @@ function delivering(port: number) {
     writeTimeoutMs: 10_000,
     maxFlightBytes: 1000,
     maxAgeMs: 0,
+    proof: new ReadingProof(),
     onOpen: () => {},
   })
   const delivery = new Delivery({

@@ -12,6 +12,8 @@ export interface DrainSocketOptions {
   onOpen(): void
   /** The connection is gone, and `use` was called for it. */
   onClose(error: Error | undefined): void
+  /** The peer has ended a connection in order that was written to. */
+  onRead?(): void
   /** What the peer sends; absent: it is read and forgotten. */
   onData?(bytes: Buffer): void
 }
@@ -95,7 +97,7 @@ export class DrainSocket {
   }
 
   private adopt(socket: Socket): void {
-    const { clock, onOpen, onData } = this.options
+    const { clock, onOpen, onRead, onData } = this.options
     this.socket = socket
     this.openedAt = this.usedAt = clock.monotonic()
     let failure: Error | undefined
@@ -105,7 +107,10 @@ export class DrainSocket {
     if (onData) socket.on('data', (bytes: Buffer) => this.socket === socket && onData(bytes))
     else socket.resume()
     // A peer that ends its side reads no further, as far as one can know.
-    socket.on('end', () => socket.destroy())
+    socket.on('end', () => {
+      if (socket.bytesWritten > 0) onRead?.()
+      socket.destroy()
+    })
     socket.on('close', () => this.gone(socket, failure))
     onOpen()
   }

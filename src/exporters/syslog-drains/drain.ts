@@ -1,6 +1,7 @@
 import type { Account } from '../../delivery/ledger.ts'
 import type { Trouble } from '../../delivery/progress.ts'
 import { classTakes, type DrainKind } from '../../drains/drain-parameters.ts'
+import { ReadingProof } from '../../net/reading-proof.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Batch } from '../../telemetry/batch.ts'
@@ -72,6 +73,7 @@ export class Drain {
   private series: DrainSeries | undefined = undefined
   private failure: Trouble | undefined = undefined
   private removed = false
+  private readonly proof = new ReadingProof()
   /** What its connections are made by. */
   private terms = ''
   private readonly world: DrainWorld
@@ -131,7 +133,7 @@ export class Drain {
     this.look()
     this.series ??= series.open(spec.app ? 'app' : 'aggregate', spec.url.clean)
     const ring = new FrameRing(shares, limits, (reason, messages) => this.lost(reason, messages))
-    const { transport, gathering } = transports.to(spec)
+    const { transport, gathering } = transports.to(spec, this.proof)
     this.terms = transports.terms
     this.ring = ring
     this.delivery = new Delivery({
@@ -183,7 +185,7 @@ export class Drain {
   private reconnect(): void {
     const { transports } = this.world
     this.terms = transports.terms
-    this.delivery?.sendBy(transports.to(this.spec))
+    this.delivery?.sendBy(transports.to(this.spec, this.proof))
   }
 
   /** What keeps an aggregate drain from delivering. Those of applications are their owners' to mend. */
@@ -224,7 +226,7 @@ export class Drain {
 
   private sent(messages: number): void {
     this.world.account.sent += messages
-    this.failure = undefined
+    if (!this.proof.doubted) this.failure = undefined
     if (this.series) this.series.sent += messages
     this.spill?.drain()
   }

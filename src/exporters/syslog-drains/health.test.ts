@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { freePort } from '../../../test/support/free-port.ts'
 import { bindingCache, bindingsJson, cleanUp, exporter, logs, tcpDrain, until } from './test-kit.ts'
@@ -15,6 +16,40 @@ test('an aggregate drain that fails makes the exporter not ready, and is named w
   expect(error).toContain(`syslog://127.0.0.1:${port}/p: `)
   expect(error).not.toContain('secret')
   expect(metric('active_drains')[0]!.value).toBe(1)
+})
+
+test('an aggregate drain that reads nothing stays in trouble however often it is connected to, until it reads', async () => {
+  const drain = await tcpDrain({ onSocket: (socket) => void socket.pause() })
+  const { made, account } = await exporter({
+    aggregate_drains: [`syslog://127.0.0.1:${drain.port}`],
+    write_timeout: '50ms',
+    queue_size: 1000,
+  })
+  const text = 'x'.repeat(10_000)
+  let isOver = false
+  const load = (async () => {
+    while (!isOver) {
+      made.consume(logs('app', ...Array.from({ length: 50 }, () => text)))
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  })()
+  await until(() => !made.ready!())
+  let sent = account.sent
+  const { connections } = drain
+  // What later connections take stands in buffers.
+  await until(() => {
+    expect(made.ready!()).toBe(false)
+    return drain.connections > connections + 3 && account.sent > sent
+  })
+  expect(account.trouble!()!.error).toContain('the drain read nothing for')
+  drain.server.prependListener('connection', (socket: Socket) => socket.on('pause', () => socket.resume()))
+  for (const socket of drain.sockets) socket.resume()
+  await until(() => made.ready!())
+  sent = account.sent
+  await until(() => account.sent > sent + 1000)
+  expect(made.ready!()).toBe(true)
+  isOver = true
+  await load
 })
 
 test('one of an application is its owner to mend', async () => {

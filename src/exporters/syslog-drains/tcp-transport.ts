@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { ReadingProof } from '../../net/reading-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { DrainSocket } from './drain-socket.ts'
 import type { Flight, TakeLimits } from './flight.ts'
@@ -12,6 +13,8 @@ export interface TcpTransportOptions {
   /** Bytes on their way at once. */
   maxFlightBytes: number
   maxAgeMs: number
+  /** Of the drain, whatever connections it has had. */
+  proof: ReadingProof
   onOpen(): void
 }
 
@@ -33,13 +36,14 @@ export class TcpTransport implements Transport {
   constructor(options: TcpTransportOptions) {
     this.options = options
     this.limits = { bytes: options.maxFlightBytes, messages: Number.POSITIVE_INFINITY, overshoot: false }
-    const { dial, clock, maxAgeMs, onOpen } = options
+    const { dial, clock, maxAgeMs, proof, onOpen } = options
     this.connection = new DrainSocket({
       dial,
       clock,
       maxAgeMs,
       maxIdleMs: 0,
       onOpen,
+      onRead: () => proof.ended(),
       onClose: (error) => this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection')),
     })
   }
@@ -59,15 +63,18 @@ export class TcpTransport implements Transport {
     this.finish(new DrainError('write', 'given up'))
   }
 
-  private write(socket: Socket, { pieces }: Flight): void {
+  private write(socket: Socket, { pieces, bytes: size }: Flight): void {
+    const { proof } = this.options
     const turn = ++this.turn
     this.writing = true
     const written = (error?: Error | null) => {
       // A write that was given up may still report.
-      if (this.turn === turn && this.writing)
-        this.finish(error ? new DrainError('write', error.message, error) : undefined)
+      if (this.turn !== turn || !this.writing) return
+      if (!error) proof.taken()
+      this.finish(error ? new DrainError('write', error.message, error) : undefined)
     }
     if (socket !== this.watched) this.watch(socket)
+    proof.gives(size)
     if (pieces.length > 1) socket.cork()
     for (let i = 0; i < pieces.length; i++) {
       const { chunk, from, to } = pieces[i]!
@@ -81,6 +88,7 @@ export class TcpTransport implements Transport {
   /** A peer that reads slowly is left alone as long as it reads at all: Node's socket timeout asks how much is left. */
   private watch(socket: Socket): void {
     this.watched = socket
+    this.options.proof.opened()
     socket.setTimeout(this.options.writeTimeoutMs, () => {
       if (this.watched === socket && this.writing) this.timedOut()
     })
@@ -88,6 +96,7 @@ export class TcpTransport implements Transport {
 
   private timedOut(): void {
     this.connection.close()
+    this.options.proof.stoodStill()
     this.finish(new DrainError('write', `the drain read nothing for ${this.options.writeTimeoutMs / 1000} s`))
   }
 

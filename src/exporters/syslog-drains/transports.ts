@@ -1,3 +1,4 @@
+import type { ReadingProof } from '../../net/reading-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Gathering } from './delivery.ts'
 import { batchLimits, HttpTransport, singleLimits } from './http-transport.ts'
@@ -29,7 +30,8 @@ export interface Route {
 export interface Transports {
   /** Where this is the same, connections that others of the kind have made may stay. */
   readonly terms: string
-  to(spec: DrainSpec): Route
+  /** `proof` is the drain's, over all of its connections. */
+  to(spec: DrainSpec, proof: ReadingProof): Route
 }
 
 /** Idle HTTPS connections go after this long; those for batches also after as long in use (the original's). */
@@ -43,7 +45,7 @@ export function newTransports(
   settings: TransportSettings,
   gathering: Gathering,
 ): Transports {
-  const to = (spec: DrainSpec): Route => {
+  const to = (spec: DrainSpec, proof: ReadingProof): Route => {
     const { url } = spec
     const common = { dial: dialOf(spec), clock, onOpen: () => settings.onOpen(spec) }
     const http = { ...common, url, timeoutMs: settings.answerTimeoutMs }
@@ -59,7 +61,7 @@ export function newTransports(
     }
     const { writeTimeoutMs, maxFlightBytes } = settings
     return {
-      transport: new TcpTransport({ ...common, writeTimeoutMs, maxFlightBytes, maxAgeMs }),
+      transport: new TcpTransport({ ...common, writeTimeoutMs, maxFlightBytes, maxAgeMs, proof }),
       gathering: undefined,
     }
   }

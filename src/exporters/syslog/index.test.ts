@@ -150,6 +150,41 @@ describe('streams', () => {
     for (const account of ledger.accounts) expect(account.imbalance()).toBe(0)
   })
 
+  test('a peer that reads nothing is in trouble until it reads, however often it accepts', async () => {
+    const peer = await startPeer()
+    peer.onOpen = (socket) => socket.pause()
+    const { exporter, lines } = await runExporter({
+      endpoint: '127.0.0.1',
+      port: peer.port,
+      write_timeout: '50ms',
+      when_full: 'drop_oldest',
+    })
+    const { account } = exporter
+    const some = texts(0, 10).map((text) => text.padEnd(100_000, '.'))
+    let isOver = false
+    const load = (async () => {
+      while (!isOver) {
+        exporter.consume(otlpLogs(some))
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    })()
+    await until(() => !exporter.ready())
+    const [{ sent }, connections] = [account, peer.connections.length]
+    await until(() => {
+      expect(exporter.ready()).toBe(false)
+      return peer.connections.length > connections + 3 && account.sent > sent
+    })
+    expect(account.trouble!()!.error).toContain('the peer did not take it within')
+    expect(lines.filter((line) => line.includes('works again'))).toEqual([])
+    peer.onOpen = undefined
+    for (const socket of peer.open) socket.resume()
+    await until(() => exporter.ready())
+    isOver = true
+    await load
+    await exporter.idle()
+    expect(exporter.ready()).toBe(true)
+  })
+
   test('what is queued when it stops is sent, and the peer is told good-bye', async () => {
     const peer = await startPeer()
     const { exporter } = await runExporter({ endpoint: '127.0.0.1', port: peer.port })

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Dropped, Retryable, type Sender, type SendResult } from '../../delivery/sender.ts'
 import { KeptStream } from '../../net/kept-stream.ts'
+import { ReadingProof } from '../../net/reading-proof.ts'
 import type { Clock, LogSeries } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
 import type { Batch } from '../../telemetry/batch.ts'
@@ -28,10 +29,12 @@ const mostKept = 1 << 20
 export function newStreamSender({ dial, messages, config, clock, trouble }: StreamSenderOptions): Sender {
   const { write_timeout: writeTimeoutMs, on_broken_write: onBroken } = config
   const out = new GrowingSink(64 << 10)
+  const proof = new ReadingProof()
   const stream = new KeptStream({
     dial,
     clock,
     idleMs: config.idle_timeout,
+    onRead: () => proof.ended(),
     onEnd: (error) => trouble.note('ended', `the peer ended the connection${error ? `: ${error.message}` : ''}`),
   })
 
@@ -45,6 +48,11 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
   const write = (socket: Socket, batch: Batch, signal: AbortSignal): SendResult | Promise<SendResult> => {
     const result = render(batch)
     if (out.end === 0) return result
+    const taken = (): SendResult => {
+      proof.taken()
+      return proof.doubted ? { ...result, unproven: true } : result
+    }
+    proof.gives(out.end)
     let settle: ((error: Error | null | undefined) => void) | undefined
     let over: { error: Error | null | undefined } | undefined
     socket.write(out.bytes.subarray(0, out.end), (error) => {
@@ -52,7 +60,7 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
       settle?.(error)
     })
     // The kernel took all of it at once, as it mostly does: nobody needs to wait.
-    if (socket.writableLength === 0 && !socket.errored && !socket.destroyed) return result
+    if (socket.writableLength === 0 && !socket.errored && !socket.destroyed) return taken()
     return new Promise((resolve, reject) => {
       const giveUp = (why: string) => {
         stream.destroy()
@@ -61,13 +69,16 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
       const abort = () => giveUp('given up')
       const timer: Timer | undefined =
         writeTimeoutMs > 0
-          ? clock.after(writeTimeoutMs, () => giveUp(`the peer did not take it within ${writeTimeoutMs / 1000} s`))
+          ? clock.after(writeTimeoutMs, () => {
+              proof.stoodStill()
+              giveUp(`the peer did not take it within ${writeTimeoutMs / 1000} s`)
+            })
           : undefined
       signal.addEventListener('abort', abort, { once: true })
       settle = (error) => {
         timer?.cancel()
         signal.removeEventListener('abort', abort)
-        if (!error) return resolve(result)
+        if (!error) return resolve(taken())
         reject(broken(error.message))
       }
       if (over) settle(over.error)
@@ -82,7 +93,10 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
       const socket = stream.current
       if (socket) return write(socket, batch, signal)
       return stream.open(signal).then(
-        (opened) => write(opened, batch, signal),
+        (opened) => {
+          proof.opened()
+          return write(opened, batch, signal)
+        },
         (error: Error) => {
           throw new Retryable(error.message, { cause: error })
         },
