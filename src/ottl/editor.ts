@@ -11,6 +11,8 @@ export interface Editor {
   readonly parameters: readonly Parameter[]
   /** What it does, for the table in the README. */
   readonly summary: string
+  /** Whether it changes a metric as a whole; then its edit runs on a `MetricSite`. */
+  readonly rewrites?: boolean
   make(compiler: Compiler, args: readonly (Node | undefined)[]): Edit
 }
 

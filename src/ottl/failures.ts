@@ -5,6 +5,8 @@ import type { ErrorMode, OnFailure, Result } from './program.ts'
 /** What the books of failed statements need of a component. */
 export interface FailureHost {
   dropped(reason: 'rule', records: number, evidence: Batch | (() => LostRecords), kept?: Batch): void
+  consumed(records: number): void
+  made(records: number): void
   counter(name: string, help: string): { add(n: number): void }
 }
 
@@ -71,6 +73,9 @@ export function newFailures(host: FailureHost, log: FailureLog): Failures {
       try {
         const { batch: edited, failed } = run(batch)
         if (failed > 0) host.dropped('rule', failed, batch, edited)
+        const more = edited.count + failed - batch.count
+        if (more > 0) host.made(more)
+        else if (more < 0) host.consumed(-more)
         return edited.count > 0 ? edited : undefined
       } finally {
         held.tell()

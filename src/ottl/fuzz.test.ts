@@ -5,8 +5,10 @@ import filter from '../processors/filter/index.ts'
 import redaction from '../processors/redaction/index.ts'
 import resource from '../processors/resource/index.ts'
 import transform from '../processors/transform/index.ts'
+import { Batch } from '../telemetry/batch.ts'
 import { batchOf, double, entry, envelope, field, int } from '../telemetry/testing/encode.ts'
 import { compileStatement, contextsOf } from './statements.ts'
+import { histogram, histogramPoint, summary, summaryPoint } from './testing/metrics.ts'
 import { processorOf } from './testing/run.ts'
 import { any, entries, fixed64, logRequest, metricRequest, traceRequest } from './testing/samples.ts'
 import { ConditionError } from './tokens.ts'
@@ -16,10 +18,11 @@ const samples = {
     [int(2, 9), field(5, any({ a: { b: 'c' } })), entries(6, { k: 'v', m: { n: [1, 'x'] } })],
     field(5, any('x')),
   ),
-  metrics: metricRequest([
-    field(1, 'm'),
-    field(7, [field(1, [fixed64(3, 7n), double(4, 1), entries(7, { k: 'v' })]), int(2, 2), int(3, 1)]),
-  ]),
+  metrics: metricRequest(
+    [field(1, 'm'), field(7, [field(1, [fixed64(3, 7n), double(4, 1), entries(7, { k: 'v' })]), int(2, 2), int(3, 1)])],
+    histogram('h', 1, histogramPoint({ counts: [1, 2], bounds: [5], sum: 9 }, { k: 'v' })),
+    summary('s', summaryPoint(3n, 2)),
+  ),
   traces: traceRequest([
     field(5, 'a'),
     int(6, 2),
@@ -42,11 +45,29 @@ const everything: Record<string, object> = {
     'flatten(log.attributes)',
     'replace_all_patterns(log.attributes, "key", "k", "l")',
     'truncate_all(log.attributes, 1)',
+    'merge_maps(log.cache, log.body, "upsert")',
+    'set(log.attributes["t"], FormatTime(log.time, "%c")) where Year(log.time) > 1970',
+    'set(log.time, Time(log.body, "%Y"))',
     'limit(log.attributes, 1, [])',
     'set(log.severity_text, Concat([log.body, scope.name, log.trace_id.string], ""))',
   ] as object,
   metric_statements: [
     { context: 'metric', statements: ['set(aggregation_temporality, 1)', 'set(name, Concat([name, type], "."))'] },
+    {
+      context: 'metric',
+      statements: [
+        'set(cache["name"], name)',
+        'copy_metric(name=Concat([cache["name"], "copy"], "."))',
+        'scale_metric(2.5, "s")',
+        'extract_count_metric(true)',
+        'extract_sum_metric(false)',
+        'convert_summary_count_val_to_sum("delta", true)',
+        'convert_summary_sum_val_to_sum("delta", true)',
+        'convert_gauge_to_sum("delta", true) where HasAttrKeyOnDatapoint("k")',
+        'convert_sum_to_gauge()',
+      ],
+    },
+    'set(datapoint.time, datapoint.time + Duration("1s"))',
     'set(datapoint.value_int, Int(datapoint.value_double))',
     'keep_keys(datapoint.attributes, ["k"])',
     'set(datapoint.flags, 1)',
@@ -107,6 +128,7 @@ test('bytes that are not of their format make no editing processor throw, hang o
         bytes.set(noise.subarray(0, bytes.length - from), from)
         const out = run(bytes)
         if (out) expect(out.bytes().length).toBeLessThan(10_000)
+        if (out) expect(Batch.of(format, out.bytes()).count).toBe(out.count)
       },
     ),
     { numRuns: 3000 },

@@ -1,12 +1,13 @@
 import type { Batch } from '../telemetry/batch.ts'
 import type { Format } from '../telemetry/format.ts'
 import { Level } from '../telemetry/level.ts'
+import { MetricSite } from '../telemetry/metric-site.ts'
 import { type Pass, Walk } from '../telemetry/pass.ts'
 import type { PathContext } from '../telemetry/paths.ts'
-import type { Site } from '../telemetry/site.ts'
+import { Site } from '../telemetry/site.ts'
 import type { Cache } from './cache.ts'
 import type { Condition } from './expression.ts'
-import { StatementError } from './ottl-value.ts'
+import { runMetricStep, runStep } from './run-step.ts'
 import type { Statement } from './statements.ts'
 import { writesAround } from './statements.ts'
 
@@ -21,6 +22,8 @@ export interface Step {
   /** Bits of the messages that conditions and statements look at. */
   readonly reads: number
   readonly looksAside?: boolean
+  /** Whether some of them change metrics as a whole. */
+  readonly rewrites?: boolean
   /** What they share while they run on one record, if they do. */
   readonly cache?: Pick<Cache, 'clear'> | undefined
 }
@@ -50,6 +53,8 @@ const depthOf = ({ context }: Step) => (context === undefined ? 3 : depths[conte
 /** Steps as passes over batches. */
 export interface Program {
   readonly passes: readonly Pass[]
+  /** Whether there may be other records afterwards: then only `run` will do. */
+  readonly rewrites: boolean
   run(batch: Batch): Result
 }
 
@@ -70,16 +75,23 @@ export function compileProgram(steps: readonly Step[], format: Format, onFailure
     }
   }
   const passes = groups.map((group) => newPass(group, format, onFailure))
-  const walks = passes.map((pass) => new Walk([pass]))
+  const walks = passes.map(
+    (pass, i) => new Walk([pass], groups[i]!.some(({ rewrites }) => rewrites) ? new MetricSite() : new Site()),
+  )
   const run = (batch: Batch): Result => {
     let left = batch
-    for (const walk of walks) left = walk.run(left)
-    return { batch: left, failed: batch.count - left.count }
+    let failed = 0
+    for (const walk of walks) {
+      left = walk.run(left)
+      failed += walk.dropped[0]!
+    }
+    return { batch: left, failed }
   }
-  return { passes, run }
+  return { passes, rewrites: steps.some(({ rewrites }) => rewrites), run }
 }
 
-const aloneIn = (step: Step) => step.statements.some(({ writes }) => writesAround(writes, step.context))
+const aloneIn = ({ statements, context, rewrites }: Step) =>
+  rewrites || statements.some(({ writes }) => writesAround(writes, context))
 
 /** By context: what its steps look at once in every message of it, and so never again. */
 const onceIn: readonly number[] = [
@@ -99,7 +111,11 @@ function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): 
   const groupFails = [false, false, false]
 
   const runAll = (list: readonly Step[], site: Site): boolean => {
-    for (let i = 0; i < list.length; i++) if (!runStep(list[i]!, site, onFailure)) return false
+    for (let i = 0; i < list.length; i++) {
+      const step = list[i]!
+      const fine = step.rewrites ? runMetricStep(step, site as MetricSite, onFailure) : runStep(step, site, onFailure)
+      if (!fine) return false
+    }
     return true
   }
   const runAround = (site: Site): boolean => {
@@ -137,34 +153,3 @@ function newPass(steps: readonly Step[], format: Format, onFailure: OnFailure): 
 }
 
 const bitsOf = (bits: readonly number[]) => bits.reduce((all, each) => all | each, 0)
-
-/** Runs one step on the record the site stands on; false when the record must be given up. */
-function runStep({ conditions, statements, errorMode, cache }: Step, site: Site, onFailure: OnFailure): boolean {
-  if (cache !== undefined) cache.clear()
-  try {
-    if (conditions.length > 0 && !holdsAny(conditions, site)) return true
-  } catch (cause) {
-    return failed(cause, errorMode, 'conditions', onFailure)
-  }
-  for (let i = 0; i < statements.length; i++) {
-    const statement = statements[i]!
-    try {
-      if (statement.where === undefined || statement.where(site)) statement.run(site)
-    } catch (cause) {
-      if (!failed(cause, errorMode, statement.source, onFailure)) return false
-    }
-  }
-  return true
-}
-
-function holdsAny(conditions: readonly Condition[], site: Site): boolean {
-  for (let i = 0; i < conditions.length; i++) if (conditions[i]!(site)) return true
-  return false
-}
-
-/** Whether to go on with the record. */
-function failed(cause: unknown, mode: ErrorMode, statement: string, onFailure: OnFailure): boolean {
-  if (!(cause instanceof StatementError)) throw cause
-  onFailure(mode, statement, cause.message)
-  return mode !== 'propagate'
-}

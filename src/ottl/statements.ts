@@ -21,6 +21,8 @@ export interface Statement {
   /** The message that it writes to. */
   readonly writes: Level
   readonly reach: Reach
+  /** Whether it changes a metric as a whole, and runs on a `MetricSite`. */
+  readonly rewrites: boolean
 }
 
 /** Compiles `set(attributes["a"], 1) where name == "b"`. Without a `cache` it has none. Throws ConditionError. */
@@ -29,9 +31,23 @@ export function compileStatement(source: string, format: Format, context?: PathC
   const compiler = new Compiler(source, format, context, cache)
   const editor = Object.hasOwn(editors, call.name) ? editors[call.name] : undefined
   if (!editor) throw new ConditionError(source, call.at, unknownEditor(call.name))
+  if (editor.rewrites && context !== 'metric') {
+    throw new ConditionError(
+      source,
+      call.at,
+      `${call.name} changes a metric as a whole: it stands in the context metric`,
+    )
+  }
   const { run, writes } = editor.make(compiler, compiler.arguments(call, editor))
   const condition = where && compiler.condition(where)
-  return { source, run, writes: writes.level, where: condition, reach: reachOf(compiler) }
+  return {
+    source,
+    run,
+    writes: writes.level,
+    where: condition,
+    reach: reachOf(compiler),
+    rewrites: editor.rewrites === true,
+  }
 }
 
 function unknownEditor(name: string): string {
@@ -57,6 +73,9 @@ export function contextOfCondition(source: string, format: Format): PathContext 
   return innermost([parseCondition(source)], format)
 }
 
+/** Whether a statement changes a metric as a whole. Throws ConditionError. */
+export const isOfMetrics = (source: string): boolean => rewritesMetrics(parseStatement(source).call.name)
+
 /** Whether a statement names the cache, which those beside it are to see too. */
 export function usesCache(source: string): boolean {
   let uses = false
@@ -74,7 +93,7 @@ function innermost(nodes: readonly Node[], format: Format): PathContext | undefi
   const contexts = contextsOf[format]
   let depth = -1
   const see = (node: Node) => {
-    if (node.kind === 'call' && node.name.endsWith('OnDatapoint')) depth = Math.max(depth, contexts.indexOf('metric'))
+    if (node.kind === 'call' && isOfMetric(node.name)) depth = Math.max(depth, contexts.indexOf('metric'))
     if (node.kind !== 'path') return
     const [first] = node.name.replace(/^instrumentation_scope\b/, 'scope').split('.')
     const named = contexts.indexOf(first as PathContext)
@@ -83,6 +102,11 @@ function innermost(nodes: readonly Node[], format: Format): PathContext | undefi
   for (const node of nodes) walk(node, see)
   return contexts[depth < 0 ? recordDepthOf(contexts) : depth]
 }
+
+const isOfMetric = (name: string) => name.endsWith('OnDatapoint') || rewritesMetrics(name)
+
+/** Whether an editor changes metrics as a whole. */
+const rewritesMetrics = (name: string) => Object.hasOwn(editors, name) && editors[name]!.rewrites === true
 
 /** Fields without a prefix are the record's; names in capitals are numbers, and say nothing. */
 const recordDepth = (node: { name: string }, contexts: readonly PathContext[]) =>

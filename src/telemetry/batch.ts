@@ -183,6 +183,11 @@ export class Batch {
     return edited
   }
 
+  /** The same bytes, counted again: what was edited are not only records, but how many there are. */
+  recounted(): Batch {
+    return this.clone(this.index().count)
+  }
+
   /** The same records carrying other receipts. */
   withReceipts(receipts: readonly Receipt[]): Batch {
     return this.clone(this.count, receipts)

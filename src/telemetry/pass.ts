@@ -52,12 +52,13 @@ export class Walk {
   /** Records that each pass has dropped of the last batch. */
   readonly dropped: number[]
   private readonly passes: readonly Pass[]
-  private readonly site = new Site()
+  private readonly site: Site
   private readonly settles: boolean
   private readonly shows: boolean
 
-  constructor(passes: readonly Pass[]) {
+  constructor(passes: readonly Pass[], site = new Site()) {
     this.passes = passes
+    this.site = site
     this.dropped = passes.map(() => 0)
     this.settles = !passes.some(({ alone }) => alone)
     this.shows = passes.length > 1 && passes.some(({ writes }) => (writes & around) !== 0)

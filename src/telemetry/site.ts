@@ -22,8 +22,8 @@ export class Site extends Cursor {
   override readonly writes = true
   /** Where the batch came from. */
   origin: Origin | undefined
-  private edits: Edits | undefined
-  private readonly drafts = Array.from({ length: 6 }, () => new Draft())
+  protected edits: Edits | undefined
+  protected readonly drafts = Array.from({ length: 6 }, () => new Draft())
   /** Whether the draft of a level is that of this place. */
   private readonly loaded = [false, false, false, false, false, false]
   /** Per level: the group that its draft belongs to. */

@@ -34,13 +34,13 @@ export default defineProcessor({
     if (groups.length === 0) return { process: (batch) => batch }
     const failures = newFailures(host, newLogSeries(host.log, host.clock))
     const held = holdFailures(failures.note)
-    const { passes, run } = compileProgram(
+    const { passes, rewrites, run } = compileProgram(
       groups.map((group) => stepOf(group, format, config.error_mode)),
       format,
       held.note,
     )
     const { stop } = failures
-    if (passes.length === 1) return { ...editor(passes[0]!, failures.booked(held)), stop }
+    if (passes.length === 1 && !rewrites) return { ...editor(passes[0]!, failures.booked(held)), stop }
     return { process: failures.counted(run, held), stop }
   },
 })
@@ -71,6 +71,7 @@ function stepOf({ context, errorMode, conditions, statements }: StatementGroup, 
     statements: compiled,
     reads: reaches.reduce((levels, reach) => levels | reach.levels, 0),
     looksAside: reaches.some(({ aside }) => aside),
+    rewrites: compiled.some(({ rewrites }) => rewrites),
     cache: cache.isUsed ? cache : undefined,
   }
 }

@@ -5,7 +5,7 @@ import { Fault } from '../../config/units.ts'
 import { Cache } from '../../ottl/cache.ts'
 import { compileOpen } from '../../ottl/conditions.ts'
 import type { ErrorMode } from '../../ottl/program.ts'
-import { compileStatement, contextOfStatement, contextsOf, usesCache } from '../../ottl/statements.ts'
+import { compileStatement, contextOfStatement, contextsOf, isOfMetrics, usesCache } from '../../ottl/statements.ts'
 import { ConditionError } from '../../ottl/tokens.ts'
 import type { Format } from '../../plugin.ts'
 import type { PathContext } from '../../telemetry/paths.ts'
@@ -51,14 +51,14 @@ function sharingFrom(items: readonly unknown[], from: number): string[] {
     if (text === undefined) break
     sharing.push(text)
   }
-  return sharing.some(namesCacheIn) ? sharing : []
+  return sharing.some((each) => says(usesCache, each)) ? sharing : []
 }
 
-function namesCacheIn(text: string): boolean {
+/** What a test says of a statement; false when it does not parse, which is reported where it is compiled. */
+function says(test: (source: string) => boolean, source: string): boolean {
   try {
-    return usesCache(text)
+    return test(source)
   } catch {
-    // It is reported where it is compiled.
     return false
   }
 }
@@ -127,6 +127,10 @@ function contextIn(
   const contexts = contextsOf[format]
   const written = textOf(value)
   if (value !== undefined) {
+    // The Collector runs some of its functions on metrics once for each point.
+    if (written === 'datapoint' && format === 'metrics' && statementTexts.some((each) => says(isOfMetrics, each))) {
+      return 'metric'
+    }
     if (contexts.includes(written as PathContext)) return written as PathContext
     const hint =
       contexts.length > 0 ? `write one of ${contexts.join(', ')}` : `${format} have no contexts: leave it out`

@@ -1,0 +1,130 @@
+import type { MetricChange, MetricSite } from '../telemetry/metric-site.ts'
+import type { Compiler } from './compiler.ts'
+import type { Edit, Editor } from './editor.ts'
+import type { Parameter } from './expression.ts'
+import { copyMetric, gaugeToSum, sumToGauge } from './metrics/convert-kinds.ts'
+import { type ExtractOptions, extractCount, extractSum, summaryValue } from './metrics/extract-metrics.ts'
+import { Temporality } from './metrics/metric-body.ts'
+import { scaled } from './metrics/scale-metric.ts'
+import { describe, type Ottl, StatementError } from './ottl-value.ts'
+import type { Node } from './tree.ts'
+
+const temporality: Parameter = { name: 'aggregation_temporality', takes: 'text' }
+const monotonic: Parameter = { name: 'is_monotonic', takes: 'value' }
+const suffix: Parameter = { name: 'suffix', takes: 'text', optional: true }
+const text = (name: string): Parameter => ({ name, takes: 'value', optional: true })
+
+/** Editors of metrics as a whole (Collector: processor/transformprocessor, metrics only functions). */
+export const metricEditors: Readonly<Record<string, Editor>> = {
+  convert_sum_to_gauge: {
+    summary: 'makes a sum a gauge, with its points; other metrics stay',
+    parameters: [],
+    rewrites: true,
+    make: (compiler) => changing(compiler, () => sumToGauge),
+  },
+  convert_gauge_to_sum: {
+    summary: 'makes a gauge a sum, "cumulative" or "delta", monotonic or not; other metrics stay',
+    parameters: [temporality, monotonic],
+    rewrites: true,
+    make(compiler, [aggregation, isMonotonic]) {
+      const change = gaugeToSum(temporalityIn(compiler, aggregation!), flagIn(compiler, isMonotonic!))
+      return changing(compiler, () => change)
+    },
+  },
+  extract_count_metric: {
+    summary: 'adds a sum of the counts of a histogram, exponential histogram or summary, called `<name>_count`, unit 1',
+    parameters: [monotonic, suffix],
+    rewrites: true,
+    make(compiler, [isMonotonic, end]) {
+      const change = extractCount(optionsIn(compiler, isMonotonic!, end, '_count'))
+      return changing(compiler, () => change)
+    },
+  },
+  extract_sum_metric: {
+    summary: 'adds a sum of the sums of such a metric, called `<name>_sum`; points without a sum are left out',
+    parameters: [monotonic, suffix],
+    rewrites: true,
+    make(compiler, [isMonotonic, end]) {
+      const change = extractSum(optionsIn(compiler, isMonotonic!, end, '_sum'))
+      return changing(compiler, () => change)
+    },
+  },
+  convert_summary_count_val_to_sum: {
+    summary: 'adds a sum of the counts of a summary, called `<name>_count`; other metrics stay without',
+    parameters: [temporality, monotonic, suffix],
+    rewrites: true,
+    make: (compiler, args) => ofSummary(compiler, 'count', args),
+  },
+  convert_summary_sum_val_to_sum: {
+    summary: 'adds a sum of the sums of a summary, called `<name>_sum`; other metrics stay without',
+    parameters: [temporality, monotonic, suffix],
+    rewrites: true,
+    make: (compiler, args) => ofSummary(compiler, 'sum', args),
+  },
+  copy_metric: {
+    summary: 'adds a copy of the metric, with another name, description or unit if they are given',
+    parameters: [text('name'), text('desc'), text('unit')],
+    rewrites: true,
+    make(compiler, nodes) {
+      const [name, description, unit] = nodes.map((node) => node && compiler.expression(node))
+      return changing(compiler, (site) =>
+        copyMetric({
+          name: name && textIn('copy_metric', name.get(site)),
+          description: description && textIn('copy_metric', description.get(site)),
+          unit: unit && textIn('copy_metric', unit.get(site)),
+        }),
+      )
+    },
+  },
+  scale_metric: {
+    summary:
+      'multiplies the values of a metric by a number, and sets its unit if one is given; no exponential histograms',
+    parameters: [{ name: 'factor', takes: 'value' }, text('unit')],
+    rewrites: true,
+    make(compiler, [factor, unit]) {
+      const by = numberIn(compiler, factor!)
+      const other = unit && compiler.expression(unit)
+      return changing(compiler, (site) => scaled(by, other && textIn('scale_metric', other.get(site))))
+    },
+  },
+}
+
+function changing(compiler: Compiler, changeOn: (site: MetricSite) => MetricChange): Edit {
+  // What it writes is the metric, wherever the statement stands.
+  const writes = compiler.pathOf({ kind: 'path', at: 0, name: 'metric.name', keys: [] })
+  // A program runs steps with such statements on a MetricSite.
+  return { writes, run: (site) => (site as MetricSite).change(changeOn(site as MetricSite)) }
+}
+
+function ofSummary(compiler: Compiler, value: 'count' | 'sum', args: readonly (Node | undefined)[]): Edit {
+  const [aggregation, isMonotonic, end] = args
+  const options = optionsIn(compiler, isMonotonic!, end, `_${value}`)
+  const change = summaryValue(value, { ...options, temporality: temporalityIn(compiler, aggregation!) })
+  return changing(compiler, () => change)
+}
+
+function optionsIn(compiler: Compiler, isMonotonic: Node, end: Node | undefined, usual: string): ExtractOptions {
+  return { isMonotonic: flagIn(compiler, isMonotonic), suffix: end ? compiler.text(end) : usual }
+}
+
+function temporalityIn(compiler: Compiler, node: Node): number {
+  const name = compiler.text(node)
+  if (name === 'cumulative' || name === 'delta') return Temporality[name]
+  throw compiler.error(node.at, 'expected "cumulative" or "delta"')
+}
+
+function flagIn(compiler: Compiler, node: Node): boolean {
+  if (node.kind === 'bool') return node.value
+  throw compiler.error(node.at, 'expected true or false')
+}
+
+function numberIn(compiler: Compiler, node: Node): number {
+  if (node.kind === 'double' || node.kind === 'integer') return Number(node.value)
+  throw compiler.error(node.at, 'expected a number')
+}
+
+/** Nil is as if nothing was given. */
+function textIn(name: string, given: Ottl): string | undefined {
+  if (given === undefined || typeof given === 'string') return given
+  throw new StatementError(`${name} takes text, got ${describe(given)}`)
+}

@@ -1,0 +1,95 @@
+import { Draft } from '../../telemetry/draft.ts'
+import { spanFrame, varintFrame } from '../../telemetry/frames.ts'
+import { Reader } from '../../wire/protobuf.ts'
+
+/** Field numbers of a metric's data (opentelemetry-proto, metrics/v1/metrics.proto). */
+export const Data = { gauge: 5, sum: 7, histogram: 9, exponential: 10, summary: 11 } as const
+export const Temporality = { delta: 1, cumulative: 2 } as const
+
+const names: Readonly<Record<number, string>> = {
+  [Data.gauge]: 'a gauge',
+  [Data.sum]: 'a sum',
+  [Data.histogram]: 'a histogram',
+  [Data.exponential]: 'an exponential histogram',
+  [Data.summary]: 'a summary',
+}
+
+/** A metric in its parts: fields that can be put anew, its data, and the points of it. */
+export interface MetricParts {
+  readonly metric: Draft
+  /** Which data it has, and which field of the metric that is; 0 and -1 when it has none. */
+  readonly kind: number
+  readonly at: number
+  readonly data: Draft
+}
+
+export function partsOf(body: Buffer): MetricParts {
+  const [metric, data] = [new Draft(), new Draft()]
+  metric.load(body, 0, body.length, 0)
+  let at = -1
+  for (let i = 0; i < metric.count; i++) {
+    if (names[metric.fieldOf(i)] !== undefined && (metric.tagOf(i) & 7) === 2) at = i
+  }
+  data.load(body, at < 0 ? 0 : metric.startOf(at), at < 0 ? 0 : metric.endOf(at), 0)
+  return { metric, kind: at < 0 ? 0 : metric.fieldOf(at), at, data }
+}
+
+export const kindName = (kind: number): string => names[kind] ?? 'a metric without data'
+
+/** The points of a metric, each its body: field 1 of all data. */
+export function pointsOf({ data }: MetricParts): Uint8Array[] {
+  const points: Uint8Array[] = []
+  for (let i = 0; i < data.count; i++) {
+    if (data.tagOf(i) === pointTag) points.push(data.bufOf(i).subarray(data.startOf(i), data.endOf(i)))
+  }
+  return points
+}
+
+const pointTag = (1 << 3) | 2
+
+/** The metric with other data. */
+export function withData({ metric, at }: MetricParts, kind: number, data: Buffer): Buffer {
+  metric.replace(at, spanFrame(kind, data))
+  return metric.bytes()
+}
+
+/** The body of data with these points, and behind them its other fields. */
+export function dataBody(points: readonly Uint8Array[], more: readonly Buffer[] = []): Buffer {
+  return Buffer.concat([...points.map((point) => spanFrame(1, point)), ...more])
+}
+
+/** What a sum has besides its points. */
+export const sumFields = (temporality: number, isMonotonic: boolean): Buffer[] => [
+  varintFrame(2, temporality, 0),
+  ...(isMonotonic ? [varintFrame(3, 1, 0)] : []),
+]
+
+/** The fields of a point that all kinds have, as those of a number's: its attributes, its times, its flags. */
+export function numberPointOf(point: Uint8Array, kind: number, value: Buffer): Buffer {
+  const frames: Buffer[] = []
+  const attributes = kind === Data.exponential ? 1 : kind === Data.histogram ? 9 : 7
+  const flags = kind === Data.summary ? 8 : 10
+  const reader = new Reader(point)
+  for (let from = 0; reader.next(); from = reader.pos) {
+    const { field, wire } = reader
+    if (field === flags && wire === 0) frames.push(varintFrame(8, reader.varint32(), 0))
+    else if (!reader.skip()) break
+    else if (field === attributes && wire === 2) frames.push(spanFrame(7, point, reader.start, reader.stop))
+    else if ((field === 2 || field === 3) && wire === 1) frames.push(Buffer.from(point.subarray(from, reader.pos)))
+  }
+  return Buffer.concat([...frames, value])
+}
+
+/** The eight bytes of the last field of a number with wire type 1, or undefined. */
+export function fixedOf(point: Uint8Array, field: number): Uint8Array | undefined {
+  const reader = new Reader(point)
+  let last: Uint8Array | undefined
+  while (reader.next() && reader.skip()) {
+    if (reader.field === field && reader.wire === 1) last = point.subarray(reader.pos - 8, reader.pos)
+  }
+  return last
+}
+
+/** A fixed64, sfixed64 or double field. */
+export const fixedFrame = (field: number, bytes: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.of((field << 3) | 1), bytes])
