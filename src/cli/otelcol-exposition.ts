@@ -5,8 +5,28 @@ import type { Pull } from './pull-readers.ts'
 
 type Pair = readonly [string, string]
 
-/** A metric as Prometheus is shown it; every series also has the `constant` labels. */
-export function exposed(metric: OwnMetric, pull: Pull, constant: readonly Pair[]): Family {
+/**
+ * Metrics as Prometheus is shown them; every series also has the `constant` labels. Views may give several one name: those
+ * of one type become one family, another type is left out, as is what stands there already.
+ */
+export function exposition(metrics: Iterable<OwnMetric>, pull: Pull, constant: readonly Pair[]): Family[] {
+  const families = new Map<string, Family>()
+  for (const metric of metrics) {
+    const family = exposed(metric, pull, constant)
+    const known = families.get(family.name)
+    if (!known) families.set(family.name, family)
+    else if (known.type === family.type) known.samples = [...known.samples, ...newIn(family, known)]
+  }
+  return [...families.values()]
+}
+
+function newIn({ samples }: Family, known: Family): Sample[] {
+  const keyOf = ({ suffix, labels }: Sample) => JSON.stringify([suffix, labels])
+  const there = new Set(known.samples.map(keyOf))
+  return samples.filter((sample) => !there.has(keyOf(sample)))
+}
+
+function exposed(metric: OwnMetric, pull: Pull, constant: readonly Pair[]): Family {
   const { help, type, scope, points } = metric
   const shared: Pair[] = [...(pull.scopeInfo ? [['otel_scope_name', scope] as const] : []), ...constant]
   return {
@@ -20,8 +40,8 @@ export function exposed(metric: OwnMetric, pull: Pull, constant: readonly Pair[]
   }
 }
 
-/** Letters, digits and `_`. */
-export const labelName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_')
+/** Letters, digits and `_`, no digit first. */
+export const labelName = (name: string): string => name.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d|$)/, '_')
 
 const unitNames: Readonly<Record<string, string>> = { By: 'bytes', s: 'seconds' }
 

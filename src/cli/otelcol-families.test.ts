@@ -9,8 +9,10 @@ import batch from '../processors/batch/index.ts'
 import memoryLimiter from '../processors/memory-limiter/index.ts'
 import { ManualClock } from '../runtime/clock.ts'
 import { Metrics } from '../runtime/metrics.ts'
+import type { OwnMetric } from '../runtime/own-metric.ts'
 import { Batch } from '../telemetry/batch.ts'
-import { exposed } from './otelcol-exposition.ts'
+import { writeFamilies } from '../wire/prometheus/write.ts'
+import { exposition } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
 import { instruments } from './otelcol-instruments.ts'
 import type { Pull } from './pull-readers.ts'
@@ -244,7 +246,7 @@ test.each<[string, string[], string, string]>([
   ['counter', ['exporter_consumed_size'], `${place},otelcol_signal,outcome`, 'detailed'],
 ])('%s %s {%s} from level %s on', (type, names, labels, from) => {
   for (const level of ['basic', 'normal', 'detailed'] as const) {
-    const families = otelcolFamilies({ ...newBooks(), level }).map((metric) => exposed(metric, pull, []))
+    const families = exposition(otelcolFamilies({ ...newBooks(), level }), pull, [])
     for (const name of names) {
       const family = families.find((each) => each.name === `otelcol_${name}`)
       if (levels.indexOf(level) < levels.indexOf(from)) expect(family).toBeUndefined()
@@ -294,4 +296,17 @@ test('docs/own-metrics.md names every family, and no other', () => {
   const written = rows.flatMap((row) => Array.from(row.matchAll(/`(otelcol[^`]+)`/g), ([, name]) => name!))
   const names = Array.from(instruments.values(), ({ name }) => name.replace(records, '*'))
   expect(written.toSorted()).toEqual([...new Set(names)].toSorted())
+})
+
+test('what views give one name is one family, and stays a page that can be read', () => {
+  const of = (name: string, type: OwnMetric['type'], exporter: string): OwnMetric => {
+    return { name, type, help: name, unit: '', scope: '', points: [{ attributes: { exporter }, value: 1 }] }
+  }
+  const metrics = [of('1st.sent', 'counter', 'a'), of('1st_sent', 'counter', 'b'), of('1st_sent', 'counter', 'a')]
+  const families = exposition([...metrics, of('1st_sent', 'gauge', 'c')], pull, [])
+  expect(writeFamilies(families)).toBe(`# HELP _1st_sent 1st.sent
+# TYPE _1st_sent counter
+_1st_sent{exporter="a"} 1
+_1st_sent{exporter="b"} 1
+`)
 })

@@ -7,7 +7,7 @@ import { formatAddress } from '../net/address.ts'
 import { newHttpServer } from '../net/http-server.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Family, TEXT_CONTENT_TYPE, writeFamilies } from '../wire/prometheus/write.ts'
-import { exposed, labelName } from './otelcol-exposition.ts'
+import { exposition, labelName } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
 import type { OtelcolSources } from './otelcol-sources.ts'
 import type { Pull } from './pull-readers.ts'
@@ -60,7 +60,7 @@ export function pageText(pull: Pull, sources: OtelcolSources, resource: readonly
   const constant = resource
     .filter(([name]) => isConstant(pull, name))
     .map(([name, value]) => [labelName(name), value] as const)
-  const theirs = otelcolFamilies(sources).map((metric) => exposed(metric, pull, constant))
+  const theirs = exposition(otelcolFamilies(sources), pull, constant)
   const ours = [...sources.metrics.families(), ...ledgerFamilies(sources.ledger)].map(
     ({ name, help, type, series }): Family => {
       const samples = series.map(({ labels, value }) => ({ labels: Object.entries(labels), value }))
