@@ -39,7 +39,15 @@ const sound = Buffer.from(
                     histogram: {
                       aggregationTemporality: 2,
                       dataPoints: [
-                        { timeUnixNano, count: '3', sum: 1, bucketCounts: ['1', '2'], explicitBounds: [1], attributes },
+                        {
+                          timeUnixNano,
+                          count: '3',
+                          sum: 1,
+                          bucketCounts: ['1', '2'],
+                          explicitBounds: [1],
+                          attributes,
+                          exemplars: [{ asDouble: 1, traceId: '0'.repeat(31) + 1, filteredAttributes: attributes }],
+                        },
                       ],
                     },
                   },
