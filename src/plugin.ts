@@ -154,6 +154,11 @@ export interface Host {
   readonly readsOrigins: boolean
   /** The memory that this component's queues and assembly buffers are charged to. */
   readonly budget: Budget
+  /**
+   * Exporters: in which formats records come, as pipelines and converters stood when it was made. One that keeps something on
+   * disk is made anew when they change.
+   */
+  readonly formats: readonly Format[]
   /** Exporters: what `batch` processors in front of it ask of its queues, of one format or of any. `queued` obeys. */
   batching(format?: Format): Batching | undefined
   /**

@@ -26,6 +26,8 @@ export interface DurableOptions {
   storage: () => QueueStorage
   use: Omit<StorageUse, 'onLost'>
   account: Account
+  /** Whether pipelines lead to it. Else it is opened only for what an earlier configuration left. */
+  isFed: boolean
   whenFull: WhenFull
   /** Bounds over everything that is not delivered yet, in memory or not. Absent: those of the storage alone. */
   maxRequests?: number | undefined
@@ -115,21 +117,23 @@ export class DurableFront implements Admission {
 
   /**
    * Opens the folder; what the process before left there is counted as recovered. A predecessor in this process that still
-   * has it is not waited for: until it is gone senders are asked to come again.
+   * has it is not waited for: until it is gone senders are asked to come again. False: nobody needs it.
    */
-  async open(): Promise<void> {
-    const { storage: find, log } = this.options
+  async open(): Promise<boolean> {
+    const { storage: find, isFed, log } = this.options
     const storage = find()
     const use: StorageUse = { ...this.options.use, onLost: (...lost) => this.lost(...lost) }
+    if (!isFed && (await storage.holds?.(use)) === false) return false
     const isTaken = storage.isTaken?.(use) ?? false
     const opening = storage.open(use).then((spool) => this.opened(spool, storage))
-    if (!isTaken) return opening
-    opening.catch((error) => log.error('the queue on disk did not open', { error: String(error) }))
+    if (!isTaken) await opening
+    else opening.catch((error) => log.error('the queue on disk did not open', { error: String(error) }))
+    return true
   }
 
   private opened(spool: Spool, { maxLossMs, maxBytes }: QueueStorage): Promise<void> | undefined {
     if (this.closed) return spool.close()
-    const { use, account, log } = this.options
+    const { use, isFed, account, log } = this.options
     this.syncs = maxLossMs === 0
     this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, maxBytes || Number.POSITIVE_INFINITY)
     this.spool = spool
@@ -137,7 +141,8 @@ export class DurableFront implements Admission {
     account.recovered += records
     this.feed.opened(spool, records)
     const { folder } = spool.status()
-    if (records > 0) log.info('found undelivered records in the queue on disk', { records, folder })
+    const orphaned = isFed ? '' : ', to which no pipeline leads any more: they are sent all the same'
+    if (records > 0) log.info(`found undelivered records in the queue on disk${orphaned}`, { records, folder })
     else log.debug('queue on disk', { folder })
     this.roomMade()
   }

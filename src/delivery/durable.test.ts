@@ -3,6 +3,7 @@ import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/sup
 import { killed, type MemoryFolder, memoryFolder, memoryStorage } from '../../test/support/memory-spool.ts'
 import type { Spool } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
+import type { Format } from '../telemetry/format.ts'
 import { type Outcome, Receipt } from '../telemetry/receipt.ts'
 import { Refused } from './admission.ts'
 import { queued } from './queued.ts'
@@ -13,7 +14,7 @@ type Answer = SendResult | Error | 'later'
 /** An exporter whose queue stands on `folder`, and whose sender answers from a list, else accepts. */
 async function onDisk(
   written: Record<string, unknown> = {},
-  { folder = memoryFolder(), maxLossMs = 500, maxBytes = 0 } = {},
+  { folder = memoryFolder(), maxLossMs = 500, maxBytes = 0, formats = ['envelopes'] as Format[] } = {},
 ) {
   const folders = new Map([['test', folder]])
   const storage = memoryStorage(folders, maxLossMs, maxBytes)
@@ -23,7 +24,7 @@ async function onDisk(
     spools.push(spool)
     return spool
   }
-  const host = { ...deliveryHost(), extension: <T>() => ({ ...storage, open }) as T }
+  const host = { ...deliveryHost(), formats, extension: <T>() => ({ ...storage, open }) as T }
   const sends: string[][] = []
   const answers: Answer[] = []
   const pending: { resolve: (result: SendResult) => void; reject: (error: Error) => void }[] = []
@@ -38,7 +39,7 @@ async function onDisk(
     close() {},
   }
   const config = deliveryConfig({ linger: 0, sending_queue: { storage: 'file_storage' }, ...written })
-  const exporter = queued(config, host, sender, { random: () => 0.5 })
+  const exporter = queued(config, host, sender, { random: () => 0.5, format: 'envelopes', part: '' })
   await exporter.start()
   const { only: account, clock } = host
   const [queue] = exporter.admissions()
@@ -360,6 +361,23 @@ describe('the next process', () => {
     await expect(answered).rejects.toBeInstanceOf(Refused)
     expect(account.dropped('shutdown')).toBe(1)
     law()
+  })
+})
+
+describe('a queue to which no pipeline leads', () => {
+  test('is not opened, nor are its dead letters', async () => {
+    const { spools, folders } = await onDisk({ dead_letter: { storage: 'file_storage' } }, { formats: ['logs'] })
+    expect([spools.length, folders.size]).toEqual([0, 1])
+  })
+
+  test('is opened for what an earlier configuration left, which is sent', async () => {
+    const before = await onDisk()
+    before.answers.push('later')
+    before.exporter.consume(one('a'))
+    const after = await onDisk({}, { folder: killed(before.folder), formats: ['logs'] })
+    await after.exporter.idle()
+    expect([after.sends.flat(), after.account.recovered, left(after.folder)]).toEqual([['a'], 1, 0])
+    after.law()
   })
 })
 

@@ -211,6 +211,12 @@ export interface DeliveryConfig {
   dead_letter?: { storage: string; max_bytes: number; max_age: number } | undefined
 }
 
+/** Whether an exporter with these settings has queues or dead letters on disk. */
+export function keepsOnDisk(config: unknown): boolean {
+  const { sending_queue: queue, dead_letter: letters } = (config ?? {}) as Partial<DeliveryConfig>
+  return (queue?.enabled && queue.storage !== undefined) || letters !== undefined
+}
+
 /** Whether a component with these settings keeps records of different origins apart in its queues. */
 export function keepsOriginsApart(config: unknown): boolean {
   const { sending_queue: queue } = (config ?? {}) as Partial<DeliveryConfig>

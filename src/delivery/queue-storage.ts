@@ -8,6 +8,8 @@ export interface QueueStorage {
   readonly maxBytes: number
   /** Whether another queue of this process still has the place: a reload begins anew before it ends the old. */
   isTaken?(use: StorageUse): boolean
+  /** Whether something was left in its place. Absent: nobody knows. */
+  holds?(use: StorageUse): Promise<boolean>
   /** Opens one queue, when whoever has it in this process has closed it; rejects with a sentence that says what to do. */
   open(use: StorageUse): Promise<Spool>
   /** The parts of an exporter that have a place here, whoever made it. */

@@ -431,7 +431,7 @@ test('records that differ in the metadata a batch processor names are never join
     exporter.consume(envelopes([text], 'app', { origin: origin(tenant, port) }))
   host.clock.advance(100)
   expect(sends).toEqual([['a', 'b'], ['c'], ['d']])
-  expect(exporter.account.batches).toMatchObject({ bySize: 0, byAge: 3, records: 4 })
+  expect(exporter.account.batches).toMatchObject({ bySize: 0, byAge: 3, records: { sum: 4 } })
 })
 
 test('what a full queue sends back is counted, and how full it is can be asked', async () => {

@@ -30,6 +30,8 @@ export interface DeliveryHost {
   readonly clock: Clock
   readonly budget: Budget
   readonly readsOrigins: boolean
+  /** In which formats records come. Absent: in any. */
+  readonly formats?: readonly Format[]
   account(labels?: Labels): Account
   /** What `batch` processors before this exporter ask. What its own `sending_queue.batch` says stands above it. */
   batching?(format?: Format): Batching | undefined
@@ -85,7 +87,7 @@ export function queued(
   options: QueuedOptions = {},
 ): Queued {
   const written = deliverySettings(config)
-  const asked = config.sending_queue.enabled ? host.batching?.(options.format ?? signalOf(options.labels)) : undefined
+  const asked = config.sending_queue.enabled ? host.batching?.(formatOf(options)) : undefined
   const settings = { ...written, batching: written.batching ?? asked }
   const account = host.account(options.labels)
   const { clock, log } = host
@@ -180,8 +182,8 @@ export function queued(
     },
     admissions: () => admissions,
     async start() {
-      await front?.open()
-      await letters?.open()
+      const isNeeded = (await front?.open()) ?? isFed(host, options)
+      if (isNeeded) await letters?.open()
       await sender.connect?.()
       if (stopped) return
       outbox.run()
@@ -210,6 +212,7 @@ function newFront(
     ...parts,
     storage: () => storageOf(host, disk.storage),
     use: { exporter: host.id, part: partOf(options), maxBytes },
+    isFed: isFed(host, options),
     whenFull,
     maxRequests,
     maxRecords,
@@ -240,9 +243,15 @@ function diskState(front: DurableFront | undefined, letters: DeadLetters | undef
   return { ...(front?.state() ?? nothing), deadLetters, deadLettersFailed }
 }
 
-/** Exporters that keep signals apart label their queues so. */
-function signalOf(labels: Labels = {}): Format | undefined {
-  return formats.find((format) => format === labels.signal)
+/** The one that a queue gets; exporters that keep signals apart label their queues so. */
+function formatOf({ format, labels }: QueuedOptions): Format | undefined {
+  return format ?? formats.find((each) => each === labels?.signal)
+}
+
+/** Whether pipelines lead to a queue. */
+function isFed(host: DeliveryHost, options: QueuedOptions): boolean {
+  const format = formatOf(options)
+  return !format || !host.formats || host.formats.includes(format)
 }
 
 /** What comes after the end is lost; nothing at all is delivered at once. */

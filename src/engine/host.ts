@@ -5,7 +5,7 @@ import type { ComponentKind, Consumer, Host, ServiceStatus } from '../plugin.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Labels, Metrics } from '../runtime/metrics.ts'
-import type { Format } from '../telemetry/format.ts'
+import { type Format, formats } from '../telemetry/format.ts'
 import type { BatchSampler } from './batch-sampler.ts'
 import type { FlowMeter } from './flow-meter.ts'
 import type { Taps } from './taps.ts'
@@ -42,6 +42,8 @@ export interface HostOptions {
   opened?: (account: Account) => void
   /** What `batch` processors ask of an exporter's queues. Default: nothing. */
   batching?: (format?: Format) => Batching | undefined
+  /** In which formats records come to an exporter. Default: in all. */
+  formats?: readonly Format[]
   /** Default: a service of nothing that has not started. */
   status?: () => ServiceStatus
 }
@@ -97,6 +99,7 @@ export function newHost(shared: Shared, options: HostOptions): Host {
       options.opened?.(opened)
       return opened
     },
+    formats: options.formats ?? formats,
     batching: (format) => options.batching?.(format),
     status: () => options.status?.() ?? nothingRuns,
     extension: <T>(wanted: string) => options.extension(wanted) as T | undefined,

@@ -104,6 +104,7 @@ export function makePart(wanted: Wanted, shop: Workshop): Part {
         type: wanted.instance.spec.type,
         id: wanted.id,
         ...(wanted.pipeline !== undefined && { pipeline: wanted.pipeline }),
+        ...(wanted.formats && { formats: wanted.formats }),
         readsOrigins: wanted.readsOrigins,
         onOriginsRead: () => {
           note.knowsOrigins = true

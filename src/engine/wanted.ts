@@ -1,8 +1,8 @@
-import { keepsOriginsApart } from '../delivery/fields.ts'
+import { keepsOnDisk, keepsOriginsApart } from '../delivery/fields.ts'
 import type { ComponentKind } from '../plugin.ts'
-import { formats } from '../telemetry/format.ts'
+import { type Format, formats } from '../telemetry/format.ts'
 import { batchingOf } from './batching.ts'
-import { makesOf } from './check-edges.ts'
+import { makesOf, takesOf } from './check-edges.ts'
 import { findConverter } from './converters.ts'
 import { GraphError } from './graph-error.ts'
 import type { Instance, PipelinePlan, Plan } from './plan.ts'
@@ -18,6 +18,8 @@ export interface Wanted {
   readonly instance: Instance
   /** What it is told of its neighbours when it is made, as a text to compare: with another one it must be made anew. */
   readonly around: string
+  /** Of an exporter: in which formats records come to it. */
+  readonly formats?: readonly Format[]
   /** Whether some component of the configuration reads where records came from. */
   readonly readsOrigins: boolean
 }
@@ -37,13 +39,11 @@ export function wantedParts(plan: Plan): Wanted[] {
   const { pipelines } = plan
   const batching = batchingOf(plan)
   const sinks = [...new Set(pipelines.flatMap(({ exporters }) => exporters))].map((id) => {
-    if (!find('exporter', id)) return part('connector', id)
-    const asked = batching(id)
-    return part(
-      'exporter',
-      id,
-      [undefined, ...formats].map((format) => asked(format) ?? null),
-    )
+    const exporter = find('exporter', id)
+    if (!exporter) return part('connector', id)
+    const batchings = [undefined, ...formats].map((format) => batching(id)(format) ?? null)
+    const come = formatsTo(plan, exporter)
+    return { ...part('exporter', id, [batchings, keepsOnDisk(exporter.config) && come]), formats: come }
   })
   const processors = pipelines.flatMap(({ id: pipeline, format, processors }) =>
     processors.toReversed().map((id) => part('processor', id, format, pipeline)),
@@ -61,6 +61,15 @@ export function wantedParts(plan: Plan): Wanted[] {
 function formatsAsked(plan: Plan, receiver: Instance): string[] {
   const fed = plan.pipelines.filter(({ receivers }) => receivers.includes(receiver.id))
   return [...new Set(fed.map((pipeline) => formatFor(makesOf(receiver), pipeline)))].sort()
+}
+
+/** In which formats records come to an exporter, converters included. */
+function formatsTo({ pipelines }: Plan, exporter: Instance): readonly Format[] {
+  const takes = takesOf(exporter)
+  const come = pipelines
+    .filter(({ exporters }) => exporters.includes(exporter.id))
+    .flatMap(({ format }) => (takes.includes(format) ? format : (findConverter(format, takes)?.to ?? format)))
+  return formats.filter((format) => come.includes(format))
 }
 
 /** In which format a producer that makes `makes` delivers to a pipeline: its own, or the first that can be converted. */

@@ -147,9 +147,13 @@ export function killed(folder: MemoryFolder): MemoryFolder {
 
 /** `host.extension` with one storage of these folders, by `exporter part`. */
 export function memoryStorage(folders: Map<string, MemoryFolder>, maxLossMs = 500, maxBytes = 0) {
+  const nameOf = (use: { exporter: string; part: string; deadLetters?: boolean }) =>
+    `${use.exporter} ${use.part}`.trim() + (use.deadLetters ? '.dead' : '')
   return {
     maxLossMs,
     maxBytes,
+    holds: async (use: { exporter: string; part: string }) =>
+      folders.get(nameOf(use))?.stored.some(({ finished }) => !finished) ?? false,
     open: async (use: {
       exporter: string
       part: string
@@ -157,7 +161,7 @@ export function memoryStorage(folders: Map<string, MemoryFolder>, maxLossMs = 50
       maxBytes?: number | undefined
       onLost: SpoolOptions['onLost']
     }) => {
-      const name = `${use.exporter} ${use.part}`.trim() + (use.deadLetters ? '.dead' : '')
+      const name = nameOf(use)
       const folder = folders.get(name) ?? memoryFolder()
       folders.set(name, folder)
       return openMemorySpool(folder, { maxBytes: use.maxBytes || maxBytes, onLost: use.onLost })

@@ -62,9 +62,8 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
     const names = (await readdir(directory)).filter((name) => name.startsWith('exporter_') && !used.has(name))
     const alone = names.filter((name) => !families.values().some((prefix) => name.startsWith(prefix)))
     for (const name of alone) {
-      const isEmpty = !(await readdir(join(directory, name))).some((file) => file.endsWith('.batches'))
-      if (isEmpty) continue
       const folder = join(directory, name)
+      if (!(await hasBatches(folder))) continue
       host.log.warn('no exporter has this queue; `tailrace queue` shows, replays or drops what is in it', { folder })
     }
   }
@@ -93,6 +92,7 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
       await rm(folder, { recursive: true, force: true }).finally(gone)
     },
     isTaken: (use) => taken.has(folderOf(use)),
+    holds: (use) => hasBatches(folderOf(use)),
     async open(use) {
       const folder = folderOf(use)
       used.add(basename(folder))
@@ -106,6 +106,10 @@ export function newFileStorage(config: FileStorageConfig, host: Host): Component
       }
     },
   }
+}
+
+async function hasBatches(folder: string): Promise<boolean> {
+  return (await readdir(folder).catch(() => [])).some((file) => file.endsWith('.batches'))
 }
 
 /** The same queue, with a word when it is closed. */

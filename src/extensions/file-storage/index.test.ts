@@ -115,6 +115,16 @@ describe('a queue', () => {
     expect(made.stateFile!('receiver', 'filelog/a')).toBe('/dir/receiver_filelog_a_state')
   })
 
+  test('knows whether there is something in it before it is opened', async () => {
+    const { made } = storage(newFolder())
+    expect(await made.holds!(use())).toBe(false)
+    const spool = await made.open(use())
+    expect(await made.holds!(use())).toBe(false)
+    spool.append(payload, 1, 'logs')
+    await spool.close()
+    expect(await made.holds!(use())).toBe(true)
+  })
+
   test('can be listed and removed', async () => {
     const directory = newFolder()
     const { made } = storage(directory)
