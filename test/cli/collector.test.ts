@@ -3,8 +3,10 @@ import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { runTailrace } from '../repository/process.ts'
+import { decodeOtlpMetrics, type Message } from '../support/decode.ts'
 import { newFolder } from '../support/folder.ts'
 import { freePort } from '../support/free-port.ts'
+import { startCollectorSink } from '../support/sinks.ts'
 
 // A Collector's command line and what it serves beside the data path.
 
@@ -238,4 +240,24 @@ test('at level detailed: bytes, times and requests on the way, as views want the
   expect(value(/otelcol_processor_internal_duration_count\{processor="attributes",otel_signal="logs",.*\}/)).toBe(1)
   expect(value(/otelcol_exporter_in_flight_requests\{exporter="otlp",data_type="logs",.*\}/)).toBe(1)
   expect(text).not.toMatch(/^otelcol_(process_|receiver_produced_size)/m)
+})
+
+test('what the page shows is what a periodic reader sends', async () => {
+  const backend = await startCollectorSink({ plaintext: true })
+  const reader = `{periodic: {interval: 100, exporter: {otlp: {protocol: grpc, endpoint: "http://127.0.0.1:${backend.port}"}}}}`
+  const folder = newFolder({ 'a.yaml': `${base}  telemetry: {metrics: {readers: [${reader}]}}\n` })
+  const agent = runTailrace([`--config=${folder}/a.yaml`])
+  onTestFinished(() => void agent.child.kill('SIGKILL'))
+  const named = () =>
+    decodeOtlpMetrics(backend.received.at(-1)?.bytes ?? Buffer.alloc(0)).resourceMetrics?.[0].scopeMetrics.map(
+      ({ scope, metrics }: Message) => [scope.name, metrics.map(({ name }: Message) => name)],
+    )
+  await backend.until('the graph runs', () => named()?.length > 1)
+  const scopes = new Map<string, string[]>(named())
+  expect(scopes.get('tailrace')).toContain('tailrace_receiver_records_total')
+  expect(scopes.get('go.opentelemetry.io/collector/service')).toContain('otelcol.receiver.produced.items')
+  expect(scopes.get('go.opentelemetry.io/collector/exporter/exporterhelper')).toContain(
+    'otelcol_exporter_sent_metric_points',
+  )
+  expect(await agent.end()).toBe(0)
 })
