@@ -18,6 +18,7 @@ import type { Memory } from './memory.ts'
 import { originOf, peerOf } from './peer-origin.ts'
 import { type DoorLimits, newDoor } from './server-door.ts'
 import { ServerSession, type SessionShared } from './server-session.ts'
+import type { SessionLimits } from './session-age.ts'
 import { GrpcCode, GrpcError } from './status.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -33,6 +34,8 @@ export interface GrpcServerOptions {
   refuses?: boolean | undefined
   /** Pings faster than this end the connection, as in grpc-go: default 5 min, not without streams. */
   keepalive?: { minPingIntervalMs?: number | undefined; permitWithoutStream?: boolean | undefined } | undefined
+  /** Default: they may last. */
+  age?: SessionLimits | undefined
   limits?:
     | (DoorLimits & {
         /** Per connection; default 1,000. */
@@ -164,6 +167,7 @@ function sharedBySessions(
     sessionWindowBytes: options.windows?.sessionBytes ?? 8_000_000,
     minPingIntervalMs: options.keepalive?.minPingIntervalMs ?? 300_000,
     permitPingsWithoutStream: options.keepalive?.permitWithoutStream ?? false,
+    age: options.age,
   }
 }
 

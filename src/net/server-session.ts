@@ -5,6 +5,7 @@ import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
 import type { LogSeries } from './log-series.ts'
 import type { Memory } from './memory.ts'
 import { ServerCall } from './server-call.ts'
+import { limitAge, type SessionLimits } from './session-age.ts'
 import { encodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
 
 /** What all sessions of one server have in common. */
@@ -21,6 +22,8 @@ export interface SessionShared {
   readonly sessionWindowBytes: number
   readonly minPingIntervalMs: number
   readonly permitPingsWithoutStream: boolean
+  /** Absent: connections may last. */
+  readonly age: SessionLimits | undefined
 }
 
 /** grpc-go ends a connection on the third bad ping, and expects none for two hours where they are not permitted. */
@@ -52,6 +55,7 @@ export class ServerSession {
   #strikes = 0
   #replied = false
   #sentBytes = 0
+  #idleSince: number
 
   constructor(shared: SessionShared, session: ServerHttp2Session, origin: PeerOrigin) {
     this.shared = shared
@@ -65,11 +69,21 @@ export class ServerSession {
       session.destroy()
     })
     for (const event of ['remoteSettings', 'close']) session.once(event, () => silent.cancel())
+    this.#idleSince = shared.clock.monotonic()
+    if (shared.age) session.once('close', limitAge(this, shared.age, shared.clock))
     session.on('stream', (stream, headers) => this.#open(stream, headers))
   }
 
   get destroyed(): boolean {
     return this.#session.destroyed
+  }
+
+  get idleSince(): number | undefined {
+    return this.#calls.size === 0 ? this.#idleSince : undefined
+  }
+
+  destroy(): void {
+    this.#session.destroy()
   }
 
   /**
@@ -101,6 +115,7 @@ export class ServerSession {
 
   closed(call: ServerCall): void {
     if (this.#calls.delete(call)) this.shared.stats.streamsOpen--
+    if (this.shared.age && this.#calls.size === 0) this.#idleSince = this.shared.clock.monotonic()
   }
 
   /**

@@ -51,14 +51,20 @@ const grpc = block({
   write_buffer_size: size().default('32KiB').describe('Accepted; answers are small.'),
   keepalive: object({
     server_parameters: object({
-      max_connection_idle: duration().default(0).describe('Accepted; connections stay.'),
-      max_connection_age: duration().default(0).describe('Accepted; connections stay.'),
-      max_connection_age_grace: duration().default(0).describe('Accepted; connections stay.'),
+      max_connection_idle: duration({ min: '0s' })
+        .default(0)
+        .describe('A connection without a call for so long is closed; 0: never.'),
+      max_connection_age: duration({ min: '0s' })
+        .default(0)
+        .describe('A connection as old as that, a tenth more or less, takes no more calls; 0: never.'),
+      max_connection_age_grace: duration({ min: '0s' })
+        .default(0)
+        .describe('What its calls have to finish then; 0: as long as they take.'),
       time: duration().default('2h').describe('Accepted; dead peers are found by TCP keepalive after 15 s.'),
       timeout: duration().default('20s').describe('Accepted.'),
     })
       .default({})
-      .describe('Accepted for the sake of Collector files.'),
+      .describe('How long connections last.'),
     enforcement_policy: object({
       min_time: duration().default('5m').describe('Clients that ping more often are sent away.'),
       permit_without_stream: bool().default(false).describe('Whether clients may ping while they have no call open.'),

@@ -42,7 +42,7 @@ export function newOtlpGrpc(
       return waits ? waits.then(() => taken) : taken
     })
   }
-  const { enforcement_policy: pings } = config.keepalive
+  const { enforcement_policy: pings, server_parameters: life } = config.keepalive
   const server = newGrpcServer({
     endpoint: listenAddress(config.endpoint),
     tls: serverTlsFrom(config.tls, host),
@@ -50,6 +50,7 @@ export function newOtlpGrpc(
     memory: host.budget,
     refuses: true,
     keepalive: { minPingIntervalMs: pings.min_time, permitWithoutStream: pings.permit_without_stream },
+    age: { idleMs: life.max_connection_idle, ageMs: life.max_connection_age, graceMs: life.max_connection_age_grace },
     limits: config.max_concurrent_streams > 0 ? { maxConcurrentStreams: config.max_concurrent_streams } : {},
     methods,
     log: host.log,
