@@ -290,6 +290,15 @@ test('names with unit and type, and the scope, as the reader asks', () => {
   ])
 })
 
+test('a sending queue that is switched off is none', () => {
+  const books = newBooks()
+  const off = of('otlp', 'exporter', 'otlp', { sending_queue: { enabled: false } })
+  const instances = plan.instances.map((each) => (each.spec.kind === 'exporter' && each.id === 'otlp' ? off : each))
+  const names = otelcolFamilies({ ...books, plan: { ...plan, instances }, level: 'detailed' }).map(({ name }) => name)
+  expect(names.filter((name) => /_exporter_(queue_size|queue_capacity|enqueue_size)/.test(name))).toEqual([])
+  expect(names).toContain('otelcol_exporter_in_flight_requests')
+})
+
 test('docs/own-metrics.md names every family, and no other', () => {
   const [, table = ''] = readFileSync(new URL('../../docs/own-metrics.md', import.meta.url), 'utf8').split('| family |')
   const rows = table.split('\n').map((row) => row.split(' | ')[0]!)

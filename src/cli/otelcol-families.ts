@@ -9,7 +9,7 @@ import { addItems } from './otelcol-items.ts'
 import { addProcess } from './otelcol-process.ts'
 import { addScrapers } from './otelcol-scrapers.ts'
 import { addSizes } from './otelcol-sizes.ts'
-import { formatsOf, lostEarly, lostLate, type OtelcolSources, sum } from './otelcol-sources.ts'
+import { formatsOf, isSendingQueue, lostEarly, lostLate, type OtelcolSources, sum } from './otelcol-sources.ts'
 import { viewed } from './otelcol-views.ts'
 
 /** Losses that another attempt would not have prevented. */
@@ -116,7 +116,7 @@ function addExporters(page: FamilyPage, { plan, ledger, flows, level }: OtelcolS
       count('enqueue_failed', lostEarly(account) + account.turned_away)
       const attributes = { exporter, data_type: format }
       if (account.inFlight) page.add('exporter_in_flight_requests', attributes, Math.round(account.inFlight() * share))
-      if (!account.fill) continue
+      if (!account.fill || !isSendingQueue(account, plan)) continue
       page.add('exporter_queue_size', attributes, Math.round(account.fill.size() * share))
       page.add('exporter_queue_capacity', attributes, account.fill.capacity)
     }

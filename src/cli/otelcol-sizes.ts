@@ -1,10 +1,10 @@
 import type { Station } from '../engine/flow-meter.ts'
 import type { Attributes } from '../runtime/own-metric.ts'
 import type { FamilyPage } from './family-page.ts'
-import type { OtelcolSources } from './otelcol-sources.ts'
+import { isSendingQueue, type OtelcolSources } from './otelcol-sources.ts'
 
 /** What is measured at level `detailed` alone: bytes at both ends of every component, and times of processors. */
-export function addSizes(page: FamilyPage, { meter, ledger }: OtelcolSources): void {
+export function addSizes(page: FamilyPage, { meter, ledger, plan }: OtelcolSources): void {
   for (const station of meter?.stations ?? []) {
     const { kind, id } = station.place
     for (const way of ['consumed', 'produced'] as const) {
@@ -15,7 +15,7 @@ export function addSizes(page: FamilyPage, { meter, ledger }: OtelcolSources): v
     if (kind === 'processor')
       for (const format of station.consumed.keys())
         page.add('processor_internal_duration', { processor: id, 'otel.signal': format }, station.took)
-    const hasQueue = ledger.accounts.some((each) => each.kind === 'queue' && each.id === id && each.fill)
+    const hasQueue = ledger.accounts.some((each) => each.id === id && isSendingQueue(each, plan))
     if (kind !== 'exporter' || !hasQueue) continue
     for (const [format, { records, bytes }] of station.consumed) {
       page.add('exporter_enqueue_size', { exporter: id, data_type: format }, records)

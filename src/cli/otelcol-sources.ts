@@ -1,3 +1,4 @@
+import type { DeliveryConfig } from '../delivery/fields.ts'
 import type { Account, Ledger } from '../delivery/ledger.ts'
 import type { DropReason } from '../delivery/reasons.ts'
 import type { FlowMeter } from '../engine/flow-meter.ts'
@@ -50,4 +51,11 @@ export function formatsOf(account: Account, plan: Plan, { exporters }: Flows): {
   const all = came.reduce((total, { received }) => total + received, 0)
   if (all > 0) return came.map(({ format, received }) => ({ format, share: received / all }))
   return [...new Set(fed)].map((format) => ({ format, share: 1 }))
+}
+
+/** Whether an account is a sending queue as the Collector knows it: one that is switched off only bounds what is on the way. */
+export function isSendingQueue({ kind, id, fill }: Account, plan: Plan): boolean {
+  if (kind !== 'queue' || !fill) return false
+  const exporter = plan.instances.find(({ spec, id: other }) => spec.kind === 'exporter' && other === id)
+  return (exporter?.config as Partial<DeliveryConfig> | undefined)?.sending_queue?.enabled !== false
 }
