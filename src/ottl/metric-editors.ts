@@ -2,8 +2,10 @@ import type { MetricChange, MetricSite } from '../telemetry/metric-site.ts'
 import type { Compiler } from './compiler.ts'
 import type { Edit, Editor } from './editor.ts'
 import type { Parameter } from './expression.ts'
+import { aggregated, keeping, renaming } from './metrics/aggregate.ts'
 import { copyMetric, gaugeToSum, sumToGauge } from './metrics/convert-kinds.ts'
 import { type ExtractOptions, extractCount, extractSum, summaryValue } from './metrics/extract-metrics.ts'
+import { type Aggregation, aggregations } from './metrics/merge-numbers.ts'
 import { Temporality } from './metrics/metric-body.ts'
 import { scaled } from './metrics/scale-metric.ts'
 import { describe, type Ottl, StatementError } from './ottl-value.ts'
@@ -87,6 +89,43 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
       return changing(compiler, (site) => scaled(by, other && textIn('scale_metric', other.get(site))))
     },
   },
+  aggregate_on_attributes: {
+    summary:
+      'makes points with the same attributes one, by "sum", "max", "min", "mean", "median" or "count"; with a list only these attributes are kept, of histograms only sums are made',
+    parameters: [
+      { name: 'function', takes: 'text' },
+      { name: 'attributes', takes: 'list', optional: true },
+    ],
+    rewrites: true,
+    make(compiler, [how, keys]) {
+      const prepare = keys ? keeping(compiler.texts(keys)) : () => undefined
+      const change = aggregated('aggregate_on_attributes', aggregationIn(compiler, how!), prepare)
+      return changing(compiler, () => change)
+    },
+  },
+  aggregate_on_attribute_value: {
+    summary:
+      'gives an attribute that has one of the values another value, and makes points with the same attributes one',
+    parameters: [
+      { name: 'function', takes: 'text' },
+      { name: 'attribute', takes: 'text' },
+      { name: 'values', takes: 'list' },
+      { name: 'new_value', takes: 'text' },
+    ],
+    rewrites: true,
+    make(compiler, [how, key, values, value]) {
+      const prepare = renaming(compiler.text(key!), compiler.texts(values!), compiler.text(value!))
+      const change = aggregated('aggregate_on_attribute_value', aggregationIn(compiler, how!), prepare)
+      return changing(compiler, () => change)
+    },
+  },
+}
+
+function aggregationIn(compiler: Compiler, node: Node): Aggregation {
+  const name = compiler.text(node)
+  const found = aggregations.find((each) => each === name)
+  if (found) return found
+  throw compiler.error(node.at, `expected one of ${aggregations.map((each) => `"${each}"`).join(', ')}`)
 }
 
 function changing(compiler: Compiler, changeOn: (site: MetricSite) => MetricChange): Edit {

@@ -45,6 +45,12 @@ export function pointsOf({ data }: MetricParts): Uint8Array[] {
   return points
 }
 
+/** What data has besides its points, as it stands there. */
+export function otherFields({ data }: MetricParts): Buffer {
+  for (let i = 0; i < data.count; i++) if (data.tagOf(i) === pointTag) data.remove(i)
+  return data.bytes()
+}
+
 const pointTag = (1 << 3) | 2
 
 /** The metric with other data. */

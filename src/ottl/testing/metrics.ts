@@ -1,4 +1,4 @@
-import { double, field, int, type Part } from '../../telemetry/testing/encode.ts'
+import { double, field, int, type Part, varint } from '../../telemetry/testing/encode.ts'
 import { fieldsOf } from '../../telemetry/testing/strict-decoder.ts'
 import { at, entries, fixed64, type Plain, plainEntries } from './samples.ts'
 
@@ -139,3 +139,47 @@ export const histogram = (name: string, temporality: number, ...points: Part[]) 
   field(9, [...points, int(2, temporality)]),
 ]
 export const summary = (name: string, ...points: Part[]) => [field(1, name), field(3, 'ms'), field(11, points)]
+
+/** A bucket list of an exponential histogram: counts from bucket `offset` on. */
+const buckets = (number: number, offset: number, counts: readonly number[]) =>
+  field(number, [
+    int(1, offset < 0 ? -2 * offset - 1 : 2 * offset),
+    field(
+      2,
+      counts.map((count) => varint(count)),
+    ),
+  ])
+
+/** A point of an exponential histogram. */
+export const exponentialPoint = (
+  { scale, zeros = 0, positive, negative, more = [] }: ExponentialParts,
+  attributes: Record<string, Plain> = {},
+) => {
+  const all = [...positive.counts, ...(negative?.counts ?? [])].reduce((sum, each) => sum + each, zeros)
+  return field(1, [
+    entries(1, attributes),
+    fixed64(2, 1n),
+    fixed64(3, 7n),
+    fixed64(4, BigInt(all)),
+    double(5, all * 2),
+    int(6, scale < 0 ? -2 * scale - 1 : 2 * scale),
+    fixed64(7, BigInt(zeros)),
+    buckets(8, positive.offset, positive.counts),
+    negative ? buckets(9, negative.offset, negative.counts) : [],
+    ...more,
+  ])
+}
+
+interface ExponentialParts {
+  scale: number
+  zeros?: number
+  positive: { offset: number; counts: number[] }
+  negative?: { offset: number; counts: number[] }
+  more?: Part[]
+}
+
+export const exponential = (name: string, temporality: number, ...points: Part[]) => [
+  field(1, name),
+  field(3, 'ms'),
+  field(10, [...points, int(2, temporality)]),
+]
