@@ -21,11 +21,13 @@ const url = (port: number) => `syslog://127.0.0.1:${port}`
 
 /** Reads nothing before it is told to. */
 async function lazyDrain() {
-  const drain = await tcpDrain({ onSocket: (socket) => void socket.pause() })
-  const read = () => {
-    for (const socket of drain.sockets) socket.resume()
+  let reads = false
+  const drain = await tcpDrain({ onSocket: (socket) => void (reads || socket.pause()) })
+  const turn = (to: boolean) => () => {
+    reads = to
+    for (const socket of drain.sockets) to ? socket.resume() : socket.pause()
   }
-  return { drain, read }
+  return { drain, read: turn(true), stall: turn(false) }
 }
 
 const deadDrain = async (): Promise<{ port: number; comeBack(): Promise<TcpDrain> }> => {
@@ -223,4 +225,62 @@ test('reload after reload under load: nothing is lost, doubled or out of order, 
   for (const drain of all) expect(order(drain.texts()) === range(0, next).join()).toBe(true)
   await until(() => house.account.held() === 0)
   expect(house.account).toMatchObject({ received: 3 * next, sent: 3 * next, droppedTotal: 0 })
+})
+
+/** Numbers below `n`, the same ones for the same seed. */
+function newDice(seed: number): (n: number) => number {
+  let state = seed * 7919
+  return (n) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * n)
+  }
+}
+
+/** Long runs: `RUNS=500 npx vitest run --project unit src/exporters/syslog-drains/reload.test.ts`. */
+const seeds = Array.from({ length: Number(process.env.RUNS ?? 8) }, (_, i) => i + 1)
+
+test.each(seeds)('whatever happens, the books add up and nothing arrives that was not sent: %i', async (seed) => {
+  const roll = newDice(seed)
+  const well = await tcpDrain()
+  const { drain: slow, read, stall } = await lazyDrain()
+  const dead = await deadDrain()
+  const drains = () => [well, ...(roll(3) ? [slow] : []), ...(roll(3) ? [dead] : [])].map(({ port }) => url(port))
+  const settings = () => ({
+    aggregate_drains: drains(),
+    queue_size: 500 + roll(5000),
+    max_memory: `${100 + roll(4000)}KiB`,
+    idle_timeout: `${60 + roll(60)}s`,
+    ...(roll(3) === 0 && { max_write: `${8 + roll(100)}KiB` }),
+  })
+  const house = await exporter(settings())
+  const { account, ledger, budget, reload } = house
+  let { made } = house
+  let next = 0
+  const steps = [
+    () => {
+      const to = next + 1 + roll(300)
+      made.consume(logs('app', ...range(next, to).map((text) => text.padEnd(1 + roll(2000), '.'))))
+      next = to
+    },
+    async () => {
+      made = await reload(settings())
+    },
+    () => expect(reload(settings(), undefined, () => Promise.reject(new Error('no')))).rejects.toThrow('no'),
+    () => (roll(2) ? read() : stall()),
+    () => new Promise((resolve) => setTimeout(resolve, roll(8))),
+  ]
+  for (let i = 0; i < 60; i++) {
+    await steps[Math.max(0, roll(9) - 4)]!()
+    for (const each of ledger.accounts) expect(each.imbalance()).toBe(0)
+  }
+  read()
+  const back = await dead.comeBack()
+  made = await reload({ aggregate_drains: [well, slow, dead].map(({ port }) => url(port)), dial_timeout: '7s' })
+  await until(() => account.held() === 0)
+  const all = [well, slow, back]
+  await until(() => all.reduce((sum, { messages }) => sum + messages.length, 0) >= account.sent)
+  expect(account.maybe_duplicate).toBe(0)
+  expect([account.received, budget.used]).toEqual([account.sent + account.droppedTotal, 0])
+  for (const drain of all) expect(new Set(drain.texts()).size).toBe(drain.messages.length)
+  expect(well.messages.length).toBeGreaterThan(0)
 })
