@@ -106,9 +106,11 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
 function emptied(sockets: Set<Socket>, signal: AbortSignal | undefined): Promise<void> {
   if (sockets.size === 0) return Promise.resolve()
   return new Promise((resolve) => {
-    const cut = () => {
-      for (const socket of sockets) socket.destroy()
-    }
+    // In the next turn: what somebody answers at the last moment is written by then.
+    const cut = () =>
+      setImmediate(() => {
+        for (const socket of sockets) socket.destroy()
+      })
     const closed = () => {
       if (sockets.size > 0) return
       signal?.removeEventListener('abort', cut)

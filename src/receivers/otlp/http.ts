@@ -68,6 +68,8 @@ export function newOtlpHttp(
     stop(signal) {
       // Whoever waits for room is sent away while there is time to say so.
       exchange.withdraw()
+      if (signal?.aborted) exchange.giveUp()
+      else signal?.addEventListener('abort', exchange.giveUp, { once: true })
       return server.stop(signal)
     },
   }
@@ -111,7 +113,8 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
   const parameters = config.auth?.request_params ?? []
   const credentialsOf = ({ url, headers }: IncomingMessage) =>
     parameters.length > 0 ? { ...headers, ...parametersOf(url ?? '', parameters) } : headers
-  const open = new Set<AbortController>()
+  /** Requests under way, each with what tells its sender that it is given up. */
+  const open = new Map<AbortController, () => void>()
   const answer = async (signal: OtlpFormat, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const encoding = encodingOf(request.headers['content-type'])
     const asked = authenticator()?.authenticate(credentialsOf(request)) ?? true
@@ -123,7 +126,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
       return answerText(response, 415, text)
     }
     const gone = new AbortController()
-    open.add(gone)
+    open.set(gone, () => answerFault(response, new HttpFault(503, 'the server is stopping'), encoding))
     response.on('close', () => {
       open.delete(gone)
       gone.abort()
@@ -143,9 +146,12 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     }
   }
   const withdraw = () => {
-    for (const each of open) each.abort()
+    for (const each of open.keys()) each.abort()
   }
-  return { answer, withdraw }
+  const giveUp = () => {
+    for (const tell of open.values()) tell()
+  }
+  return { answer, withdraw, giveUp }
 }
 
 /** Parameters of a query that stand for headers: `?token=a` is the header `token`. */

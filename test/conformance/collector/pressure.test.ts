@@ -138,10 +138,10 @@ test.each(['enabled: false', 'wait_for_result: true'])(
 test('with sending_queue off whoever waits for a repeat is told of the stop', async () => {
   const { sink } = await startBackend(() => new GrpcError(14, 'busy'))
   const agent = await startAgent(toward(sink.address, 'sending_queue: {enabled: false}'))
-  const answer = agent.post(3)
+  const answers = Promise.all([agent.post(3), agent.call(3)])
   await agent.role.line(/Will retry the request after interval/)
   const since = performance.now()
   await agent.role.stop()
-  expect(await answer).toMatchObject({ status: 503 })
-  expect(performance.now() - since).toBeLessThan(5000)
+  expect(performance.now() - since).toBeLessThan(8000)
+  expect(await answers).toMatchObject([{ status: 503 }, { code: 14 }])
 })
