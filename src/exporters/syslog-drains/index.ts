@@ -11,7 +11,7 @@ export default defineExporter({
   delivery: {
     semantics: 'best effort',
     order: 'kept',
-    on_kill: 'what waits (10,000 messages a drain by default) and what is on the wire; not what is on disk',
+    on_kill: 'what waits in memory (10,000 messages a drain by default) and what is on the wire; not what is on disk',
   },
   config: fields,
   create: ({ config, host }) => newSyslogDrains(config, host),

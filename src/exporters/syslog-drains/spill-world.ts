@@ -21,6 +21,8 @@ export interface SpillWorld {
   /** Folders that the process before this one left, by `spillKey`. */
   readonly left: Set<string>
   readonly leftovers: Leftovers
+  /** Until folders whose drains are gone have been opened. */
+  counting: Promise<void>
   recovered(messages: number): void
   kept(messages: number): void
 }
@@ -44,6 +46,7 @@ export async function newSpillWorld(
     clock,
     log,
     open: new Set(),
+    counting: Promise.resolve(),
     left: new Set(parts.filter((part) => part !== leftoversPart)),
     leftovers: new Leftovers({
       storage,

@@ -162,6 +162,7 @@ test.each([
   const world: SpillWorld = {
     ...shared,
     most: 1,
+    counting: Promise.resolve(),
     leftovers: new Leftovers({ ...shared, ...books, isThere: false }),
     open: new Set(),
     left: new Set(['k']),

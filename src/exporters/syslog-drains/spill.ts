@@ -91,10 +91,10 @@ export class Spill {
   prepare(): void {
     const { world } = this.options
     if (this.opening || this.spool || this.closed || world.open.size >= world.most) return
-    if (world.clock.monotonic() >= this.retryAt) this.open()
+    if (world.clock.monotonic() >= this.retryAt) void this.open()
   }
 
-  private open(): void {
+  private open(): Promise<void> {
     const { world, key, name } = this.options
     world.open.add(this)
     const onLost = (loss: DropReason, records: number) => this.gone(loss, records)
@@ -107,6 +107,7 @@ export class Spill {
         world.log.warn('no folder for a drain', { drain: name, error: String(error) })
       },
     )
+    return this.opening
   }
 
   /** Takes the envelope `bytes[from, to)`, a record of a batch with its tag, which makes so many messages. */
@@ -167,8 +168,9 @@ export class Spill {
     const { world, key } = this.options
     this.flush()
     this.lose(reason)
-    // What the process before left is opened too, to be counted.
-    if (!this.spool && !this.opening && world.left.has(key)) this.open()
+    // What the process before left is opened too, to be counted: one after the other, there may be many.
+    const isLeft = !this.spool && !this.opening && world.left.has(key)
+    if (isLeft) this.opening = world.counting = world.counting.then(() => this.open())
     if (this.opening) {
       this.isUnwanted = true
       await this.opening
