@@ -21,6 +21,8 @@ export interface SyncerOptions {
 
 /** The position is made durable at most this often: losing it costs duplicates, no records. */
 const positionMs = 500
+/** It is written so soon: what was delivered since then comes again after a kill. */
+const noteMs = 50
 
 interface Group {
   readonly promise: Promise<void>
@@ -46,6 +48,7 @@ export class Syncer {
   private firstDirty = 0
   private timer: Timer | undefined
   private positionTimer: Timer | undefined
+  private noteTimer: Timer | undefined
   private positionSyncedAt = Number.NEGATIVE_INFINITY
   private called = false
   private running: { upTo: number; group: Group; since: number } | undefined
@@ -80,6 +83,7 @@ export class Syncer {
   }
 
   positionMoved(): void {
+    if (!this.closed) this.noteTimer ??= this.options.clock.after(noteMs, this.notePosition)
     if (this.positionDirty) return
     this.positionDirty = true
     this.schedule()
@@ -98,6 +102,7 @@ export class Syncer {
   /** Syncs what there is to sync, now. Resolves when that has ended, however it ended. */
   async flush(): Promise<void> {
     this.closed = true
+    this.noteTimer?.cancel()
     while (this.running || this.dirty.length > 0 || this.positionDirty) {
       if (!this.running) void this.run()
       await this.running?.group.promise.catch(() => {})
@@ -129,7 +134,8 @@ export class Syncer {
     const { disk, clock, segments, onSync } = this.options
     this.timer?.cancel()
     this.positionTimer?.cancel()
-    this.timer = this.positionTimer = undefined
+    this.noteTimer?.cancel()
+    this.timer = this.positionTimer = this.noteTimer = undefined
     const group = this.next ?? newGroup()
     this.next = undefined
     const upTo = this.written
@@ -164,6 +170,16 @@ export class Syncer {
       group.resolve()
     }
     this.schedule()
+  }
+
+  /** A kill of the process does not lose what the system has. */
+  private readonly notePosition = (): void => {
+    this.noteTimer = undefined
+    try {
+      this.options.writePosition()
+    } catch {
+      // It is written again when it is synced.
+    }
   }
 
   /** Writes the position if it moved, and syncs it if it is time to. A failure is tried again with the next sync. */
