@@ -8,7 +8,7 @@ import transform from '../processors/transform/index.ts'
 import { Batch } from '../telemetry/batch.ts'
 import { batchOf, double, entry, envelope, field, int } from '../telemetry/testing/encode.ts'
 import { compileStatement, contextsOf } from './statements.ts'
-import { histogram, histogramPoint, summary, summaryPoint } from './testing/metrics.ts'
+import { exponential, exponentialPoint, histogram, histogramPoint, summary, summaryPoint } from './testing/metrics.ts'
 import { processorOf } from './testing/run.ts'
 import { any, entries, fixed64, logRequest, metricRequest, traceRequest } from './testing/samples.ts'
 import { ConditionError } from './tokens.ts'
@@ -22,6 +22,7 @@ const samples = {
     [field(1, 'm'), field(7, [field(1, [fixed64(3, 7n), double(4, 1), entries(7, { k: 'v' })]), int(2, 2), int(3, 1)])],
     histogram('h', 1, histogramPoint({ counts: [1, 2], bounds: [5], sum: 9 }, { k: 'v' })),
     summary('s', summaryPoint(3n, 2)),
+    exponential('e', 2, exponentialPoint({ scale: 1, positive: { offset: 0, counts: [1, 2] } }, { k: 'v' })),
   ),
   traces: traceRequest([
     field(5, 'a'),
@@ -64,6 +65,9 @@ const everything: Record<string, object> = {
         'convert_summary_count_val_to_sum("delta", true)',
         'convert_summary_sum_val_to_sum("delta", true)',
         'convert_gauge_to_sum("delta", true) where HasAttrKeyOnDatapoint("k")',
+        'aggregate_on_attribute_value("sum", "k", ["v"], "w") where type != METRIC_DATA_TYPE_SUMMARY',
+        'convert_exponential_histogram_to_histogram("uniform", [1, 2])',
+        'aggregate_on_attributes("median", [])',
         'convert_sum_to_gauge()',
       ],
     },

@@ -4,6 +4,7 @@ import type { Edit, Editor } from './editor.ts'
 import type { Parameter } from './expression.ts'
 import { aggregated, keeping, renaming } from './metrics/aggregate.ts'
 import { copyMetric, gaugeToSum, sumToGauge } from './metrics/convert-kinds.ts'
+import { type Distribution, distributions, explicitHistogram } from './metrics/explicit-histogram.ts'
 import { type ExtractOptions, extractCount, extractSum, summaryValue } from './metrics/extract-metrics.ts'
 import { type Aggregation, aggregations } from './metrics/merge-numbers.ts'
 import { Temporality } from './metrics/metric-body.ts'
@@ -119,6 +120,33 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
       return changing(compiler, () => change)
     },
   },
+  convert_exponential_histogram_to_histogram: {
+    summary:
+      'makes an exponential histogram one with these bounds; the count of a bucket goes to where its "upper" end or "midpoint" is, or "uniform" to all it touches',
+    parameters: [
+      { name: 'distribution', takes: 'text' },
+      { name: 'explicit_bounds', takes: 'list' },
+    ],
+    rewrites: true,
+    make(compiler, [how, bounds]) {
+      const change = explicitHistogram(distributionIn(compiler, how!), boundsIn(compiler, bounds!))
+      return changing(compiler, () => change)
+    },
+  },
+}
+
+function distributionIn(compiler: Compiler, node: Node): Distribution {
+  const name = compiler.text(node)
+  const found = distributions.find((each) => each === name)
+  if (found) return found
+  throw compiler.error(node.at, `expected one of ${distributions.map((each) => `"${each}"`).join(', ')}`)
+}
+
+function boundsIn(compiler: Compiler, node: Node): number[] {
+  const items = node.kind === 'list' ? node.items : []
+  const bounds = items.map((item) => numberIn(compiler, item))
+  if (bounds.length > 0 && bounds.every((bound, i) => i === 0 || bound > bounds[i - 1]!)) return bounds
+  throw compiler.error(node.at, 'expected bounds that rise, such as [1.0, 10.0, 100.0]')
 }
 
 function aggregationIn(compiler: Compiler, node: Node): Aggregation {

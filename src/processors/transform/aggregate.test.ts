@@ -185,6 +185,40 @@ test('aggregate_on_attribute_value makes one of the points whose values it names
   ])
 })
 
+describe('convert_exponential_histogram_to_histogram', () => {
+  /** Buckets (1,2] 4, (2,4] 5, (4,8] 6; [-2,-1) 3; 2 zeros. */
+  const parts = { scale: 0, zeros: 2, positive: { offset: 0, counts: [4, 5, 6] }, negative: { offset: 0, counts: [3] } }
+  const more = [double(12, -1.5), double(13, 7), field(11, double(3, 1))]
+
+  test.each<[string, number[], number[]]>([
+    ['upper', [0, 3, 8], [5, 4, 11, 0]],
+    ['upper', [-1, 2], [3, 6, 11]],
+    ['midpoint', [0, 3, 6], [5, 9, 6, 0]],
+    ['uniform', [0, 3, 6], [5, 7, 5, 3]],
+    ['uniform', [1, 2, 4, 8], [5, 4, 5, 6, 0]],
+    ['uniform', [100], [20, 0]],
+    ['midpoint', [-5, -3], [0, 0, 20]],
+  ])('%s, bounds %j', (how, bounds, counts) => {
+    const metric = exponential('e', 2, exponentialPoint({ ...parts, more }, { k: 'a' }))
+    const statement = `convert_exponential_histogram_to_histogram("${how}", [${bounds.join(', ')}])`
+    expect(pointsAfter(statement, metric)).toEqual([
+      { k: 'a', ...times, count: 20n, sum: 40, min: -1.5, max: 7, 8: double(3, 1), counts, bounds },
+    ])
+  })
+
+  test('leaves other metrics alone, and keeps what the metric says besides', () => {
+    const statement = 'convert_exponential_histogram_to_histogram("upper", [1.0])'
+    const { run } = processorOf(transform, { metric_statements: [statement] }, 'metrics')
+    const [first, second] = metricsOf(
+      run(
+        metricRequest(gauge('g', numberPoint(1)), exponential('e', 1, exponentialPoint({ ...parts, scale: 20 }))),
+      )!.bytes(),
+    )
+    expect(first!.kind).toBe('gauge')
+    expect(second).toMatchObject({ kind: 'histogram', unit: 'ms', temporality: 1 })
+  })
+})
+
 test.each<[string, Part]>([
   ['aggregate_on_attributes("sum")', summary('y', summaryPoint(1n, 1))],
   ['aggregate_on_attributes("max")', histogram('h', 2, histogramPoint({ counts: [1], bounds: [] }))],
@@ -200,6 +234,10 @@ test.each<[string, Part]>([
 test.each([
   ['aggregate_on_attributes("avg")', 'expected one of "sum", "max", "min", "mean", "median", "count"'],
   ['aggregate_on_attributes("sum", "k")', 'expected a list such as ["a", "b"]'],
+  ['convert_exponential_histogram_to_histogram("random", [1.0])', 'expected one of "upper", "midpoint", "uniform"'],
+  ['convert_exponential_histogram_to_histogram("upper", [2, 1])', 'expected bounds that rise'],
+  ['convert_exponential_histogram_to_histogram("upper", [])', 'expected bounds that rise'],
+  ['convert_exponential_histogram_to_histogram("upper", ["a"])', 'expected a number'],
   ['aggregate_on_attribute_value("sum", "k", ["a"])', 'the argument new_value is missing'],
 ])('%s is refused', (statement, message) => {
   expect(faults(transform, { metric_statements: [statement] })).toContain(message)
