@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Timer } from '../runtime/clock.ts'
 import type { Format } from '../telemetry/format.ts'
 import {
   type Spool,
@@ -14,6 +13,7 @@ import {
 import { Cursor } from './cursor.ts'
 import type { Disk } from './disk.ts'
 import { headerBytes } from './disk-record.ts'
+import { Expiry } from './expiry.ts'
 import { type Finished, finishedName } from './finished-file.ts'
 import type { QueueFolder } from './folder.ts'
 import { noteBytes } from './note.ts'
@@ -22,16 +22,16 @@ import { Outstanding } from './outstanding.ts'
 import type { Position } from './position-file.ts'
 import { Quarantine } from './quarantine.ts'
 import type { Recovered } from './recover.ts'
+import { Removals } from './removals.ts'
 import { frameBytes } from './segment-frame.ts'
 import type { Segment, Segments } from './segments.ts'
 import { Syncer } from './syncer.ts'
+import { Troubles } from './troubles.ts'
 import { Writer } from './writer.ts'
 
 const mostSegmentBytes = 8 << 20
 const leastSegmentBytes = 64 << 10
 const quarantineBytes = 64 << 20
-/** Age is looked at this often. */
-const mostExpiryMs = 60_000
 /** Segments of an earlier process that are synced at the opening, at most: as many as its descriptors and threads bear. */
 const mostOldSyncs = 16
 /** A sync that takes longer is told as trouble. */
@@ -51,13 +51,11 @@ export class DiskSpool implements Spool {
   private readonly syncer: Syncer
   private readonly writer: Writer
   private readonly cursor: Cursor
-  /** Wall time at the opening, and the monotonic time then: a wall clock that does not jump. */
-  private readonly opened: { wall: number; tick: number }
-  private readonly troubles: { append?: string; sync?: string; read?: string } = {}
-  private expiry: Timer | undefined
+  private readonly troubles: Troubles
+  private readonly removals: Removals
+  private readonly expiry: Expiry
   private lastLength = 0
   private readonly forgetMe: () => void
-  private readonly removals = new Set<Promise<void>>()
   private closing: Promise<void> | undefined
 
   constructor(
@@ -73,12 +71,13 @@ export class DiskSpool implements Spool {
     this.disk = disk
     this.folder = folder
     this.segments = segments
-    this.opened = { wall: clock.now(), tick: clock.monotonic() }
     this.finished = finished
     this.records = Math.max(0, from.total - from.records - finished.records)
     this.recovered = { batches: Math.max(0, from.next - from.sequence - finished.size), records: this.records }
     this.quarantine = new Quarantine(disk, folder.path, options.quarantineBytes ?? quarantineBytes, log)
     this.quarantine.open()
+    this.troubles = new Troubles(log)
+    this.removals = new Removals(disk, this.quarantine, log)
     const eighth = maxBytes > 0 ? Math.max(leastSegmentBytes, Math.floor(maxBytes / 8)) : mostSegmentBytes
     this.syncer = new Syncer({
       disk,
@@ -89,7 +88,7 @@ export class DiskSpool implements Spool {
       folderFd: folder.fd,
       positionFd: folder.position.fd,
       writePosition: () => folder.position.write(this.position),
-      onSync: (error) => this.tell('sync', error),
+      onSync: (error) => (error ? this.troubles.failed('sync', error) : this.troubles.worked('sync')),
     })
     this.writer = new Writer({
       disk,
@@ -115,7 +114,13 @@ export class DiskSpool implements Spool {
     })
     this.forgetMe = registerSpool(folder.path, this)
     this.syncOld(from)
-    this.watchAge()
+    this.expiry = new Expiry({
+      clock,
+      maxAgeMs,
+      oldest: () => this.oldest(),
+      remove: () => this.removeOldest('expired', `older than ${maxAgeMs} ms`) !== undefined,
+    })
+    this.expiry.watch()
   }
 
   get batches(): number {
@@ -140,10 +145,10 @@ export class DiskSpool implements Spool {
     try {
       sequence = this.writer.append(payload, count, format, noted)
     } catch (error) {
-      this.tell('append', error as Error)
+      this.troubles.failed('append', error)
       throw error
     }
-    if (this.troubles.append) this.tell('append', undefined)
+    this.troubles.worked('append')
     this.records += count
     this.lastLength = count
     return sequence
@@ -174,11 +179,11 @@ export class DiskSpool implements Spool {
     cursor.reading = true
     try {
       const records = await cursor.read(mostBytes)
-      if (this.troubles.read) this.tell('read', undefined)
+      this.troubles.worked('read')
       this.trim()
       return records
     } catch (error) {
-      this.tell('read', error as Error)
+      this.troubles.failed('read', error)
       throw error
     } finally {
       cursor.reading = false
@@ -210,9 +215,8 @@ export class DiskSpool implements Spool {
 
   status(): SpoolStatus {
     const slow = this.syncer.runningMs
-    const { append, sync, read } = this.troubles
-    const trouble =
-      slow > slowSyncMs ? `fdatasync has not ended for ${Math.round(slow / 1000)} s` : (append ?? sync ?? read)
+    const isSlow = slow > slowSyncMs
+    const trouble = isSlow ? `fdatasync has not ended for ${Math.round(slow / 1000)} s` : this.troubles.message
     const { batches, records, bytes, segments, quarantine } = this
     return {
       folder: this.folder.path,
@@ -234,12 +238,12 @@ export class DiskSpool implements Spool {
   private async end(): Promise<void> {
     const { disk, folder } = this
     this.forgetMe()
-    this.expiry?.cancel()
+    this.expiry.close()
     this.writer.seal()
     this.savePosition()
     this.trim()
     await this.syncer.flush()
-    await Promise.all(this.removals)
+    await this.removals.ended()
     await this.saveFinished()
     disk.close(folder.position.fd)
     disk.close(folder.fd)
@@ -267,7 +271,7 @@ export class DiskSpool implements Spool {
     try {
       this.folder.position.write(this.position)
     } catch (error) {
-      this.tell('sync', error as Error)
+      this.troubles.failed('sync', error)
     }
     this.syncer.positionMoved()
   }
@@ -285,7 +289,7 @@ export class DiskSpool implements Spool {
   private discard(): void {
     this.writer.seal()
     this.cursor.toEnd()
-    for (const segment of [...this.segments.list]) this.remove(segment, true)
+    for (const segment of [...this.segments.list]) this.removeNow(segment)
   }
 
   /** Removes the segments in which everything is finished. */
@@ -296,29 +300,14 @@ export class DiskSpool implements Spool {
       if (!first || first === this.writer.active || this.cursor.needs(first)) return
       if ((second?.first ?? this.writer.next) > this.position.sequence) return
       if (!second) this.savePosition()
-      this.remove(first, false)
+      this.segments.forget(first)
+      this.removals.later(first)
     }
   }
 
-  private remove(segment: Segment, now: boolean): void {
+  private removeNow(segment: Segment): void {
     this.segments.forget(segment)
-    const failed = (error: unknown) =>
-      this.options.log.warn('cannot remove a file of the queue', { file: segment.path, error: String(error) })
-    if (segment.unreadable) {
-      this.quarantine.move(segment.unreadable, segment.path)
-      return
-    }
-    if (!now) {
-      const removal = this.disk.remove(segment.path).catch(failed)
-      this.removals.add(removal)
-      void removal.then(() => this.removals.delete(removal))
-      return
-    }
-    try {
-      this.disk.removeNow(segment.path)
-    } catch (error) {
-      failed(error)
-    }
+    this.removals.now(segment)
   }
 
   /** Removes the oldest segment and counts what nobody was given of it. */
@@ -336,7 +325,7 @@ export class DiskSpool implements Spool {
       cursor.jump(next, behind)
     }
     this.savePosition()
-    this.remove(first, true)
+    this.removeNow(first)
     this.lose(loss, lost, why)
     return lost
   }
@@ -347,7 +336,7 @@ export class DiskSpool implements Spool {
     try {
       this.segments.look(segment)
     } catch (error) {
-      this.tell('read', error as Error)
+      this.troubles.failed('read', error)
     }
     return segment.start
   }
@@ -359,16 +348,6 @@ export class DiskSpool implements Spool {
     this.options.onLost(loss, records, detail)
   }
 
-  /** The first of a series of failures is told, and its end. */
-  private tell(what: 'append' | 'sync' | 'read', error: Error | undefined): void {
-    const { troubles, options } = this
-    const before = troubles[what]
-    if (error) troubles[what] = error.message
-    else delete troubles[what]
-    if (error && !before) options.log.error('the disk of the queue fails', { error: error.message })
-    if (!error && before) options.log.info('the disk of the queue works again', { was: before })
-  }
-
   /** What the process before left unsynced is in the page cache at best. */
   private syncOld({ synced, next }: Recovered): void {
     const { list } = this.segments
@@ -377,31 +356,15 @@ export class DiskSpool implements Spool {
       try {
         this.syncer.wrote(segment, next - 1)
       } catch (error) {
-        this.tell('sync', error as Error)
+        this.troubles.failed('sync', error)
       }
     }
   }
 
-  private watchAge(): void {
-    const { clock, maxAgeMs } = this.options
-    if (maxAgeMs === 0) return
-    this.expire()
-    const again = Math.min(mostExpiryMs, Math.max(1, maxAgeMs / 8))
-    this.expiry = clock.after(again, () => this.watchAge())
-  }
-
-  private expire(): void {
-    for (let [first] = this.segments.list; first && this.isOld(first); [first] = this.segments.list) {
-      if (this.removeOldest('expired', `older than ${this.options.maxAgeMs} ms`) === undefined) return
-    }
-  }
-
-  private isOld(segment: Segment): boolean {
-    const { clock, maxAgeMs } = this.options
-    const tick = clock.monotonic()
-    if (segment.lastTick !== undefined) return tick - segment.lastTick > maxAgeMs
-    this.startOf(segment)
-    if (segment.lastAt === undefined) return false
-    return this.opened.wall + (tick - this.opened.tick) - segment.lastAt > maxAgeMs
+  /** With what its front says of its age. */
+  private oldest(): Segment | undefined {
+    const [first] = this.segments.list
+    if (first) this.startOf(first)
+    return first
   }
 }
