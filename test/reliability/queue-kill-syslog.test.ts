@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { ingressClient, log } from '../support/client.ts'
 import { decodeOtlpLogs, type Message } from '../support/decode.ts'
+import { startTcpDrain } from '../support/drains.ts'
 import { newFolder, writeFiles } from '../support/folder.ts'
+import { freePort } from '../support/free-port.ts'
 import { diskQueueFile } from '../support/numbered-lines.ts'
 import { pause, startProcess, until } from '../support/role.ts'
 import { otlpPaths, startSink } from '../support/sinks.ts'
@@ -95,5 +98,48 @@ test('syslog: whatever reached the queue of a killed process arrives; what stood
   }
   const all = written.reduce((sum, lines) => sum + lines, 0)
   process.stdout.write(`${kills} kills: ${all} lines written, ${lost} of them lost in buffers of sockets\n`)
+  expect(await last.stop()).toMatchObject({ code: 0 })
+})
+
+const drainsFile = (folder: string, drain: number) => `
+receivers:
+  loggregator: {endpoint: "127.0.0.1:0"}
+exporters:
+  syslog_drains:
+    aggregate_drains: ["syslog://127.0.0.1:${drain}"]
+    queue_size: 500
+    sending_queue: {storage: file_storage}
+extensions:
+  file_storage: {directory: ${folder}/queues, create_directory: true}
+service:
+  extensions: [file_storage]
+  pipelines: {envelopes: {receivers: [loggregator], exporters: [syslog_drains]}}
+`
+
+test('syslog_drains with a disk: a kill loses what a drain has in memory, the oldest, and nothing else', {
+  timeout: 60_000,
+}, async () => {
+  const port = await freePort()
+  const folder = newFolder()
+  writeFiles(folder, { 'agent.yaml': drainsFile(folder, port) })
+  const start = () => startProcess(['run', `${folder}/agent.yaml`])
+  const agent = start()
+  const client = ingressClient(await agent.grpc(), { plaintext: true })
+  const send = (from: number, to: number) =>
+    client.send(Array.from({ length: to - from }, (_, i) => log(`${from + i}`)))
+  await send(0, 400)
+  await agent.line(/a drain has part of its queue on disk/)
+  for (let line = 400; line < 5000; line += 200) await send(line, line + 200)
+  // What gathers for the disk is written within 50 ms.
+  await pause(200)
+  await agent.stop('SIGKILL')
+  const drain = await startTcpDrain({ port })
+  const last = start()
+  await drain.until('the last line', () => drain.texts().at(-1) === '4999')
+  const arrived = drain.texts().map(Number)
+  const first = arrived[0]!
+  expect(first).toBeLessThanOrEqual(500)
+  expect(arrived).toEqual(Array.from({ length: 5000 - first }, (_, i) => first + i))
+  process.stdout.write(`5,000 lines, the first ${first} of them lost with the memory of the drain\n`)
   expect(await last.stop()).toMatchObject({ code: 0 })
 })
