@@ -145,7 +145,6 @@ export class RemoteWriter implements MetricVisitor {
     if (data === Data.histogram) this.histogram(series, view, exemplars)
     else if (data === Data.summary) this.summary(series, view)
     else {
-      if (series.lines.length === 0) series.lines = [this.encode(series.labels, '')]
       const all = within(exemplars, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
       if (data === Data.exponential) return writeNative(this.pieces.out, series.lines[0]!, view, all)
       writeLine(this.pieces.out, series.lines[0]!, view.value, view, all)
@@ -221,7 +220,9 @@ export class RemoteWriter implements MetricVisitor {
   private newSeries(view: PointView): KnownSeries {
     this.remember(1)
     const labels = seriesLabels(pointAttributes(view), this.scope.labels, this.options.labels.fixed)
-    return { labels, mark: this.markOf(this.encode(labels, '')), bounds: [], lines: [] }
+    const line = this.encode(labels, '')
+    const isOne = view.data !== Data.histogram && view.data !== Data.summary
+    return { labels, mark: this.markOf(line), bounds: [], lines: isOne ? [line] : [] }
   }
 
   private markOf(labels: Buffer): Mark {
