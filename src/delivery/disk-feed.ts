@@ -4,6 +4,7 @@ import type { Spool, SpoolRecord } from '../storage/contract.ts'
 import { Batch } from '../telemetry/batch.ts'
 import type { Receipt } from '../telemetry/receipt.ts'
 import { pointOf, type TracePoint } from './batch-trace.ts'
+import { diskRetryMs } from './disk-gap.ts'
 import type { Queue } from './queue.ts'
 
 export interface DiskFeedOptions {
@@ -19,7 +20,6 @@ export interface DiskFeedOptions {
 
 /** Read at a time. */
 const readBytes = 256 << 10
-const retryMs = 1000
 
 /** Between the disk and the queue in memory: what was just written goes straight on, what waits on disk when there is room. */
 export class DiskFeed {
@@ -167,7 +167,7 @@ export class DiskFeed {
       this.options.log.error('the queue on disk cannot be read; trying again every second', { error: text })
     }
     this.troubled = true
-    this.timer = this.options.clock.after(retryMs, () => {
+    this.timer = this.options.clock.after(diskRetryMs, () => {
       this.timer = undefined
       this.pour()
     })

@@ -3,7 +3,7 @@ import type { Log } from '../runtime/log.ts'
 import type { Trouble } from './progress.ts'
 
 /** How long after a failure the disk is asked again. */
-const retryMs = 1000
+export const diskRetryMs = 1000
 
 /** The time in which a disk does not take what it is given: told once at its beginning and once at its end. */
 export class DiskGap {
@@ -44,7 +44,7 @@ export class DiskGap {
     }
     this.trouble = text
     if (this.closed) return
-    this.timer ??= this.clock.after(retryMs, () => {
+    this.timer ??= this.clock.after(diskRetryMs, () => {
       this.timer = undefined
       this.again()
     })

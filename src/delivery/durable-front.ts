@@ -1,13 +1,15 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import { type Spool, SpoolFull, type SpoolLoss, type SpoolNote } from '../storage/contract.ts'
+import type { Spool, SpoolLoss } from '../storage/contract.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 import { type Admission, Refused, type Verdict } from './admission.ts'
 import { settleAll } from './backlog.ts'
 import type { TracePoint } from './batch-trace.ts'
+import { DiskAnswers } from './disk-answers.ts'
 import { DiskFeed } from './disk-feed.ts'
-import { DiskGap } from './disk-gap.ts'
+import { DiskGap, diskRetryMs } from './disk-gap.ts'
+import { DiskWriter } from './disk-writer.ts'
 import type { Account, DiskState } from './ledger.ts'
 import type { OnDrop } from './outbox.ts'
 import { Parked } from './parked.ts'
@@ -42,8 +44,7 @@ export interface DurableOptions {
 
 const queueFull = new Refused('sending queue is full')
 const stopping = new Refused('shutting down')
-const notOpen = new Refused('the queue on disk is not open yet', 1000)
-const retryAfterMs = 1000
+const notOpen = new Refused('the queue on disk is not open yet', diskRetryMs)
 
 /**
  * A queue on disk in front of the one in memory. What comes is written first: then it counts as taken, and goes on at once
@@ -57,10 +58,9 @@ export class DurableFront implements Admission {
   private readonly gap: DiskGap
   private readonly parked = new Parked()
   private spool: Spool | undefined
-  private syncs = false
+  private writer: DiskWriter | undefined
+  private answers: DiskAnswers | undefined
   private maxBytes = Number.POSITIVE_INFINITY
-  /** The last batch of this run that its sender must not be answered for before it is synced. */
-  private unsynced = -1
   private admitted = false
   private askedMeanwhile = false
   private closed = false
@@ -134,9 +134,10 @@ export class DurableFront implements Admission {
   private opened(spool: Spool, { maxLossMs, maxBytes }: QueueStorage): Promise<void> | undefined {
     if (this.closed) return spool.close()
     const { use, isFed, account, log } = this.options
-    this.syncs = maxLossMs === 0
     this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, maxBytes || Number.POSITIVE_INFINITY)
     this.spool = spool
+    this.answers = new DiskAnswers(spool, maxLossMs === 0)
+    this.writer = this.newWriter(spool)
     const { records } = spool.recovered
     account.recovered += records
     this.feed.opened(spool, records)
@@ -147,20 +148,26 @@ export class DurableFront implements Admission {
     this.roomMade()
   }
 
+  private newWriter(spool: Spool): DiskWriter {
+    const { whenFull, maxRequests, maxRecords, keepOrigins } = this.options
+    const displaces = whenFull === 'drop_oldest'
+    const records = () => this.held - this.parked.records
+    return new DiskWriter({ spool, gap: this.gap, displaces, maxRequests, maxRecords, records, keepOrigins })
+  }
+
   /** Sending may begin. */
   run(): void {
     this.feed.run()
   }
 
   consume(batch: Batch, now: number): void {
-    const { spool } = this
     if (batch.size > this.maxBytes) {
       this.lose(batch, 'too_large')
       return
     }
     // The rest of a run that began when the disk still took things waits behind its beginning.
     const isBehind = this.parked.records > 0 && this.admitted
-    const sequence = spool && !isBehind ? this.write(batch, spool, this.admitted) : -1
+    const sequence = this.writer && !isBehind ? this.writer.write(batch, this.admitted) : -1
     if (sequence < 0) this.unwritten(batch, now)
     else this.accept(batch, sequence, now)
   }
@@ -222,7 +229,7 @@ export class DurableFront implements Admission {
   async close(): Promise<void> {
     this.closed = true
     this.gap.close()
-    if (this.spool) this.writeParked(this.spool)
+    this.writeParked()
     this.parked.giveUp((batch) => {
       this.options.onDrop('shutdown', batch.count, undefined, batch)
       settleAll(batch.receipts, { dropped: 'shutdown' })
@@ -239,49 +246,10 @@ export class DurableFront implements Admission {
     await this.spool?.close()
   }
 
-  /** Writes a batch; its sequence, or -1. One that was let in may go beyond the bounds that are counts. */
-  private write(batch: Batch, spool: Spool, letIn: boolean): number {
-    if (this.gap.isPausing) return -1
-    const { keepOrigins, whenFull } = this.options
-    const bytes = batch.bytes()
-    const note: SpoolNote | undefined = keepOrigins && batch.origin ? { origin: batch.origin } : undefined
-    const displaces = whenFull === 'drop_oldest'
-    if (!this.fits(bytes.length, spool) && !(displaces && this.displace(bytes.length, spool)) && !letIn) return -1
-    for (let mayDisplace = displaces; ; mayDisplace = false) {
-      try {
-        return this.appended(bytes, batch, note, spool)
-      } catch (error) {
-        const hasMadeRoom = mayDisplace && error instanceof SpoolFull && spool.dropOldest() !== undefined
-        if (!hasMadeRoom) return this.failed(error, bytes.length, spool)
-      }
-    }
-  }
-
-  private appended(bytes: Buffer, { count, format }: Batch, note: SpoolNote | undefined, spool: Spool): number {
-    const sequence = spool.append(bytes, count, format, note)
-    this.gap.worked()
-    return sequence
-  }
-
-  private failed(error: unknown, bytes: number, spool: Spool): number {
-    // The bound of the queue is no fault of the disk.
-    if (!(error instanceof SpoolFull) || spool.fits(bytes)) this.gap.failed(error, spool.status().folder)
-    return -1
-  }
-
   /** A batch stands on disk. */
   private accept(batch: Batch, sequence: number, now: number): void {
-    const spool = this.spool!
-    if (this.syncs) this.unsynced = sequence
-    if (batch.receipts.length > 0) this.answer(batch, sequence, spool)
+    this.answers!.wrote(batch, sequence)
     this.feed.offer(batch, sequence, now)
-  }
-
-  private answer({ receipts }: Batch, sequence: number, spool: Spool): void {
-    const safe = () => settleAll(receipts, 'durable')
-    if (!this.syncs) safe()
-    // It goes on all the same; whoever reads it again sends it twice.
-    else spool.whenSynced(sequence).then(safe, () => settleAll(receipts, { dropped: 'storage' }))
   }
 
   /** What the disk did not take waits with its sender where that can be, goes on in memory alone where it is in order, or is lost. */
@@ -302,47 +270,17 @@ export class DurableFront implements Admission {
     settleAll(batch.receipts, { dropped: reason })
   }
 
-  /** Removes the oldest segments until so many bytes fit. */
-  private displace(bytes: number, spool: Spool): boolean {
-    while (!this.fits(bytes, spool)) {
-      const isOverCount = spool.fits(bytes)
-      const gone = spool.dropOldest()
-      // What stands in memory counts on: to take its place on disk away would free nothing.
-      if (gone === undefined || (isOverCount && gone === 0)) return false
-    }
-    return true
-  }
-
-  private fits(bytes: number, spool: Spool): boolean {
-    const { maxRequests, maxRecords } = this.options
-    if (maxRequests !== undefined && spool.batches >= maxRequests) return false
-    if (maxRecords !== undefined && this.held - this.parked.records >= maxRecords) return false
-    return spool.fits(bytes)
-  }
-
   private obstacle(): Refused | undefined {
     if (this.closed) return stopping
-    if (!this.spool) return notOpen
+    if (!this.writer) return notOpen
     const { trouble, isPausing } = this.gap
-    if (trouble !== undefined && (isPausing || this.parked.records > 0)) return new Refused(trouble, retryAfterMs)
-    return this.parked.records > 0 || !this.fits(1, this.spool) ? queueFull : undefined
+    if (trouble !== undefined && (isPausing || this.parked.records > 0)) return new Refused(trouble, diskRetryMs)
+    return this.parked.records > 0 || !this.writer.fits(1) ? queueFull : undefined
   }
 
   /** When the sender of this run may be answered; undefined: now. */
   private untilSafe(): Promise<void> | undefined {
-    if (this.parked.records > 0) return this.parked.answer()
-    return this.unsynced < 0 ? undefined : this.synced()
-  }
-
-  /** When what was written last is synced. Nobody need listen. */
-  private synced(): Promise<void> {
-    const sequence = this.unsynced
-    this.unsynced = -1
-    const late = this.spool!.whenSynced(sequence).catch((error) => {
-      throw new Refused((error as Error).message, retryAfterMs)
-    })
-    late.catch(() => {})
-    return late
+    return this.parked.records > 0 ? this.parked.answer() : this.answers?.whenSafe()
   }
 
   private lost(loss: SpoolLoss, records: number, detail: string): void {
@@ -359,16 +297,17 @@ export class DurableFront implements Admission {
 
   /** The disk is asked again, with what waits for it. */
   private again(): void {
-    if (this.closed || !this.spool) return
-    this.writeParked(this.spool)
+    if (this.closed) return
+    this.writeParked()
     this.roomMade()
   }
 
-  private writeParked(spool: Spool): void {
-    if (this.parked.records === 0) return
+  private writeParked(): void {
+    const { spool, writer } = this
+    if (this.parked.records === 0 || !spool || !writer) return
     const now = this.options.clock.monotonic()
     for (let batch = this.parked.first; batch; batch = this.parked.first) {
-      const sequence = this.write(batch, spool, true)
+      const sequence = writer.write(batch, true)
       if (sequence < 0) {
         // Nothing is left that could make room for it.
         if (this.gap.trouble !== undefined || spool.batches > 0) return
@@ -377,7 +316,7 @@ export class DurableFront implements Admission {
       this.parked.shift()
       if (sequence >= 0) this.accept(batch, sequence, now)
     }
-    this.parked.done(this.unsynced < 0 ? undefined : this.synced())
+    this.parked.done(this.answers!.whenSafe())
   }
 
   /** Something has left. */
