@@ -14,35 +14,44 @@ const metricField = 2
 /** A metric that stands nowhere in the batch. */
 class Body {
   readonly metric = new Draft()
-  readonly data = new Draft()
   dataField = 0
+  private readonly inner = new Draft()
+  private hasInner = false
   /** Whether it is other than what it was at first. */
   private isNew = false
   private place = -1
 
   get changed(): boolean {
-    return this.isNew || this.metric.changed || this.data.changed
+    return this.isNew || this.metric.changed || (this.hasInner && this.inner.changed)
   }
 
   load(body: Buffer, isNew: boolean): this {
     const { metric } = this
-    this.isNew = isNew
     metric.load(body, 0, body.length, 0)
+    this.isNew = isNew
+    this.hasInner = false
     this.place = -1
     for (let i = 0; i < metric.count; i++) if (dataFields.includes(metric.fieldOf(i))) this.place = i
     this.dataField = this.place < 0 ? 0 : metric.fieldOf(this.place)
-    const has = this.place >= 0 && (metric.tagOf(this.place) & 7) === 2
-    this.data.load(body, has ? metric.startOf(this.place) : 0, has ? metric.endOf(this.place) : 0, 0)
     return this
+  }
+
+  get data(): Draft {
+    const { inner, metric, place } = this
+    if (this.hasInner) return inner
+    this.hasInner = true
+    const has = place >= 0 && (metric.tagOf(place) & 7) === 2
+    inner.load(metric.bufOf(place), has ? metric.startOf(place) : 0, has ? metric.endOf(place) : 0, 0)
+    return inner
   }
 
   /** The body with all that was written in it. */
   bytes(): Buffer {
-    const { metric, data, place } = this
-    if (data.changed && place >= 0) {
+    const { metric, inner, place } = this
+    if (this.hasInner && inner.changed && place >= 0) {
       this.isNew = true
-      data.changed = false
-      metric.replace(place, spanFrame(this.dataField, data.bytes()))
+      inner.changed = false
+      metric.replace(place, spanFrame(this.dataField, inner.bytes()))
     }
     return metric.bytes()
   }
@@ -149,10 +158,10 @@ export class MetricSite extends Site {
   /** The body of the metric in the batch, with what was written in it. */
   private written(): Buffer {
     const metric = super.draft(Level.metric)
-    const data = super.draft(Level.data)
-    if (!data.changed) return metric.bytes()
-    const body = this.guest.load(metric.bytes(), false)
-    body.metric.put(super.dataField, spanFrame(super.dataField, data.bytes()))
-    return body.metric.bytes()
+    const data = this.drafts[Level.data]!
+    if (!this.loaded[Level.data] || !data.changed) return metric.bytes()
+    const { metric: copy } = this.guest.load(metric.bytes(), false)
+    copy.put(super.dataField, spanFrame(super.dataField, data.bytes()))
+    return copy.bytes()
   }
 }

@@ -25,7 +25,7 @@ export class Site extends Cursor {
   protected edits: Edits | undefined
   protected readonly drafts = Array.from({ length: 6 }, () => new Draft())
   /** Whether the draft of a level is that of this place. */
-  private readonly loaded = [false, false, false, false, false, false]
+  protected readonly loaded = [false, false, false, false, false, false]
   /** Per level: the group that its draft belongs to. */
   private readonly groupOf = [none, none, none, none, none, none]
   /** Body of a scope or resource. */

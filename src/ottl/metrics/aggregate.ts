@@ -1,20 +1,20 @@
 import { Draft } from '../../telemetry/draft.ts'
 import { readEntryAt } from '../../telemetry/entries.ts'
-import { entryFrame, spanFrame } from '../../telemetry/frames.ts'
+import { entryFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
 import { Value, ValueType } from '../../telemetry/value.ts'
 import { StatementError } from '../ottl-value.ts'
 import { temporalityOf } from './extract-metrics.ts'
 import { exponentialKey, histogramKey, mergedExponential, mergedHistogram } from './merge-histograms.ts'
 import { type Aggregation, mergedNumber } from './merge-numbers.ts'
-import { Data, kindName, otherFields, partsOf, pointsOf, Temporality, withData } from './metric-body.ts'
+import { Data, kindName, otherFields, partsOf, pointFrame, pointsOf, Temporality, withData } from './metric-body.ts'
 import { attributesField, fixedAt } from './point-fields.ts'
 
 /** How the points of a kind of metric are told apart, and made one. */
 interface Kind {
   /** What must be the same besides attributes and time. */
   key(point: Draft): string
-  merged(points: readonly Draft[], how: Aggregation): Draft
+  merged(points: readonly Uint8Array[], how: Aggregation): Draft
 }
 
 const kinds: Readonly<Record<number, Kind>> = {
@@ -64,24 +64,24 @@ export function aggregated(name: string, how: Aggregation, prepare: PrepareAttri
     }
     const byStart = parts.kind !== Data.gauge && temporalityOf(parts) === Temporality.delta
     const field = attributesField(parts.kind)
-    const groups = new Map<string, Draft[]>()
+    const groups = new Map<string, Uint8Array[]>()
+    const point = new Draft()
     for (const body of pointsOf(parts)) {
-      const point = new Draft()
       point.load(body, 0, body.length, 1 << field)
       prepare(point, field)
       const start = byStart ? fixedAt(point, 2) : 0n
       const key = `${fixedAt(point, 3)} ${start} ${kind.key(point)} ${attributesKey(point, field)}`
+      const prepared = point.changed ? point.bytes() : body
       const group = groups.get(key)
-      if (group) group.push(point)
-      else groups.set(key, [point])
+      if (group) group.push(prepared)
+      else groups.set(key, [prepared])
     }
-    const frames: Buffer[] = []
+    const frames: Uint8Array[] = []
     for (const points of groups.values()) {
-      frames.push(
-        spanFrame(1, (points.length === 1 && how !== 'count' ? points[0]! : kind.merged(points, how)).bytes()),
-      )
+      const isAlone = points.length === 1 && how !== 'count'
+      frames.push(pointFrame(isAlone ? points[0]! : kind.merged(points, how).bytes()))
     }
-    return withData(parts, parts.kind, Buffer.concat([...frames, otherFields(parts)]))
+    return withData(parts, parts.kind, [...frames, ...otherFields(parts)])
   }
 }
 

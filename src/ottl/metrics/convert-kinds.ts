@@ -1,11 +1,11 @@
 import { spanFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
-import { Data, dataBody, partsOf, pointsOf, sumFields, withData } from './metric-body.ts'
+import { Data, partsOf, pointFields, sumFields, withData } from './metric-body.ts'
 
 /** A sum as a gauge with the same points; other metrics stay. */
 export const sumToGauge: MetricChange = (body) => {
   const parts = partsOf(body)
-  return parts.kind === Data.sum ? withData(parts, Data.gauge, dataBody(pointsOf(parts))) : undefined
+  return parts.kind === Data.sum ? withData(parts, Data.gauge, pointFields(parts)) : undefined
 }
 
 /** A gauge as a sum with the same points; other metrics stay. */
@@ -13,7 +13,7 @@ export function gaugeToSum(temporality: number, isMonotonic: boolean): MetricCha
   const more = sumFields(temporality, isMonotonic)
   return (body) => {
     const parts = partsOf(body)
-    return parts.kind === Data.gauge ? withData(parts, Data.sum, dataBody(pointsOf(parts), more)) : undefined
+    return parts.kind === Data.gauge ? withData(parts, Data.sum, [...pointFields(parts), ...more]) : undefined
   }
 }
 

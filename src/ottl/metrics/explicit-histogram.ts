@@ -2,7 +2,7 @@ import { Draft } from '../../telemetry/draft.ts'
 import { spanFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
 import { bucketsOf, zigzag } from './buckets.ts'
-import { Data, otherFields, partsOf, pointsOf, withData } from './metric-body.ts'
+import { Data, otherFields, partsOf, pointFrame, pointsOf, withData } from './metric-body.ts'
 import { fixedAt, varintAt } from './point-fields.ts'
 
 /** Where the count of an exponential bucket goes: to the bucket of its end, of its middle, or evenly to all it touches. */
@@ -19,8 +19,8 @@ export function explicitHistogram(how: Distribution, bounds: readonly number[]):
   return (body) => {
     const parts = partsOf(body)
     if (parts.kind !== Data.exponential) return undefined
-    const points = pointsOf(parts).map((point) => spanFrame(1, explicitPoint(point, how, bounds, packed)))
-    return withData(parts, Data.histogram, Buffer.concat([...points, otherFields(parts)]))
+    const points = pointsOf(parts).map((point) => pointFrame(explicitPoint(point, how, bounds, packed)))
+    return withData(parts, Data.histogram, [...points, ...otherFields(parts)])
   }
 }
 

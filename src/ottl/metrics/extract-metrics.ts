@@ -1,17 +1,17 @@
 import type { Draft } from '../../telemetry/draft.ts'
+import { findNumber, found } from '../../telemetry/find-field.ts'
 import { spanFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
-import { Reader } from '../../wire/protobuf.ts'
 import { StatementError } from '../ottl-value.ts'
 import {
   Data,
-  dataBody,
   fixedFrame,
   fixedOf,
   kindName,
   type MetricParts,
   numberPointOf,
   partsOf,
+  pointFrame,
   pointsOf,
   sumFields,
   Temporality,
@@ -90,7 +90,7 @@ function sumOf(parts: MetricParts, points: readonly Buffer[], unit: Uint8Array, 
   ]
   return Buffer.concat([
     ...texts.filter(([, text]) => text.length > 0).map(([field, text]) => spanFrame(field, text)),
-    spanFrame(Data.sum, dataBody(points, sumFields(temporality, isMonotonic))),
+    spanFrame(Data.sum, Buffer.concat([...points.map(pointFrame), ...sumFields(temporality, isMonotonic)])),
   ])
 }
 
@@ -102,6 +102,5 @@ function textOf(metric: Draft, field: number): Uint8Array {
 /** Of a metric that has one; a summary counts as cumulative. */
 export function temporalityOf({ kind, data }: MetricParts): number {
   if (kind === Data.summary) return Temporality.cumulative
-  const at = data.find(2)
-  return at < 0 ? 0 : new Reader(data.bufOf(at), data.startOf(at), data.endOf(at)).varint32()
+  return findNumber(data, 0, data.length, 2) ? found.lo : 0
 }

@@ -1,17 +1,7 @@
-import type { Draft } from '../../telemetry/draft.ts'
+import { Draft } from '../../telemetry/draft.ts'
 import { spanFrame } from '../../telemetry/frames.ts'
 import { type Buckets, bucketsOf, writeBuckets } from './buckets.ts'
-import {
-  appendAll,
-  doubleAt,
-  fixedAt,
-  fixedsAt,
-  putDouble,
-  putEarliestStart,
-  putFixed,
-  putFixeds,
-  varintAt,
-} from './point-fields.ts'
+import { appendAll, doubleAt, fixedAt, fixedsAt, putDouble, putFixed, putFixeds, varintAt } from './point-fields.ts'
 
 const countField = 4
 const sumField = 5
@@ -22,31 +12,36 @@ export const histogramKey = (point: Draft): string =>
   [
     fixedsAt(point, 7).toString('hex'),
     fixedsAt(point, 6).length,
-    point.find(11) >= 0,
-    point.find(12) >= 0,
+    doubleAt(point, 11) !== undefined,
+    doubleAt(point, 12) !== undefined,
     varintAt(point, flagsField),
   ].join(' ')
 
 /** The sum of histograms. */
-export function mergedHistogram(points: readonly Draft[]): Draft {
-  const into = points[0]!
-  const counts = fixedsAt(into, 6)
-  for (const point of mergeCommon(points, { min: 11, max: 12, exemplars: 8 })) {
+export function mergedHistogram(points: readonly Uint8Array[]): Draft {
+  let counts: Buffer | undefined
+  const into = merge(points, { min: 11, max: 12, exemplars: 8 }, (point) => {
     const others = fixedsAt(point, 6)
-    for (let at = 0; at < counts.length; at += 8) {
-      counts.writeBigUInt64LE(BigInt.asUintN(64, counts.readBigUInt64LE(at) + others.readBigUInt64LE(at)), at)
-    }
-  }
-  putFixeds(into, 6, counts)
+    if (counts) addFixeds(counts, others)
+    else counts = others
+  })
+  putFixeds(into, 6, counts!)
   return into
+}
+
+/** Both have as many. */
+function addFixeds(counts: Buffer, others: Buffer): void {
+  for (let at = 0; at < counts.length; at += 8) {
+    counts.writeBigUInt64LE(BigInt.asUintN(64, counts.readBigUInt64LE(at) + others.readBigUInt64LE(at)), at)
+  }
 }
 
 /** Exponential histograms that can be made one have the same scale, offsets and zero bucket. */
 export const exponentialKey = (point: Draft): string =>
   [
     varintAt(point, 6),
-    point.find(12) >= 0,
-    point.find(13) >= 0,
+    doubleAt(point, 12) !== undefined,
+    doubleAt(point, 13) !== undefined,
     varintAt(point, flagsField),
     bucketsOf(point, 8).offset,
     bucketsOf(point, 9).offset,
@@ -54,22 +49,23 @@ export const exponentialKey = (point: Draft): string =>
   ].join(' ')
 
 /** The sum of exponential histograms. */
-export function mergedExponential(points: readonly Draft[]): Draft {
-  const into = points[0]!
-  const positive = bucketsOf(into, 8)
-  const negative = bucketsOf(into, 9)
-  let zeros = fixedAt(into, 7)
-  for (const point of mergeCommon(points, { min: 12, max: 13, exemplars: 11 })) {
-    addBuckets(positive, bucketsOf(point, 8))
-    addBuckets(negative, bucketsOf(point, 9))
+export function mergedExponential(points: readonly Uint8Array[]): Draft {
+  let zeros = 0n
+  const sides: [number, Buckets | undefined][] = [
+    [8, undefined],
+    [9, undefined],
+  ]
+  const into = merge(points, { min: 12, max: 13, exemplars: 11 }, (point) => {
     zeros += fixedAt(point, 7)
-  }
+    for (const side of sides) {
+      const others = bucketsOf(point, side[0])
+      if (side[1]) addBuckets(side[1], others)
+      else side[1] = others
+    }
+  })
   if (zeros > 0n) putFixed(into, 7, zeros)
-  for (const [field, buckets] of [
-    [8, positive],
-    [9, negative],
-  ] as const) {
-    if (buckets.counts.length > 0) into.put(field, spanFrame(field, writeBuckets(buckets)))
+  for (const [field, buckets] of sides) {
+    if (buckets && buckets.counts.length > 0) into.put(field, spanFrame(field, writeBuckets(buckets)))
   }
   return into
 }
@@ -87,19 +83,29 @@ interface Fields {
   readonly exemplars: number
 }
 
-/** Adds what both kinds have to the first point; answers those whose buckets are still to be added. */
-function mergeCommon(points: readonly Draft[], { min, max, exemplars }: Fields): Draft[] {
-  const into = points[0]!
-  const rest = points.slice(1).filter((point) => fixedAt(point, countField) !== 0n)
-  for (const point of rest) {
-    putFixed(into, countField, fixedAt(into, countField) + fixedAt(point, countField))
-    const sum = doubleAt(point, sumField)
-    if (sum !== undefined) putDouble(into, sumField, (doubleAt(into, sumField) ?? 0) + sum)
-    const [least, most] = [doubleAt(point, min), doubleAt(point, max)]
-    if (least !== undefined && least < doubleAt(into, min)!) putDouble(into, min, least)
-    if (most !== undefined && most > doubleAt(into, max)!) putDouble(into, max, most)
-    appendAll(into, point, exemplars)
+/** Adds all points that count something to the first; `add` is called for each of them, the first one too. */
+function merge(points: readonly Uint8Array[], fields: Fields, add: (point: Draft) => void): Draft {
+  const [into, point] = [new Draft(), new Draft()]
+  into.load(points[0]!, 0, points[0]!.length, 0)
+  add(into)
+  let [start, count, sum] = [fixedAt(into, 2), fixedAt(into, countField), doubleAt(into, sumField)]
+  let [least, most] = [doubleAt(into, fields.min), doubleAt(into, fields.max)]
+  for (let i = 1; i < points.length; i++) {
+    point.load(points[i]!, 0, points[i]!.length, 0)
+    if (fixedAt(point, countField) === 0n) continue
+    add(point)
+    count += fixedAt(point, countField)
+    const other = doubleAt(point, sumField)
+    if (other !== undefined) sum = (sum ?? 0) + other
+    if (least !== undefined) least = Math.min(least, doubleAt(point, fields.min)!)
+    if (most !== undefined) most = Math.max(most, doubleAt(point, fields.max)!)
+    if (fixedAt(point, 2) < start) start = fixedAt(point, 2)
+    appendAll(into, point, fields.exemplars)
   }
-  putEarliestStart(into, rest)
-  return rest
+  putFixed(into, 2, start)
+  putFixed(into, countField, count)
+  if (sum !== undefined) putDouble(into, sumField, sum)
+  if (least !== undefined) putDouble(into, fields.min, least)
+  if (most !== undefined) putDouble(into, fields.max, most)
+  return into
 }

@@ -1,5 +1,5 @@
-import type { Draft } from '../../telemetry/draft.ts'
-import { doubleAt, putDouble, putEarliestStart, putFixed, signedAt } from './point-fields.ts'
+import { Draft } from '../../telemetry/draft.ts'
+import { doubleAt, fixedAt, putDouble, putFixed, signedAt } from './point-fields.ts'
 
 /** What is made of the values of several points. */
 export const aggregations = ['sum', 'max', 'min', 'mean', 'median', 'count'] as const
@@ -9,26 +9,30 @@ const doubleField = 4
 const integerField = 6
 
 /** One point of several of a gauge or sum: the first with a value, whose type counts for all. */
-export function mergedNumber(points: readonly Draft[], how: Aggregation): Draft {
-  const valued = points.filter((point) => isDouble(point) || isInteger(point))
-  const [first] = valued
-  if (!first) return points[0]!
-  if (isDouble(first)) putDouble(first, doubleField, ofDoubles(valued.map(doubleOf), how))
-  else putFixed(first, integerField, BigInt.asIntN(64, ofIntegers(valued.map(integerOf), how)))
-  putEarliestStart(first, points)
+export function mergedNumber(points: readonly Uint8Array[], how: Aggregation): Draft {
+  const [first, point] = [new Draft(), new Draft()]
+  const doubles: number[] = []
+  const integers: bigint[] = []
+  let start: bigint | undefined
+  for (const body of points) {
+    point.load(body, 0, body.length, 0)
+    if (start === undefined || fixedAt(point, 2) < start) start = fixedAt(point, 2)
+    const isDouble = point.find(doubleField) >= 0
+    if (!isDouble && point.find(integerField) < 0) continue
+    if (doubles.length === 0 && integers.length === 0) first.load(body, 0, body.length, 0)
+    if (first.find(doubleField) >= 0) doubles.push(isDouble ? doubleOf(point) : Number(signedAt(point, integerField)))
+    else integers.push(isDouble ? integerOf(doubleOf(point)) : signedAt(point, integerField))
+  }
+  if (doubles.length > 0) putDouble(first, doubleField, ofDoubles(doubles, how))
+  else if (integers.length > 0) putFixed(first, integerField, BigInt.asIntN(64, ofIntegers(integers, how)))
+  else first.load(points[0]!, 0, points[0]!.length, 0)
+  if (start !== fixedAt(first, 2)) putFixed(first, 2, start!)
   return first
 }
 
-const isDouble = (point: Draft) => point.find(doubleField) >= 0
-const isInteger = (point: Draft) => point.find(integerField) >= 0
-const doubleOf = (point: Draft): number => doubleAt(point, doubleField) ?? Number(signedAt(point, integerField))
-
+const doubleOf = (point: Draft): number => doubleAt(point, doubleField) ?? 0
 /** A double without its fraction; what is no number counts as 0. */
-function integerOf(point: Draft): bigint {
-  const double = doubleAt(point, doubleField)
-  if (double === undefined) return signedAt(point, integerField)
-  return Number.isFinite(double) ? BigInt(Math.trunc(double)) : 0n
-}
+const integerOf = (double: number): bigint => (Number.isFinite(double) ? BigInt(Math.trunc(double)) : 0n)
 
 function ofDoubles(values: number[], how: Aggregation): number {
   const { length } = values

@@ -14,24 +14,26 @@ const names: Readonly<Record<number, string>> = {
   [Data.summary]: 'a summary',
 }
 
-/** A metric in its parts: fields that can be put anew, its data, and the points of it. */
+/** A metric in its parts. */
 export interface MetricParts {
+  /** Its fields, to be put anew. */
   readonly metric: Draft
   /** Which data it has, and which field of the metric that is; 0 and -1 when it has none. */
   readonly kind: number
   readonly at: number
-  readonly data: Draft
+  /** The body of its data. */
+  readonly data: Uint8Array
 }
 
 export function partsOf(body: Buffer): MetricParts {
-  const [metric, data] = [new Draft(), new Draft()]
+  const metric = new Draft()
   metric.load(body, 0, body.length, 0)
   let at = -1
   for (let i = 0; i < metric.count; i++) {
     if (names[metric.fieldOf(i)] !== undefined && (metric.tagOf(i) & 7) === 2) at = i
   }
-  data.load(body, at < 0 ? 0 : metric.startOf(at), at < 0 ? 0 : metric.endOf(at), 0)
-  return { metric, kind: at < 0 ? 0 : metric.fieldOf(at), at, data }
+  if (at < 0) return { metric, kind: 0, at, data: body.subarray(0, 0) }
+  return { metric, kind: metric.fieldOf(at), at, data: body.subarray(metric.startOf(at), metric.endOf(at)) }
 }
 
 export const kindName = (kind: number): string => names[kind] ?? 'a metric without data'
@@ -39,30 +41,44 @@ export const kindName = (kind: number): string => names[kind] ?? 'a metric witho
 /** The points of a metric, each its body: field 1 of all data. */
 export function pointsOf({ data }: MetricParts): Uint8Array[] {
   const points: Uint8Array[] = []
-  for (let i = 0; i < data.count; i++) {
-    if (data.tagOf(i) === pointTag) points.push(data.bufOf(i).subarray(data.startOf(i), data.endOf(i)))
-  }
+  const reader = new Reader(data)
+  while (reader.next() && reader.skip()) if (isPoint(reader)) points.push(data.subarray(reader.start, reader.stop))
   return points
 }
 
+/** The points as they stand in the data, without its other fields. */
+export const pointFields = (parts: MetricParts): Uint8Array[] => runsOf(parts, true)
+
 /** What data has besides its points, as it stands there. */
-export function otherFields({ data }: MetricParts): Buffer {
-  for (let i = 0; i < data.count; i++) if (data.tagOf(i) === pointTag) data.remove(i)
-  return data.bytes()
+export const otherFields = (parts: MetricParts): Uint8Array[] => runsOf(parts, false)
+
+/** Fields that follow each other are one run. */
+function runsOf({ data }: MetricParts, ofPoints: boolean): Uint8Array[] {
+  const runs: Uint8Array[] = []
+  const reader = new Reader(data)
+  let [from, to] = [0, 0]
+  for (let pos = 0; reader.next() && reader.skip(); pos = reader.pos) {
+    if (isPoint(reader) !== ofPoints) continue
+    if (to !== pos) {
+      if (to > from) runs.push(data.subarray(from, to))
+      from = pos
+    }
+    to = reader.pos
+  }
+  if (to > from) runs.push(data.subarray(from, to))
+  return runs
 }
 
-const pointTag = (1 << 3) | 2
+const isPoint = ({ field, wire }: Reader): boolean => field === 1 && wire === 2
 
 /** The metric with other data. */
-export function withData({ metric, at }: MetricParts, kind: number, data: Buffer): Buffer {
-  metric.replace(at, spanFrame(kind, data))
+export function withData({ metric, at }: MetricParts, kind: number, data: readonly Uint8Array[]): Buffer {
+  metric.replace(at, spanFrame(kind, Buffer.concat(data)))
   return metric.bytes()
 }
 
-/** The body of data with these points, and behind them its other fields. */
-export function dataBody(points: readonly Uint8Array[], more: readonly Buffer[] = []): Buffer {
-  return Buffer.concat([...points.map((point) => spanFrame(1, point)), ...more])
-}
+/** A point as a field of data. */
+export const pointFrame = (point: Uint8Array): Buffer => spanFrame(1, point)
 
 /** What a sum has besides its points. */
 export const sumFields = (temporality: number, isMonotonic: boolean): Buffer[] => [

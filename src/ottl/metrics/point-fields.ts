@@ -63,13 +63,6 @@ export function putFixeds(point: Draft, field: number, packed: Buffer): void {
   if (packed.length > 0) point.append(spanFrame(field, packed))
 }
 
-/** Puts the earliest start (field 2) of all points into one. */
-export function putEarliestStart(into: Draft, points: readonly Draft[]): void {
-  let earliest = fixedAt(into, 2)
-  for (const point of points) if (fixedAt(point, 2) < earliest) earliest = fixedAt(point, 2)
-  if (earliest !== fixedAt(into, 2)) putFixed(into, 2, earliest)
-}
-
 /** Adds the messages `field` of one point, such as its exemplars, to another. */
 export function appendAll(into: Draft, point: Draft, field: number): void {
   const tag = (field << 3) | 2
