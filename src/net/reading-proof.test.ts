@@ -47,7 +47,7 @@ test('it is believed again when one connection takes twice as much as the one th
 test('more than buffers hold is never asked for: the connection may have been read from for years', () => {
   const { proof } = stalled(1000 * MiB)
   proof.opened()
-  proof.gives(32 * MiB)
+  proof.gives(48 * MiB)
   proof.taken()
   expect(proof.doubted).toBe(false)
 })

@@ -1,5 +1,5 @@
 /** More than the buffers of two machines hold for one connection (Linux: 4 MiB here, 6 to 32 MiB there, unless it is told otherwise). */
-const mostBuffered = 32 << 20
+const mostBuffered = 48 << 20
 
 /**
  * Whether a peer that never answers reads. It is believed to, until a connection stood still. From then on a new connection says

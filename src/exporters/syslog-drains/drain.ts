@@ -1,44 +1,19 @@
-import type { Account } from '../../delivery/ledger.ts'
 import type { Trouble } from '../../delivery/progress.ts'
 import { classTakes, type DrainKind } from '../../drains/drain-parameters.ts'
 import { ReadingProof } from '../../net/reading-proof.ts'
 import type { DropReason } from '../../plugin.ts'
-import type { Clock } from '../../runtime/clock.ts'
-import type { Batch } from '../../telemetry/batch.ts'
 import { Kind } from '../../telemetry/envelope-scan.ts'
-import { Row } from '../../telemetry/record-index.ts'
 import { type FrameForm, newFrameForm } from '../../wire/syslog/from-envelope/frame-form.ts'
-import { FrameWriter } from '../../wire/syslog/from-envelope/frame-writer.ts'
 import { Delivery } from './delivery.ts'
+import type { DrainWorld } from './drain-world.ts'
 import { FloodGate } from './flood-gate.ts'
-import { FrameRing, type RingLimits } from './frame-ring.ts'
+import { FrameRing } from './frame-ring.ts'
 import { type DrainSpec, sameTarget } from './merge.ts'
-import type { Notices } from './notices.ts'
+import { putBack, refill } from './refill.ts'
 import { retrySlots } from './retry-slots.ts'
-import type { Rounds } from './rounds.ts'
-import type { DrainSeries, SeriesTable } from './series.ts'
-import type { Shares } from './shares.ts'
+import type { DrainSeries } from './series.ts'
 import { Spill } from './spill.ts'
 import { type SpillWorld, spillKey } from './spill-world.ts'
-import type { Transports } from './transports.ts'
-
-/** What all drains share. A reload may change their limits, their disk and how they are connected to. */
-export interface DrainWorld {
-  readonly shares: Shares
-  readonly limits: RingLimits
-  readonly clock: Clock
-  readonly rounds: Rounds
-  readonly account: Account
-  readonly series: SeriesTable
-  readonly notices: Notices
-  transports: Transports
-  /** The one form for all drains of this host name and metadata. */
-  formOf(hostname: string, metadata: boolean): FrameForm
-  /** Drains that hold a ring and a sender, those on their way out included. */
-  readonly live: Set<Drain>
-  /** The disk, where `sending_queue.storage` names one; known once extensions run. */
-  spill: SpillWorld | undefined
-}
 
 /** Parts of a drain's memory: a folder is opened from here on, */
 const nearlyFull = 0.5
@@ -48,7 +23,6 @@ const full = 0.9
 const roomy = 0.25
 const mostAtOnce = 64 << 10
 
-const backWriter = new FrameWriter()
 const notYet = newFrameForm({ hostname: '', metadata: true })
 const kindsByName = Object.entries(Kind) as [DrainKind | 'none', number][]
 
@@ -107,19 +81,13 @@ export class Drain {
 
   /** Goes on with what the process before this one left on disk. */
   resume(): void {
-    const { spill: world, rounds } = this.world
+    const { spill: world } = this.world
     if (!world || (world.left.size === 0 && world.leftovers.isEmpty)) return
     const key = spillKey(this.spec)
     const left = world.leftovers.claim(key)
     if (left.length > 0) {
-      const ring = this.ring ?? this.open()
-      for (const { frames, count } of left) {
-        ring.reserve(frames.length)
-        ring.end += frames.copy(ring.bytes, ring.end)
-        ring.appended(count)
-      }
-      rounds.mark(this.delivery!)
-      rounds.turn()
+      putBack(this.ring ?? this.open(), left)
+      this.pumpSoon()
     }
     if (!world.left.has(key)) return
     if (!this.ring) this.open()
@@ -251,7 +219,11 @@ export class Drain {
       name: this.spec.url.clean,
       world,
       atOnce: { bytes: Math.min(mostAtOnce, maxBytes >> 3), messages: Math.max(1, maxMessages >> 2) },
-      refill: (batch) => this.refill(batch),
+      refill: (batch) => {
+        const messages = refill(this.ring ?? this.open(), this.form, batch)
+        this.pumpSoon()
+        return messages
+      },
       hasRoom: () => this.fill() < roomy,
       onLost: (reason, messages) => this.lost(reason, messages),
       onChanged: (by) => {
@@ -261,22 +233,10 @@ export class Drain {
     })
   }
 
-  /** Writes into the ring what comes back from disk; answers how many messages that makes. */
-  private refill(batch: Batch): number {
-    const ring = this.ring ?? this.open()
-    const { rows } = batch.index()
-    let all = 0
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.rowAt(i)
-      backWriter.look(batch.buffer, rows[row + Row.start]!, rows[row + Row.end]!)
-      const messages = backWriter.write(this.form, ring)
-      if (messages <= 0) continue
-      ring.appended(messages)
-      all += messages
-    }
-    if (this.delivery) this.world.rounds.mark(this.delivery)
-    this.world.rounds.turn()
-    return all
+  private pumpSoon(): void {
+    const { rounds } = this.world
+    if (this.delivery) rounds.mark(this.delivery)
+    rounds.turn()
   }
 
   private lost(reason: DropReason, messages: number): void {

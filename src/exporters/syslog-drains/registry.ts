@@ -1,4 +1,5 @@
-import { Drain, type DrainWorld } from './drain.ts'
+import { Drain } from './drain.ts'
+import type { DrainWorld } from './drain-world.ts'
 import { type DrainSpec, sameDrain, samePlace } from './merge.ts'
 import { SourceTable } from './source-table.ts'
 
