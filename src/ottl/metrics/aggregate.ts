@@ -89,7 +89,10 @@ export function aggregated(name: string, how: Aggregation, prepare: PrepareAttri
 function attributesKey(point: Draft, field: number): string {
   const entries = new Map<string, string>()
   for (let i = 0; i < point.count; i++) {
-    if (isEntry(point, i, field)) entries.set(keyOf(point, i), latin1(point, i, point.startOf(i), point.endOf(i)))
+    if (isEntry(point, i, field)) {
+      const value = (point.bufOf(i) as Buffer).toString('latin1', point.startOf(i), point.endOf(i))
+      entries.set(keyOf(point, i), value)
+    }
   }
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1))
   return sorted.map(([key, value]) => `${key.length} ${key}${value.length} ${value}`).join('')
@@ -99,7 +102,4 @@ const isEntry = (point: Draft, i: number, field: number): boolean => point.tagOf
 
 /** What has no key counts as if it were empty. */
 const keyOf = (point: Draft, i: number): string =>
-  Buffer.from(point.bufOf(i).subarray(point.keyStart(i), Math.max(point.keyStart(i), point.keyEnd(i)))).toString()
-
-const latin1 = (point: Draft, i: number, start: number, end: number): string =>
-  Buffer.from(point.bufOf(i).subarray(start, end)).toString('latin1')
+  (point.bufOf(i) as Buffer).toString('utf8', point.keyStart(i), Math.max(point.keyStart(i), point.keyEnd(i)))
