@@ -259,6 +259,7 @@ describe('a condition', () => {
     ['timestamp > ', 12, 'expected a value'],
     ['total == 18446744073709551616', 9, 'does not fit 64 bits'],
     ['not '.repeat(200), 0, 'nested too deeply'],
+    ['cache["x"] == 1', 0, 'there is no cache here: only statements of transform have one'],
   ])('that is wrong says where: %s', (source, position, message) => {
     let caught: unknown
     try {
