@@ -121,6 +121,7 @@ const directives: Readonly<Record<string, readonly Piece[] | string>> = {
   Z: [part('zone')],
   z: [offset(false, 2, true)],
   i: [offset(false, 1)],
+  w: [offset(false, 3)],
   j: [offset(true, 2)],
   k: [offset(true, 3)],
   D: '%m/%d/%Y',

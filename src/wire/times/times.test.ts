@@ -16,7 +16,7 @@ describe('a time is written as', () => {
     ['%S.%s', '09.0708'],
     ['%a %A %b %B %e %g %d', 'Thu Thursday Mar March  5 5 05'],
     ['%I:%M %p %l %P', '01:04 PM 1 pm'],
-    ['%z %i %j %k %Z', 'Z +00 +00:00 +00:00:00 UTC'],
+    ['%z %i %w %j %k %Z', 'Z +00 +000000 +00:00 +00:00:00 UTC'],
     ['%D %F %T %y %q %o%%', '03/05/2026 2026-03-05 13:04:09 26 3  3%'],
   ])('%s', (layout, text) => expect(writeTime(strptimeLayout(layout), moment)).toBe(text))
 
