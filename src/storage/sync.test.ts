@@ -101,10 +101,10 @@ test('what is finished is written to the position soon and synced later, though 
   const before = Buffer.from(disk.file('/queue/position'))
   spool.finish(1)
   // A kill of the process loses nothing that was written, a power cut does until the sync.
-  clock.advance(50)
+  clock.advance(10)
   expect(disk.file('/queue/position').equals(before)).toBe(false)
   expect(disk.syncing).toHaveLength(0)
-  clock.advance(450)
+  clock.advance(490)
   await settled()
   expect(disk.syncing).toHaveLength(1)
   await endSyncs(disk)

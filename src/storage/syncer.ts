@@ -22,7 +22,7 @@ export interface SyncerOptions {
 /** The position is made durable at most this often: losing it costs duplicates, no records. */
 const positionMs = 500
 /** It is written so soon: what was delivered since then comes again after a kill. */
-const noteMs = 50
+const noteMs = 10
 
 interface Group {
   readonly promise: Promise<void>
