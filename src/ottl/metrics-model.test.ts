@@ -109,17 +109,21 @@ const statements: [source: string, change: Change][] = [
 ]
 
 /** What becomes of a metric in one group, and what is added; undefined when it is given up. */
-function group(own: PlainMetric, changes: readonly Change[]): { own: PlainMetric | undefined; added: PlainMetric[] } {
+function group(
+  own: PlainMetric,
+  changes: readonly Change[],
+  ignores: boolean,
+): { own: PlainMetric | undefined; added: PlainMetric[] } {
   const waiting: { metric: PlainMetric; from: number }[] = []
   const run = (each: PlainMetric, from: number): PlainMetric | undefined => {
-    try {
-      for (let i = from; i < changes.length; i++) {
+    for (let i = from; i < changes.length; i++) {
+      try {
         for (const added of changes[i]!(each)) waiting.push({ metric: added, from: i + 1 })
+      } catch {
+        if (!ignores) return undefined
       }
-      return each
-    } catch {
-      return undefined
     }
+    return each
   }
   if (!run(own, 0)) return { own: undefined, added: [] }
   const added: PlainMetric[] = []
@@ -133,7 +137,7 @@ function group(own: PlainMetric, changes: readonly Change[]): { own: PlainMetric
 test('statements do to metrics in bytes what they do to plain ones, in one group and in groups of their own', () => {
   const several = fc.array(fc.constantFrom(...statements), { minLength: 1, maxLength: 5 })
   fc.assert(
-    fc.property(request, several, fc.boolean(), (resources, chosen, isOne) => {
+    fc.property(request, several, fc.boolean(), fc.boolean(), (resources, chosen, isOne, ignores) => {
       const bytes = Buffer.concat(resources.map((metrics) => metricRequest(...metrics)))
       const sources = chosen.map(([source]) => source)
       const groups = isOne ? [{ context: 'metric', statements: sources }] : sources
@@ -145,12 +149,17 @@ test('statements do to metrics in bytes what they do to plain ones, in one group
             group(
               each,
               step.map(([, change]) => change),
+              ignores,
             ),
           )
           return [...done.flatMap(({ own }) => (own ? [own] : [])), ...done.flatMap(({ added }) => added)]
         })
       }
-      const { run, account } = processorOf(transform, { metric_statements: groups }, 'metrics')
+      const { run, account } = processorOf(
+        transform,
+        { error_mode: ignores ? 'ignore' : 'propagate', metric_statements: groups },
+        'metrics',
+      )
       const before = resources.flat().length === 0 ? 0 : countOf(metricsOf(bytes))
       const out = run(bytes)
       expect(out ? metricsOf(out.bytes()) : []).toEqual(model.flat())
