@@ -228,7 +228,7 @@ describe.each(jumps)('when the wall clock jumps by %d ms', (jump) => {
     const telemetry = { logs: {}, metrics: { readers }, traces: {}, resource: {} }
     const metrics = new Metrics()
     metrics.counter('hits', 'Hits.').add(1)
-    const otel = await newOtel({ telemetry } as OtelSettings, () => metrics.families())
+    const otel = await newOtel({ telemetry } as OtelSettings, { families: () => metrics.families(), own: () => [] })
     vi.setSystemTime(Date.now() + jump)
     await otel.close()
     const [point] = collector.metrics()[0]!.sum.dataPoints
