@@ -1,5 +1,6 @@
 /**
- * How long a reload that changes one exporter holds up another: `node --conditions=tailrace-source bench/reload-gap.ts`.
+ * How long a reload that changes one exporter holds up another: `node --single-threaded-gc --max-semi-space-size=1
+ * --conditions=tailrace-source bench/reload-gap.ts` (the flags shorten the pauses of this process).
  * 100,000 envelopes a second go through one agent to two destinations; the exporter of the second is changed again and
  * again by SIGHUP. Printed is the longest time between two messages at the first, and how late messages come, while
  * nothing happens and around the reloads.
