@@ -350,3 +350,16 @@ test('one that is plugged in later joins the run', () => {
   expect(counter.whole()).toBe(0)
   expect(after.out).toHaveLength(1)
 })
+
+test.each([
+  ['alone', []],
+  ['behind others that share a walk', [[resource, { attributes: [{ key: 'r', value: 'x', action: 'insert' }] }]]],
+] as [string, Written[]][])('who looks at all points of a metric, %s, sees none that were dropped', (_, between) => {
+  const point = (key: string) => field(1, [field(7, [field(1, key), field(2, field(1, 'v'))])])
+  const bytes = field(1, field(2, field(2, [field(1, 'm'), field(5, [point('a'), point('b')])])))
+  const dropsPoint: Written = [filter, { drop: ['attributes["a"] == "v"'] }]
+  const dropsMetric: Written = [filter, { metric_conditions: ['HasAttrKeyOnDatapoint("a")'] }]
+  const { entrance, books } = newChain([dropsPoint, ...between, dropsMetric], 'metrics', true)
+  entrance.consume(Batch.of('metrics', bytes))
+  expect(books().at(-1)).toMatchObject({ received: 1, passed: 1 })
+})

@@ -40,6 +40,8 @@ export class Cursor {
   row = 0
 
   over(batch: Batch): this {
+    // Conditions may look at all points of a metric: those that were dropped must be gone.
+    if (batch.format === 'metrics') batch.bytes()
     const index = batch.index()
     this.format = batch.format
     this.buf = batch.buffer
