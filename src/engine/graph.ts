@@ -205,9 +205,10 @@ export class RunningGraph {
   private async giveUp(next: Generation): Promise<void> {
     const stopMs = this.plan.shutdownTimeoutMs
     next.withdraw()
-    // What they have taken already goes where they send it, within the limit.
+    // What they have taken already goes where they send it, within the limit; what they found on disk stays there.
     const deadline = AbortSignal.timeout(Math.min(stopMs, 2 ** 31 - 1))
-    await stopParts(next.fresh, { log: this.shared.log, stopMs, deadline })
+    const sooner = (part: Part) => (part.accounts.some(({ disk }) => disk) ? AbortSignal.abort() : undefined)
+    await stopParts(next.fresh, { log: this.shared.log, stopMs, deadline, sooner })
     next.abandon()
     this.besides = []
   }

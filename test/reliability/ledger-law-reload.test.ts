@@ -35,11 +35,12 @@ const settings = [
 const receivers = ['r0', 'r1', 'r2']
 const exporters = settings.map((_, i) => `e${i}`)
 
+const mostPipelines = 3
 const some = (names: readonly string[]) => fc.subarray([...names], { minLength: 1 })
 const shape = fc.record({
   pipelines: fc.array(fc.record({ receivers: some(receivers), processors: fc.boolean(), exporters: some(exporters) }), {
     minLength: 1,
-    maxLength: 3,
+    maxLength: mostPipelines,
   }),
   /** What has another number than before is made anew. */
   versions: fc.array(fc.nat(1), { minLength: 8, maxLength: 8 }),
@@ -74,9 +75,21 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** How many copies of a record go from a receiver to an exporter. */
-const copies = ({ pipelines }: Shape, from: string, to: string): number =>
-  pipelines.filter((pipeline) => pipeline.receivers.includes(from) && pipeline.exporters.includes(to)).length
+/**
+ * How many copies of a record go from a receiver to an exporter, at least and at most, while each pipeline may be that of
+ * either shape: who leaves hands what it still has to the pipelines it knew, and those that leave stand until then.
+ */
+function copies(shapes: readonly Shape[], from: string, to: string): { least: number; most: number } {
+  const sum = { least: 0, most: 0 }
+  for (let i = 0; i < mostPipelines; i++) {
+    const ways = shapes.map(({ pipelines }) => pipelines[i])
+    const comes = ways.map((way) => way?.receivers.includes(from) ?? false)
+    const goes = ways.map((way) => way?.exporters.includes(to) ?? false)
+    if (comes.every(Boolean) && goes.every(Boolean)) sum.least++
+    if (comes.some(Boolean) && goes.some(Boolean)) sum.most++
+  }
+  return sum
+}
 
 /** A batch that was offered: the shapes that may have led it, and whether it is in. */
 interface Offer {
@@ -285,9 +298,9 @@ class World {
     const sum = { least: 0, most: 0 }
     for (const { by, records, shapes, state } of this.offers) {
       if (state === 'refused') continue
-      const ways = shapes.map((each) => records * copies(each, by, id))
-      if (state === 'taken') sum.least += Math.min(...ways)
-      sum.most += Math.max(...ways)
+      const { least, most } = copies(shapes, by, id)
+      if (state === 'taken') sum.least += records * least
+      sum.most += records * most
     }
     return sum
   }
