@@ -1,5 +1,6 @@
 import { systemClock } from '../runtime/clock.ts'
 import { newLog } from '../runtime/log.ts'
+import { queueOfDeadLetters } from '../storage/folder-name.ts'
 import { peekQueue, type TimeRange } from '../storage/inspect.ts'
 import { openSpool, type Spool, type SpoolRecord } from '../storage/spool.ts'
 import { type Taken, takeBatches } from '../storage/take-batches.ts'
@@ -18,7 +19,7 @@ export interface QueueAdmin {
   drop(folder: string, range: TimeRange): Promise<Dropped>
   /** Hands over the batches of a time, and removes each that was taken. */
   take(folder: string, range: TimeRange, take: (record: SpoolRecord) => Promise<void>): Promise<Taken>
-  /** Puts the dead letters of a time back into the queue they came from, behind what waits there. */
+  /** Puts the dead letters of a time back into their queue, behind what waits there. */
   requeue(letters: string, queue: string, range: TimeRange): Promise<Taken>
 }
 
@@ -66,7 +67,7 @@ export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
     )
   }
   const drop = async (folder: string, range: TimeRange) => {
-    if (!isDeadLetters(folder) && (range.since !== undefined || range.to !== undefined))
+    if (!queueOfDeadLetters(folder) && (range.since !== undefined || range.to !== undefined))
       throw new Error(`a running agent drops all of a queue or nothing: leave --since and --to out, or ${stopFirst}`)
     return {
       underWay: 0,
@@ -76,7 +77,7 @@ export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
   return {
     drop,
     async take(folder, range, take) {
-      if (!isDeadLetters(folder))
+      if (!queueOfDeadLetters(folder))
         throw new Error(
           `to send batches and take them out of a queue that is being sent, ${stopFirst}; with --keep they are only sent`,
         )
@@ -112,7 +113,3 @@ async function sendInOrder(folder: string, range: TimeRange, take: (record: Spoo
   }
   return { upTo, stopped: undefined }
 }
-
-/** What the backend refused for good stands beside its queue; the agent does not send it. */
-export const isDeadLetters = (folder: string): boolean => folder.endsWith(deadLetters)
-export const deadLetters = '.dead'

@@ -1,8 +1,9 @@
 import { parseDuration } from '../config/units.ts'
+import { deadLetterEnd, queueOfDeadLetters } from '../storage/folder-name.ts'
 import { inspectQueue, peekQueue, verifyQueue } from '../storage/inspect.ts'
 import type { AgentFlags } from './admin-client.ts'
 import { ExitCode } from './exit-codes.ts'
-import { deadLetters, isDeadLetters, type QueueAdmin, runningQueues, stoppedQueues } from './queue-admin.ts'
+import { type QueueAdmin, runningQueues, stoppedQueues } from './queue-admin.ts'
 import { queueAt, queuesAt } from './queue-places.ts'
 import { checkFile, newTarget, type QueueTarget } from './queue-send.ts'
 import { batchJson, batchText, listText, verifiedText } from './queue-text.ts'
@@ -119,11 +120,11 @@ async function sendCopies(folder: string, range: ReturnType<typeof rangeOf>, tar
 
 /** Puts dead letters back into the queue they came from: behind what waits there. */
 async function requeue(folder: string, flags: ReplayFlags): Promise<number> {
-  if (!isDeadLetters(folder))
+  const queue = queueOfDeadLetters(folder)
+  if (queue === undefined)
     throw new Error(
-      `say where to send it with --endpoint; only dead letters (a folder that ends in ${deadLetters}) go back into a queue`,
+      `say where to send it with --endpoint; only dead letters (a folder that ends in ${deadLetterEnd}) go back into a queue`,
     )
-  const queue = folder.slice(0, -deadLetters.length)
   const taken = await (await adminOf(folder, flags)).requeue(folder, queue, rangeOf(flags, Date.now()))
   say(`put ${records(taken.records)} in ${batchCount(taken.batches)} back into ${queue}\n`)
   if (taken.stopped) note(`tailrace: ${taken.stopped.message}; the rest stays in ${folder}`)

@@ -113,10 +113,13 @@ function rhythm(config: DeliveryConfig) {
   }
 }
 
-/** Without a queue every batch is a call of its own, as it came; where order counts one follows the other. */
+/** Whether one call follows the other, with a queue or without. */
+const keepsOrder = (queue: DeliveryConfig['sending_queue']) => queue.num_consumers === 1
+
+/** Without a queue every batch is a call of its own, as it came. */
 function callByCall({ sending_queue: queue }: DeliveryConfig) {
   return {
-    consumers: queue.num_consumers > 1 ? Number.POSITIVE_INFINITY : 1,
+    consumers: keepsOrder(queue) ? 1 : Number.POSITIVE_INFINITY,
     lingerMs: 0,
     maxBatchRecords: Number.POSITIVE_INFINITY,
     maxBatchBytes: Number.POSITIVE_INFINITY,
@@ -126,9 +129,9 @@ function callByCall({ sending_queue: queue }: DeliveryConfig) {
 
 function bounds(config: DeliveryConfig) {
   const { sending_queue: queue } = config
-  // Without a queue the bytes of all calls are bounded, and where order counts the next one waits.
+  // Without a queue senders wait for calls, whose bytes are bounded too.
   if (!queue.enabled) {
-    const maxRequests = queue.num_consumers > 1 ? undefined : 1
+    const maxRequests = keepsOrder(queue) ? 1 : undefined
     return { whenFull: 'wait' as const, maxRecords: undefined, maxRequests, maxPayload: undefined }
   }
   const { queue_size: size, block_on_overflow: block } = queue

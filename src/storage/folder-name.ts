@@ -11,7 +11,12 @@ export function queueFolderName(kind: string, id: string, signal: string): strin
 }
 
 /** Folder of what the backend of a queue refused for good, beside the queue's. */
-export const deadLetterName = (queue: string): string => `${queue}.dead`
+export const deadLetterName = (queue: string): string => queue + deadLetterEnd
+export const deadLetterEnd = '.dead'
+
+/** The reverse: the queue that a folder of dead letters belongs to; undefined for any other folder. */
+export const queueOfDeadLetters = (folder: string): string | undefined =>
+  folder.endsWith(deadLetterEnd) ? folder.slice(0, -deadLetterEnd.length) : undefined
 
 const plain = (part: string) =>
   part.replace(/[^A-Za-z0-9._-]/g, (char) => `~${char.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`)
