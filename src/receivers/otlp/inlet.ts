@@ -96,7 +96,11 @@ function countersOf(host: Host, transport: string) {
     const labels = { transport, signal }
     return {
       accepted: host.counter('accepted_records', 'Records taken into a pipeline.', labels),
-      refused: host.counter('refused_records', 'Records that the pipeline had no room for; senders repeat.', labels),
+      refused: host.counter(
+        'refused_records',
+        'Records that were sent back: no room, or the answer of a backend that is waited for.',
+        labels,
+      ),
       failed: host.counter('failed_records', 'Records lost to a fault inside.', labels),
       malformed: host.counter('malformed_requests', 'Requests that did not parse.', labels),
       repaired: host.counter('repaired_strings', 'Strings in which invalid UTF-8 was replaced.', labels),
