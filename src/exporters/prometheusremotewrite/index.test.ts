@@ -418,6 +418,20 @@ describe('a request', () => {
     ])
     expect(account.sent).toBe(12)
   })
+
+  test.each([400, 503])('that has no place for metadata (%d) gets the samples, once', async (status) => {
+    const { url, requests } = await receiving((number) => ({ status: number % 2 === 0 ? status : 200 }))
+    const { exporter, clock, account, logged } = await exporting(url, { send_metadata: true })
+    const point = { timeUnixNano: '1700000000000000000', asDouble: 1 }
+    exporter.consume(batchOf([{ name: 'g', description: 'Heat.', gauge: { dataPoints: [point] } }]))
+    await passing(clock, account)
+    expect(requests.map(({ series, metadata }) => [series.length, metadata.length])).toEqual([
+      [1, 0],
+      [0, 1],
+    ])
+    expect([account.sent, account.attempts, account.dropped('rejected')]).toEqual([1, 1, 0])
+    expect(logged.join()).toMatch(/metadata was not taken/)
+  })
 })
 
 describe('an answer', () => {

@@ -43,6 +43,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     parallel: Math.max(1, config.max_batch_request_parallelism ?? config.remote_write_queue.num_consumers),
     headers: headersOf(config, host),
     clock: host.clock,
+    untold: (error) => series.note('metadata', `metadata was not taken: ${(error as Error).message}`),
     close() {
       series.close()
       client.close()

@@ -17,6 +17,8 @@ export interface RemoteWriteSenderOptions {
   /** Headers of the next request. */
   headers(): Readonly<Record<string, string>>
   readonly clock: Clock
+  /** Metadata was not taken: the samples beside it do not wait for it. */
+  untold(error: unknown): void
   close(): void
 }
 
@@ -66,9 +68,12 @@ export function newRemoteWriteSender(options: RemoteWriteSenderOptions): Sender 
       await post(piece.body, signal)
       work.sent += piece.points
     } catch (error) {
-      if (!(error instanceof Dropped)) throw error
-      work.refused = error
-      work.detail = error.message
+      if (piece.isMetadata) options.untold(error)
+      else if (!(error instanceof Dropped)) throw error
+      else {
+        work.refused = error
+        work.detail = error.message
+      }
     }
     work.pieces.delete(piece)
   }

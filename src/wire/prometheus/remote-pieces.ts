@@ -6,6 +6,8 @@ export interface WritePiece {
   readonly points: number
   /** Pieces of one step can be sent at the same time: a series with more than one sample is in pieces of several steps. */
   readonly step: number
+  /** It only tells what metrics are: that is told again by and by. */
+  readonly isMetadata: boolean
 }
 
 /** Where the last sample of a series went. */
@@ -50,12 +52,12 @@ export class Pieces {
     if (this.out.pos >= maxBytes) this.cut()
   }
 
-  /** A request without samples. */
+  /** A request with metadata alone. */
   add(body: Buffer): void {
-    this.list.push({ body, points: 0, step: this.step })
+    this.list.push({ body, points: 0, step: this.step, isMetadata: true })
   }
 
-  /** All pieces; that without samples comes last. */
+  /** All pieces; that with metadata comes last. */
   finish(rest: Buffer): WritePiece[] {
     this.cut()
     if (rest.length > 0) this.add(rest)
@@ -63,7 +65,10 @@ export class Pieces {
   }
 
   private cut(): void {
-    if (this.out.pos > 0) this.list.push({ body: this.out.take(), points: this.points, step: this.step })
+    if (this.out.pos > 0) {
+      const body = this.out.take()
+      this.list.push({ body, points: this.points, step: this.step, isMetadata: false })
+    }
     this.points = 0
     this.number++
     if (this.fenced) this.nextStep()
