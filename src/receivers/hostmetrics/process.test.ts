@@ -135,6 +135,13 @@ describe('process', () => {
     expect(points.join()).not.toContain('process.owner')
   })
 
+  test('has no owner where there is no list of users, and all other points', async () => {
+    const { points, unread } = await of({ mute_process_user_error: true }, { '/etc/passwd': undefined })
+    expect(unread).toEqual(['user'])
+    expect(points).toContain('process.threads{} 3')
+    expect(points.join()).not.toContain('process.owner')
+  })
+
   test('is counted also when it is muted', async () => {
     const some = { mute_process_exe_error: true, mute_process_io_error: true, mute_process_user_error: true }
     expect((await of(some, shut)).failures).toEqual(['fd of 1 processes (pid 17: EACCES: /proc/17/fd)'])

@@ -134,7 +134,16 @@ function readMachine(files: SystemFiles, sheet: Sheet, withUsers: boolean): Mach
     cpus: stat.match(/^cpu\d/gm)?.length ?? 1,
     uptime: Number.parseFloat(files.read('/proc/uptime')),
     memory: wantsMemory ? (kilobytes(files.read('/proc/meminfo')).get('MemTotal') ?? 0) : 0,
-    users: withUsers ? parseUsers(files.read('/etc/passwd')) : undefined,
+    users: withUsers ? usersOf(files) : undefined,
+  }
+}
+
+/** Small images have no such file: then nobody has a name. */
+function usersOf(files: SystemFiles): ReadonlyMap<number, string> {
+  try {
+    return parseUsers(files.read('/etc/passwd'))
+  } catch {
+    return new Map()
   }
 }
 
