@@ -48,7 +48,8 @@ function explicitPoint(body: Uint8Array, how: Distribution, bounds: readonly num
 function countsOf(point: Draft, how: Distribution, bounds: readonly number[]): bigint[] {
   const counts = new Array<bigint>(bounds.length + 1).fill(0n)
   const factor = 2 ** -zigzag(varintAt(point, 6))
-  const edge = (index: number) => 2 ** (index * factor)
+  // Scales far below zero have one bucket on each side of 1.
+  const edge = (index: number) => (index === 0 ? 1 : 2 ** (index * factor))
   const add = (lower: number, upper: number, count: bigint) => {
     if (how === 'uniform') {
       // A bucket begins behind its lower edge.

@@ -206,6 +206,20 @@ describe('convert_exponential_histogram_to_histogram', () => {
     ])
   })
 
+  test.each(['upper', 'midpoint', 'uniform'])('%s, a scale whose buckets have no end keeps every count', (how) => {
+    const coarse = {
+      scale: -2000,
+      zeros: 2,
+      positive: { offset: -1, counts: [5] },
+      negative: { offset: -1, counts: [3] },
+    }
+    const [point] = pointsAfter(
+      `convert_exponential_histogram_to_histogram("${how}", [-2, -1, 0, 1])`,
+      exponential('e', 2, exponentialPoint(coarse)),
+    ) as { counts: number[] }[]
+    expect(point!.counts.reduce((sum, count) => sum + count, 0)).toBe(10)
+  })
+
   test('leaves other metrics alone, and keeps what the metric says besides', () => {
     const statement = 'convert_exponential_histogram_to_histogram("upper", [1.0])'
     const { run } = processorOf(transform, { metric_statements: [statement] }, 'metrics')
