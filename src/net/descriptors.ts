@@ -24,12 +24,12 @@ export function isOfTheLast(socket: Socket): boolean {
 export const descriptorsText = (): string =>
   `hardly any file descriptor is left of ${limit}: connections that there is none for are closed at once; raise the limit (ulimit -n)`
 
-/** The soft limit; where there is no such file none is known. */
+/** The soft limit; what was known before where there is no such file, or no descriptor to read it with. */
 function readLimit(): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-    return Number(soft ?? Number.POSITIVE_INFINITY)
+    return Number(soft ?? limit)
   } catch {
-    return Number.POSITIVE_INFINITY
+    return limit
   }
 }
