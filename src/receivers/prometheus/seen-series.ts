@@ -49,6 +49,7 @@ export class SeenSeries {
     const { body, isOver } = this
     into.added = 0
     this.isOver = page === undefined
+    if (!page && isOver) return false
     if (page) hashPage(page)
     if (page && body && this.one === sum.one && this.two === sum.two && this.lines === sum.lines) return false
     const now = page ? linesByHash(page) : new Map<number, number>()
