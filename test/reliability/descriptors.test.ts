@@ -54,6 +54,9 @@ test('without file descriptors the process goes on with what it has, says so, an
   await late.stop()
   await load.stop()
   await until('all has arrived', () => load.missing(seen).length === 0)
-  expect(agent.lines.filter((line) => /file descriptor/.test(line)).length).toBe(1)
+  // A line for each receiver at most: the other one may be given one of the last while the sockets here are still being closed.
+  const said = agent.lines.flatMap((line) => /^\[(\w+)\] warn: hardly any file descriptor/.exec(line)?.[1] ?? [])
+  expect(said).toContain('syslog')
+  expect(new Set(said).size).toBe(said.length)
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
