@@ -35,12 +35,8 @@ const isLast = ({ wanted: { instance } }: Part) =>
 export async function startPart(part: Part): Promise<void> {
   const { component, wanted } = part
   try {
-    await onBehalfOf(wanted.key, async () => component?.start())
-    if (part.stopped) {
-      // It took too long and was given up: what it has opened by now would stay open.
-      await component?.stop(AbortSignal.abort())
-      throw new Error('it was stopped before it had started')
-    }
+    if (!part.stopping) await onBehalfOf(wanted.key, async () => component?.start()).finally(() => closeAgain(part))
+    if (part.stopping) throw new Error('it was stopped before it had started')
     part.started = true
     part.error = undefined
   } catch (error) {
@@ -50,6 +46,13 @@ export async function startPart(part: Part): Promise<void> {
     // From now on, not from when somebody looks.
     stateOf(part)
   }
+}
+
+/** What a start opened after its part was told to stop would stay open. */
+async function closeAgain({ component, stopping }: Part): Promise<void> {
+  if (!stopping) return
+  await stopping.catch(() => {})
+  await component?.stop(AbortSignal.abort())
 }
 
 /** In the Collector's words, which people search for. */
@@ -89,13 +92,18 @@ export async function stopParts(parts: Iterable<Part>, options: StopOptions): Pr
 async function stopPart(part: Part, latest: AbortSignal, { log, gone, sooner }: StopOptions): Promise<void> {
   const deadline = sooner?.(part) ?? latest
   part.life.stops()
+  part.stopping = ended(part, deadline)
   try {
-    if (part.component) await Promise.race([part.component.stop(deadline), overdue(deadline)])
+    await part.stopping
     part.stopped = true
   } catch (error) {
     log.named(part.wanted.id).error('did not stop cleanly', { reason: String(error) })
   }
   gone?.(part)
+}
+
+async function ended({ component }: Part, deadline: AbortSignal): Promise<void> {
+  if (component) await Promise.race([component.stop(deadline), overdue(deadline)])
 }
 
 /** Rejects a while after the deadline: a component that does not come back must not hold up the end of the process. */

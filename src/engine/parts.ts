@@ -39,6 +39,8 @@ export interface Part extends Standing {
   /** Takes back what it shows of itself. */
   conceal(): void
   started: boolean
+  /** It was told to stop: how that goes. */
+  stopping: Promise<void> | undefined
   stopped: boolean
   readonly life: Life
   /** Why it did not start. */
@@ -132,6 +134,7 @@ export function makePart(wanted: Wanted, shop: Workshop): Part {
       for (const fn of concealed.splice(0)) fn()
     },
     started: false,
+    stopping: undefined,
     stopped: false,
     life: new Life(shared.clock),
     error: undefined,
