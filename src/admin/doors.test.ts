@@ -1,4 +1,13 @@
-import { existsSync, linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect, createServer } from 'node:net'
@@ -44,12 +53,13 @@ async function opened(settings: Partial<AdminSettings> = {}, around: Surrounding
   return { socket, doors, ledger, port, lines, taps }
 }
 
-test('an agent whose socket would stand behind a symbolic link warns and runs without', async () => {
+test('an agent whose socket would stand behind a link that others can set warns and runs without', async () => {
   const folder = newFolder()
   symlinkSync(newFolder(), join(folder, 'link'))
+  chmodSync(folder, 0o777)
   const socket = join(folder, 'link', 'admin.sock')
   const { lines } = await opened({ socket })
-  expect(lines.join('')).toContain(`cannot open the admin socket: ${join(folder, 'link')} is a symbolic link`)
+  expect(lines.join('')).toContain(`cannot open the admin socket: ${folder} may be written to by others, who could`)
   expect(existsSync(socket)).toBe(false)
 })
 

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newFolder } from '../../test/support/folder.ts'
@@ -60,13 +60,47 @@ test.runIf(isRoot)('a folder of another user will not do, to root neither', () =
   prepareFolder(join(folder, 'x.sock'), { uid: 65534 })
 })
 
-test('a folder behind a symbolic link will not do', () => {
-  const folder = newFolder()
+/** A folder, and a link to it in another one. */
+function linked(folder = newFolder()) {
   mkdirSync(join(folder, 'real'), { mode: 0o700 })
-  symlinkSync(join(folder, 'real'), join(folder, 'link'))
-  expect(() => prepareFolder(join(folder, 'link', 'x.sock'))).toThrow('is a symbolic link: set service.admin.socket')
-  writeFileSync(join(folder, 'real', 'x.sock'), '')
-  expect(whyStrange(join(folder, 'link', 'x.sock'))).toContain('is a symbolic link')
+  symlinkSync('real', join(folder, 'link'))
+  return { folder, link: join(folder, 'link'), socket: join(folder, 'link', 'x.sock') }
+}
+
+test('a folder behind a link that nobody else can set is as good as the folder itself', () => {
+  const { folder, link, socket } = linked()
+  prepareFolder(socket)
+  writeFileSync(socket, '')
+  if (isRoot) expect(whyStrange(socket)).toBeUndefined()
+  chmodSync(join(folder, 'real'), 0o777)
+  expect(() => prepareFolder(socket)).toThrow(`${link} may be written to by others`)
+  chmodSync(join(folder, 'real'), 0o700)
+  chmodSync(folder, 0o777)
+  expect(() => prepareFolder(socket)).toThrow(`${folder} may be written to by others, who could put a folder`)
+})
+
+test.runIf(isRoot)('a link of another user will not do, wherever it leads', () => {
+  const { folder, link, socket } = linked()
+  writeFileSync(socket, '')
+  chmodSync(folder, 0o1777)
+  prepareFolder(socket)
+  lchownSync(link, 65534, 65534)
+  const theirs = `${link} belongs to another user (uid 65534), who could put a folder of their own in the place of ${link}`
+  expect(() => prepareFolder(socket)).toThrow(theirs)
+  expect(whyStrange(socket)).toBe(theirs)
+})
+
+test('a link that leads nowhere is refused in a sentence', () => {
+  const link = join(newFolder(), 'link')
+  symlinkSync('nowhere', link)
+  expect(() => prepareFolder(join(link, 'x.sock'))).toThrow(`${link} is a symbolic link to nowhere, which is no folder`)
+})
+
+test('a relative link behind another link leads on from where it stands', () => {
+  const { folder } = linked()
+  mkdirSync(join(folder, 'real', 'own'), { mode: 0o700 })
+  symlinkSync('../real/own', join(folder, 'real', 'way'))
+  prepareFolder(join(folder, 'link', 'way', 'x.sock'))
 })
 
 test('a folder that others can put another in the place of will not do, however far above they can', () => {

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 /** The part of the environment that says where sockets belong. */
@@ -62,10 +62,8 @@ export function prepareFolder(socket: string, { uid }: Pick<Surroundings, 'uid'>
   if (Buffer.byteLength(socket) > mostPathBytes)
     throw new Error(`${socket}: the path of a local socket has ${mostPathBytes} bytes at most`)
   const folder = dirname(resolve(socket))
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const stats = lstatSync(folder)
-  if (stats.isSymbolicLink())
-    throw new StrangeFolder(`${folder} is a symbolic link: set service.admin.socket to a path in the folder itself`)
+  makeFolder(folder)
+  const stats = statSync(folder)
   if (stats.uid !== 0 && stats.uid !== uid)
     throw new StrangeFolder(
       `${folder} belongs to another user (uid ${stats.uid}): chown ${uid} ${folder}, or set service.admin.socket to a path elsewhere`,
@@ -73,26 +71,45 @@ export function prepareFolder(socket: string, { uid }: Pick<Surroundings, 'uid'>
   // Whoever may write there could put a socket of their own in its place.
   if (isShared(stats) && !isSticky(stats))
     throw new Error(`${folder} may be written to by others: chmod go-w ${folder}, or choose another folder`)
-  const why = whyReplaceable(dirname(folder), uid)
+  const why = whyReplaceable(folder, uid)
   if (why !== undefined)
     throw new StrangeFolder(
       `${why}, who could put a folder of their own in the place of ${folder}: set service.admin.socket to a path elsewhere`,
     )
 }
 
-/** Who beside root and `uid` can rename what is in a folder, or a folder above it, as the beginning of a sentence. */
-function whyReplaceable(folder: string, uid: number, seen = new Set<string>()): string | undefined {
-  for (let at = folder; !seen.has(at); at = dirname(at)) {
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) throw error
+    throw new Error(`${folder} is a symbolic link to ${readlinkSync(folder)}, which is no folder`, { cause: error })
+  }
+}
+
+/**
+ * Who beside root and `uid` can put something else in the place of `path`, or of a folder or link on the way to it, as the
+ * beginning of a sentence.
+ */
+function whyReplaceable(path: string, uid: number, seen = new Set<string>()): string | undefined {
+  for (let at = path; !seen.has(at); at = dirname(at)) {
     seen.add(at)
-    const stats = lstatSync(at)
-    if (stats.uid !== 0 && stats.uid !== uid) return `${at} belongs to another user (uid ${stats.uid})`
-    if (stats.isSymbolicLink()) {
-      const why = whyReplaceable(resolve(dirname(at), readlinkSync(at)), uid, seen)
+    const above = dirname(at)
+    const link = lstatSync(at)
+    if (link.isSymbolicLink()) {
+      const why = ofAnother(at, link, uid) ?? whyReplaceable(resolve(realpathSync(above), readlinkSync(at)), uid, seen)
       if (why !== undefined) return why
-    } else if (isOpenToOthers(stats) && !isSticky(stats)) return `${at} may be written to by others`
+    }
+    const stats = statSync(above)
+    const why = ofAnother(above, stats, uid)
+    if (why !== undefined) return why
+    if (isOpenToOthers(stats) && !isSticky(stats)) return `${above} may be written to by others`
   }
   return undefined
 }
+
+const ofAnother = (path: string, { uid }: Stats, own: number): string | undefined =>
+  uid === 0 || uid === own ? undefined : `${path} belongs to another user (uid ${uid})`
 
 const isShared = ({ mode }: Stats) => (mode & 0o022) !== 0
 /** Folders of a user are often open to the group that has the user's name. */
@@ -106,11 +123,10 @@ const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0
  */
 export function whyStrange(socket: string): string | undefined {
   const folder = dirname(resolve(socket))
-  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  const stats = statSync(folder, { throwIfNoEntry: false })
   const file = lstatSync(socket, { throwIfNoEntry: false })
   if (!stats || !file) return undefined
-  if (stats.isSymbolicLink()) return `${folder} is a symbolic link: name the folder itself with --admin`
-  const above = whyReplaceable(dirname(folder), 0)
+  const above = whyReplaceable(folder, 0)
   if (above !== undefined && stats.uid !== 0) return belongsTo(folder, stats)
   if (above !== undefined) return `${above}, who could put a folder of their own in the place of ${folder}`
   if (isShared(stats) && !isSticky(stats)) return `${folder} may be written to by others: chmod go-w ${folder}`
