@@ -4,11 +4,14 @@ import type { Edit, Editor } from './editor.ts'
 import type { Parameter } from './expression.ts'
 import { aggregated, keeping, renaming } from './metrics/aggregate.ts'
 import { copyMetric, gaugeToSum, sumToGauge } from './metrics/convert-kinds.ts'
-import { type Distribution, distributions, explicitHistogram } from './metrics/explicit-histogram.ts'
+import { distributions, explicitHistogram } from './metrics/explicit-histogram.ts'
 import { type ExtractOptions, extractCount, extractSum, summaryValue } from './metrics/extract-metrics.ts'
-import { type Aggregation, aggregations } from './metrics/merge-numbers.ts'
+import { extractPercentile } from './metrics/extract-percentile.ts'
+import { mergeBuckets } from './metrics/merge-buckets.ts'
+import { aggregations } from './metrics/merge-numbers.ts'
 import { Temporality } from './metrics/metric-body.ts'
 import { scaled } from './metrics/scale-metric.ts'
+import { summaryQuantiles } from './metrics/summary-quantiles.ts'
 import { describe, type Ottl, StatementError } from './ottl-value.ts'
 import type { Node } from './tree.ts'
 
@@ -64,6 +67,37 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
     rewrites: true,
     make: (compiler, args) => ofSummary(compiler, 'sum', args),
   },
+  convert_summary_quantile_val_to_gauge: {
+    summary:
+      'adds a gauge with a point for each quantile of a summary, called `<name>.quantiles`, the quantile being the attribute `quantile`; other metrics stay without',
+    parameters: [{ name: 'attribute_key', takes: 'text', optional: true }, suffix],
+    rewrites: true,
+    make(compiler, [key, end]) {
+      const change = summaryQuantiles(key ? compiler.text(key) : 'quantile', end ? compiler.text(end) : '.quantiles')
+      return changing(compiler, () => change)
+    },
+  },
+  extract_percentile_metric: {
+    summary:
+      'adds a gauge of a percentile (such as 95 or 99.9) of a histogram or exponential histogram, called `<name>_p95`, estimated within its bucket; other metrics stay without',
+    parameters: [{ name: 'percentile', takes: 'value' }, suffix],
+    rewrites: true,
+    make(compiler, [percentile, end]) {
+      const value = numberIn(compiler, percentile!)
+      if (!(value > 0 && value < 100)) throw compiler.error(percentile!.at, 'expected a number between 0 and 100')
+      const change = extractPercentile(value, end && compiler.text(end))
+      return changing(compiler, () => change)
+    },
+  },
+  merge_histogram_buckets: {
+    summary: 'takes a bound out of a histogram: what was counted below it counts below the next; other metrics stay',
+    parameters: [{ name: 'bound', takes: 'value' }],
+    rewrites: true,
+    make(compiler, [bound]) {
+      const change = mergeBuckets(numberIn(compiler, bound!))
+      return changing(compiler, () => change)
+    },
+  },
   copy_metric: {
     summary: 'adds a copy of the metric, with another name, description or unit if they are given',
     parameters: [text('name'), text('desc'), text('unit')],
@@ -100,7 +134,7 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
     rewrites: true,
     make(compiler, [how, keys]) {
       const prepare = keys ? keeping(compiler.texts(keys)) : () => undefined
-      const change = aggregated('aggregate_on_attributes', aggregationIn(compiler, how!), prepare)
+      const change = aggregated('aggregate_on_attributes', oneOf(compiler, how!, aggregations), prepare)
       return changing(compiler, () => change)
     },
   },
@@ -116,7 +150,7 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
     rewrites: true,
     make(compiler, [how, key, values, value]) {
       const prepare = renaming(compiler.text(key!), compiler.texts(values!), compiler.text(value!))
-      const change = aggregated('aggregate_on_attribute_value', aggregationIn(compiler, how!), prepare)
+      const change = aggregated('aggregate_on_attribute_value', oneOf(compiler, how!, aggregations), prepare)
       return changing(compiler, () => change)
     },
   },
@@ -129,17 +163,18 @@ export const metricEditors: Readonly<Record<string, Editor>> = {
     ],
     rewrites: true,
     make(compiler, [how, bounds]) {
-      const change = explicitHistogram(distributionIn(compiler, how!), boundsIn(compiler, bounds!))
+      const change = explicitHistogram(oneOf(compiler, how!, distributions), boundsIn(compiler, bounds!))
       return changing(compiler, () => change)
     },
   },
 }
 
-function distributionIn(compiler: Compiler, node: Node): Distribution {
+/** One of some names, written as text. */
+function oneOf<T extends string>(compiler: Compiler, node: Node, names: readonly T[]): T {
   const name = compiler.text(node)
-  const found = distributions.find((each) => each === name)
-  if (found) return found
-  throw compiler.error(node.at, `expected one of ${distributions.map((each) => `"${each}"`).join(', ')}`)
+  const found = names.find((each) => each === name)
+  if (found !== undefined) return found
+  throw compiler.error(node.at, `expected one of ${names.map((each) => `"${each}"`).join(', ')}`)
 }
 
 function boundsIn(compiler: Compiler, node: Node): number[] {
@@ -147,13 +182,6 @@ function boundsIn(compiler: Compiler, node: Node): number[] {
   const bounds = items.map((item) => numberIn(compiler, item))
   if (bounds.length > 0 && bounds.every((bound, i) => i === 0 || bound > bounds[i - 1]!)) return bounds
   throw compiler.error(node.at, 'expected bounds that rise, such as [1.0, 10.0, 100.0]')
-}
-
-function aggregationIn(compiler: Compiler, node: Node): Aggregation {
-  const name = compiler.text(node)
-  const found = aggregations.find((each) => each === name)
-  if (found) return found
-  throw compiler.error(node.at, `expected one of ${aggregations.map((each) => `"${each}"`).join(', ')}`)
 }
 
 function changing(compiler: Compiler, changeOn: (site: MetricSite) => MetricChange): Edit {
@@ -174,11 +202,8 @@ function optionsIn(compiler: Compiler, isMonotonic: Node, end: Node | undefined,
   return { isMonotonic: flagIn(compiler, isMonotonic), suffix: end ? compiler.text(end) : usual }
 }
 
-function temporalityIn(compiler: Compiler, node: Node): number {
-  const name = compiler.text(node)
-  if (name === 'cumulative' || name === 'delta') return Temporality[name]
-  throw compiler.error(node.at, 'expected "cumulative" or "delta"')
-}
+const temporalityIn = (compiler: Compiler, node: Node): number =>
+  Temporality[oneOf(compiler, node, ['cumulative', 'delta'] as const)]
 
 function flagIn(compiler: Compiler, node: Node): boolean {
   if (node.kind === 'bool') return node.value

@@ -7,8 +7,18 @@ import { StatementError } from '../ottl-value.ts'
 import { temporalityOf } from './extract-metrics.ts'
 import { exponentialKey, histogramKey, mergedExponential, mergedHistogram } from './merge-histograms.ts'
 import { type Aggregation, mergedNumber } from './merge-numbers.ts'
-import { Data, kindName, otherFields, partsOf, pointFrame, pointsOf, Temporality, withData } from './metric-body.ts'
-import { attributesField, fixedAt } from './point-fields.ts'
+import {
+  attributesField,
+  Data,
+  kindName,
+  otherFields,
+  partsOf,
+  pointFrame,
+  pointsOf,
+  Temporality,
+  withData,
+} from './metric-body.ts'
+import { fixedAt } from './point-fields.ts'
 
 /** How the points of a kind of metric are told apart, and made one. */
 interface Kind {

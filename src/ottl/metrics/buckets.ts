@@ -37,6 +37,12 @@ export function bucketsOf(point: Draft, field: number): Buckets {
   return buckets
 }
 
+/** The edge between buckets `index - 1` and `index`, which need not be whole, at a scale. */
+export function edgeOf(index: number, scale: number): number {
+  // Scales far below zero have one bucket on each side of 1.
+  return index === 0 ? 1 : 2 ** (index * 2 ** -scale)
+}
+
 export const zigzag = (value: number): number => (value >>> 1) ^ -(value & 1)
 
 const out = new BackwardWriter(1 << 10)

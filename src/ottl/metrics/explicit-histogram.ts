@@ -1,7 +1,7 @@
 import { Draft } from '../../telemetry/draft.ts'
 import { spanFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
-import { bucketsOf, zigzag } from './buckets.ts'
+import { bucketsOf, edgeOf, zigzag } from './buckets.ts'
 import { Data, otherFields, partsOf, pointFrame, pointsOf, withData } from './metric-body.ts'
 import { fixedAt, varintAt } from './point-fields.ts'
 
@@ -47,9 +47,8 @@ function explicitPoint(body: Uint8Array, how: Distribution, bounds: readonly num
 
 function countsOf(point: Draft, how: Distribution, bounds: readonly number[]): bigint[] {
   const counts = new Array<bigint>(bounds.length + 1).fill(0n)
-  const factor = 2 ** -zigzag(varintAt(point, 6))
-  // Scales far below zero have one bucket on each side of 1.
-  const edge = (index: number) => (index === 0 ? 1 : 2 ** (index * factor))
+  const scale = zigzag(varintAt(point, 6))
+  const edge = (index: number) => edgeOf(index, scale)
   const add = (lower: number, upper: number, count: bigint) => {
     if (how === 'uniform') {
       // A bucket begins behind its lower edge.

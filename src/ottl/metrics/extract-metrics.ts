@@ -1,8 +1,7 @@
-import type { Draft } from '../../telemetry/draft.ts'
 import { findNumber, found } from '../../telemetry/find-field.ts'
-import { spanFrame } from '../../telemetry/frames.ts'
 import type { MetricChange } from '../../telemetry/metric-site.ts'
 import { StatementError } from '../ottl-value.ts'
+import { derivedMetric } from './derived-metric.ts'
 import {
   Data,
   fixedFrame,
@@ -18,9 +17,6 @@ import {
 } from './metric-body.ts'
 
 const zero = Buffer.alloc(8)
-const nameField = 1
-const descriptionField = 2
-const unitField = 3
 /** Of points of histograms and summaries. */
 const countField = 4
 const sumField = 5
@@ -37,7 +33,7 @@ export interface ExtractOptions {
 export function extractCount(options: ExtractOptions): MetricChange {
   return (body, add) => {
     const parts = distributionOf(body, 'extract_count_metric')
-    add(sumOf(parts, counts(parts), Buffer.from('1'), options))
+    add(sumOf(parts, counts(parts), options, '1'))
     return undefined
   }
 }
@@ -47,7 +43,7 @@ export function extractSum(options: ExtractOptions): MetricChange {
   return (body, add) => {
     const parts = distributionOf(body, 'extract_sum_metric')
     const points = sums(parts)
-    if (points.length > 0) add(sumOf(parts, points, textOf(parts.metric, unitField), options))
+    if (points.length > 0) add(sumOf(parts, points, options))
     return undefined
   }
 }
@@ -57,7 +53,7 @@ export function summaryValue(value: 'count' | 'sum', options: ExtractOptions): M
   return (body, add) => {
     const parts = partsOf(body)
     if (parts.kind !== Data.summary) return undefined
-    add(sumOf(parts, value === 'count' ? counts(parts) : sums(parts), textOf(parts.metric, unitField), options))
+    add(sumOf(parts, value === 'count' ? counts(parts) : sums(parts), options))
     return undefined
   }
 }
@@ -81,22 +77,10 @@ function sums(parts: MetricParts): Buffer[] {
   })
 }
 
-function sumOf(parts: MetricParts, points: readonly Buffer[], unit: Uint8Array, options: ExtractOptions): Buffer {
+function sumOf(parts: MetricParts, points: readonly Buffer[], options: ExtractOptions, unit?: string): Buffer {
   const { isMonotonic, suffix, temporality = temporalityOf(parts) } = options
-  const texts: [number, Uint8Array][] = [
-    [nameField, Buffer.concat([textOf(parts.metric, nameField), Buffer.from(suffix)])],
-    [descriptionField, textOf(parts.metric, descriptionField)],
-    [unitField, unit],
-  ]
-  return Buffer.concat([
-    ...texts.filter(([, text]) => text.length > 0).map(([field, text]) => spanFrame(field, text)),
-    spanFrame(Data.sum, Buffer.concat([...points.map(pointFrame), ...sumFields(temporality, isMonotonic)])),
-  ])
-}
-
-function textOf(metric: Draft, field: number): Uint8Array {
-  const at = metric.find(field)
-  return at < 0 ? zero.subarray(0, 0) : metric.bufOf(at).subarray(metric.startOf(at), metric.endOf(at))
+  const data = [...points.map(pointFrame), ...sumFields(temporality, isMonotonic)]
+  return derivedMetric(parts, { suffix, kind: Data.sum, data, ...(unit !== undefined && { unit }) })
 }
 
 /** Of a metric that has one; a summary counts as cumulative. */

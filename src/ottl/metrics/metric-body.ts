@@ -36,6 +36,10 @@ export function partsOf(body: Buffer): MetricParts {
   return { metric, kind: metric.fieldOf(at), at, data: body.subarray(metric.startOf(at), metric.endOf(at)) }
 }
 
+/** Which field of a point its attributes are. */
+export const attributesField = (kind: number): number =>
+  kind === Data.exponential ? 1 : kind === Data.histogram ? 9 : 7
+
 export const kindName = (kind: number): string => names[kind] ?? 'a metric without data'
 
 /** The points of a metric, each its body: field 1 of all data. */
@@ -89,7 +93,7 @@ export const sumFields = (temporality: number, isMonotonic: boolean): Buffer[] =
 /** The fields of a point that all kinds have, as those of a number's: its attributes, its times, its flags. */
 export function numberPointOf(point: Uint8Array, kind: number, value: Buffer): Buffer {
   const frames: Buffer[] = []
-  const attributes = kind === Data.exponential ? 1 : kind === Data.histogram ? 9 : 7
+  const attributes = attributesField(kind)
   const flags = kind === Data.summary ? 8 : 10
   const reader = new Reader(point)
   for (let from = 0; reader.next(); from = reader.pos) {
@@ -115,3 +119,9 @@ export function fixedOf(point: Uint8Array, field: number): Uint8Array | undefine
 /** A fixed64, sfixed64 or double field. */
 export const fixedFrame = (field: number, bytes: Uint8Array): Buffer =>
   Buffer.concat([Buffer.of((field << 3) | 1), bytes])
+
+export function doubleFrame(field: number, value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleLE(value)
+  return fixedFrame(field, bytes)
+}

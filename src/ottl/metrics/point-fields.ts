@@ -1,11 +1,6 @@
 import type { Draft } from '../../telemetry/draft.ts'
 import { fixed64Frame, spanFrame } from '../../telemetry/frames.ts'
 import { Reader, splitBigInt } from '../../wire/protobuf.ts'
-import { Data } from './metric-body.ts'
-
-/** Which field of a point its attributes are. */
-export const attributesField = (kind: number): number =>
-  kind === Data.exponential ? 1 : kind === Data.histogram ? 9 : 7
 
 const bits = Buffer.alloc(8)
 const reader = new Reader()

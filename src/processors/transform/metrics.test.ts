@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
+  exponential as exponentialMetric,
+  exponentialPoint,
   gauge,
   histogram,
   histogramPoint,
@@ -11,7 +13,7 @@ import {
   summaryPoint,
 } from '../../ottl/testing/metrics.ts'
 import { faults, processorOf } from '../../ottl/testing/run.ts'
-import { fixed64, metricRequest } from '../../ottl/testing/samples.ts'
+import { entries, fixed64, metricRequest } from '../../ottl/testing/samples.ts'
 import { double, field, int, type Part } from '../../telemetry/testing/encode.ts'
 import transform from './index.ts'
 
@@ -274,6 +276,118 @@ describe('scale_metric', () => {
   })
 })
 
+describe('convert_summary_quantile_val_to_gauge', () => {
+  const quantiles = (...pairs: [number, number][]) =>
+    pairs.map(([quantile, value]) => field(6, [double(1, quantile), double(2, value)]))
+  const point = (attributes: Record<string, string>, ...pairs: [number, number][]) =>
+    field(1, [fixed64(2, 1n), fixed64(3, 7n), quantiles(...pairs), entries(7, attributes)])
+
+  test('adds a point for each quantile, with the attributes of its own', () => {
+    const some = summary('y', point({ k: 'a', quantile: 'old' }, [0, 1], [0.5, 2], [0.999, 3], [1, 4]), point({}))
+    expect(metricsAfter(['convert_summary_quantile_val_to_gauge()'], some)[1]).toEqual({
+      name: 'y.quantiles',
+      unit: 'ms',
+      kind: 'gauge',
+      points: [
+        ['0', 1],
+        ['0.50', 2],
+        ['0.999', 3],
+        ['1', 4],
+      ].map(([quantile, value]) => ({ k: 'a', quantile, ...times, double: value })),
+    })
+  })
+
+  test('takes a key and a suffix; other metrics stay without', () => {
+    const after = metricsAfter(['convert_summary_quantile_val_to_gauge("q", "_q")'], hist, summed)
+    expect(after.map(({ name }) => name)).toEqual(['h', 'y', 'y_q'])
+    expect(after[2]!.points[0]).toEqual({ k: 'a', q: '0.50', ...times, double: 3 })
+  })
+})
+
+describe('extract_percentile_metric', () => {
+  const percentileOf = (percentile: number, metric: Part) =>
+    metricsAfter([`extract_percentile_metric(${percentile})`], metric)[1]?.points[0]?.double
+  const ofCounts = (counts: number[], bounds: number[], ...more: Part[]) =>
+    histogram('h', 1, histogramPoint({ counts, bounds, more }))
+  const ends = [double(11, 4), double(12, 50)]
+
+  test('makes a gauge beside the histogram', () => {
+    expect(metricsAfter(['extract_percentile_metric(99.9)'], hist)[1]).toEqual({
+      name: 'h_p99.9',
+      description: 'about (p99.9)',
+      unit: 'ms',
+      kind: 'gauge',
+      points: [
+        { k: 'a', ...times, double: 30 },
+        { k: 'b', ...times, double: 10 },
+      ],
+    })
+    expect(metricsAfter(['extract_percentile_metric(50, ".median")'], hist)[1]!.name).toBe('h.median')
+  })
+
+  test.each<[string, number, Part, number | undefined]>([
+    ['in the middle of a bucket', 50, ofCounts([0, 10, 0], [10, 20]), 15],
+    ['at the end of one', 30, ofCounts([3, 7], [10]), 10],
+    ['in the first, from 0', 50, ofCounts([10, 0], [10]), 5],
+    ['in the first, from the least value', 50, ofCounts([10, 0], [10], ...ends), 7],
+    ['in the first, below 0', 50, ofCounts([10, 0], [-10]), -10],
+    ['in the last, to the greatest value', 50, ofCounts([0, 10], [10], ...ends), 30],
+    ['in the last, which has no end', 50, ofCounts([0, 10], [10]), 10],
+    ['of nothing', 50, ofCounts([0, 0], [10]), undefined],
+    ['without bounds', 50, ofCounts([4], []), undefined],
+  ])('of a histogram, %s', (_, percentile, metric, expected) => expect(percentileOf(percentile, metric)).toBe(expected))
+
+  const powers = (scale: number, zeros: number, positive: number[], negative: number[] = []) => {
+    const below = negative.length > 0 && { negative: { offset: 0, counts: negative } }
+    const point = exponentialPoint({ scale, zeros, positive: { offset: 0, counts: positive }, ...below })
+    return exponentialMetric('e', 1, point)
+  }
+  test.each<[string, number, Part, number | undefined]>([
+    ['within a bucket, by its exponent', 50, powers(0, 0, [0, 4]), 2 ** 1.5],
+    ['of a finer scale', 50, powers(1, 0, [4]), 2 ** 0.25],
+    ['of zeros', 10, powers(0, 5, [5]), 0],
+    ['the most negative first', 25, powers(0, 0, [2], [1, 1]), -2],
+    ['then those near 0', 50, powers(0, 0, [2], [1, 1]), -1],
+    ['of nothing', 50, powers(0, 0, []), undefined],
+  ])('of an exponential histogram, %s', (_, percentile, metric, expected) => {
+    const value = percentileOf(percentile, metric)
+    if (expected === undefined) expect(value).toBeUndefined()
+    else expect(value).toBeCloseTo(expected, 12)
+  })
+
+  test('fails where the buckets hold fewer than the count says', () => {
+    const wrong = histogram('h', 1, histogramPoint({ counts: [1, 1], bounds: [5], more: [fixed64(4, 9n)] }))
+    const { run, account } = processor(['extract_percentile_metric(90)'])
+    expect([run(metricRequest(wrong)), account.dropped('rule')]).toEqual([undefined, 1])
+  })
+})
+
+describe('merge_histogram_buckets', () => {
+  test.each<[number, number[], number[]]>([
+    [10, [20], [3, 3]],
+    [20, [10], [1, 5]],
+    [15, [10, 20], [1, 2, 3]],
+  ])('takes the bound %d out', (bound, bounds, counts) => {
+    const [after] = metricsAfter([`merge_histogram_buckets(${bound}.0)`], hist)
+    expect(after!.points[0]).toMatchObject({ k: 'a', count: 6n, sum: 60, bounds, counts })
+  })
+
+  test('leaves what is no histogram, and points without buckets', () => {
+    const bare = histogram('b', 1, histogramPoint({ counts: [], bounds: [] }))
+    const bytes = metricRequest(bare, counted, summed)
+    expect(processor(['merge_histogram_buckets(10)']).run(bytes)!.bytes()).toEqual(bytes)
+  })
+})
+
+test('at most a thousand metrics are made of one: those behind fail', () => {
+  const statements = Array.from({ length: 10 }, () => 'copy_metric()')
+  const { run, account, metric } = processor([{ context: 'metric', statements }], 'ignore')
+  const out = run(metricRequest(counted, summed))!
+  expect(metricsOf(out.bytes()).filter(({ name }) => name === 's')).toHaveLength(1001)
+  expect([out.count, account.made, account.droppedTotal]).toEqual([3003, 3000, 0])
+  expect(metric('failed_statements_total')).toBeGreaterThan(0)
+})
+
 describe('the books', () => {
   test('count what was made', () => {
     const { run, account } = processor(['extract_count_metric(true) where metric.name == "h"'])
@@ -322,9 +436,15 @@ test.each([
   ],
   ['metric_statements', ['convert_sum_to_gauge() where datapoint.flags == 1'], 'it stands in the context metric'],
   ['log_statements', ['convert_sum_to_gauge()'], 'it stands in the context metric'],
-  ['metric_statements', ['convert_gauge_to_sum("both", true)'], 'expected "cumulative" or "delta", at position 22'],
+  [
+    'metric_statements',
+    ['convert_gauge_to_sum("both", true)'],
+    'expected one of "cumulative", "delta", at position 22',
+  ],
   ['metric_statements', ['convert_gauge_to_sum("delta", 1)'], 'expected true or false'],
   ['metric_statements', ['scale_metric(metric.name)'], 'expected a number'],
+  ['metric_statements', ['extract_percentile_metric(100)'], 'expected a number between 0 and 100, at position 27'],
+  ['metric_statements', ['merge_histogram_buckets("5")'], 'expected a number'],
   ['metric_statements', ['extract_sum_metric()'], 'write extract_sum_metric(is_monotonic, [suffix])'],
 ])('%s %j is refused', (key, statements, message) => {
   expect(faults(transform, { [key]: statements })).toContain(message)

@@ -30,12 +30,13 @@ export function statements(format: Format): Field<StatementGroup[], readonly unk
     const issues: NestedIssue[] = []
     const groups: StatementGroup[] = []
     for (let i = 0; i < items.length; ) {
-      const sharing = sharingFrom(items, i)
-      if (sharing.length < 2) groups.push(groupOf(items[i], [i++], format, issues))
-      else {
-        groups.push(groupOfTexts(sharing, i, format, issues))
-        i += sharing.length
+      const beside = textsFrom(items, i)
+      const end = i + Math.max(1, beside.length)
+      if (beside.length > 1 && beside.some((each) => says(usesCache, each))) {
+        groups.push(groupOfTexts(beside, i, format, issues))
+        i = end
       }
+      for (; i < end; i++) groups.push(groupOf(items[i], [i], format, issues))
     }
     return issues.length > 0 ? new Faults(issues) : groups
   }
@@ -43,15 +44,15 @@ export function statements(format: Format): Field<StatementGroup[], readonly unk
   return newField({ label: 'list of statements', json, read })
 }
 
-/** The statements that follow each other from here, without a group between them, if any of them needs the cache. */
-function sharingFrom(items: readonly unknown[], from: number): string[] {
-  const sharing: string[] = []
+/** The statements that follow each other from here, without a group between them: one group if any needs the cache. */
+function textsFrom(items: readonly unknown[], from: number): string[] {
+  const found: string[] = []
   for (let i = from; i < items.length; i++) {
     const text = textOf(items[i])
     if (text === undefined) break
-    sharing.push(text)
+    found.push(text)
   }
-  return sharing.some((each) => says(usesCache, each)) ? sharing : []
+  return found
 }
 
 /** What a test says of a statement; false when it does not parse, which is reported where it is compiled. */
