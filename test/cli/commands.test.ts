@@ -110,7 +110,7 @@ export default defineExporter({
       expect(err).toMatch(text)
     }
   }
-}, 60_000)
+})
 
 test('certs writes a CA and certificates that openssl verifies', async () => {
   const certs = join(dir, 'certs')

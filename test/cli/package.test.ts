@@ -25,7 +25,7 @@ beforeAll(() => {
   }
   command = join(modules, 'tailrace', 'bin', 'tailrace')
   writeFileSync(join(home, 'package.json'), '{"type": "module"}\n')
-}, 120_000)
+})
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 const run = (...args: string[]) => runTailrace(args, { cwd: home, env, command })

@@ -155,7 +155,7 @@ describe.skipIf(program.missing)('OTLP reference code in Go', () => {
     const tls = { ca_file, cert_file, key_file, server_name_override: 'otel-collector' }
     const { total, sendAll } = await exporting(otlp as ExporterSpec, { endpoint, tls, compression })
     sendAll()
-    await until('all are sent', () => total('sent') === 3)
+    await until('all are sent and printed', () => total('sent') === 3 && got.length === 3)
     expect(got).toEqual(shown)
   })
 
@@ -169,7 +169,7 @@ describe.skipIf(program.missing)('OTLP reference code in Go', () => {
     const endpoint = `http://${httpAddress}`
     const { total, sendAll } = await exporting(otlphttp as ExporterSpec, { endpoint, encoding, compression })
     sendAll()
-    await until('all are sent', () => total('sent') === 3)
+    await until('all are sent and printed', () => total('sent') === 3 && got.length === 3)
     expect(got).toEqual(shown)
     expect([total('droppedTotal'), total('attempts')]).toEqual([0, 3])
   })

@@ -4,9 +4,7 @@ import { newFolder, writeFiles } from '../support/folder.ts'
 import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
 import { startProcess, until } from '../support/role.ts'
 
-test('what a backend refuses for good stands in the dead letters, and arrives when it is put back', {
-  timeout: 90_000,
-}, async () => {
+test('what a backend refuses for good stands in the dead letters, and arrives when it is put back', async () => {
   const { sink, seen } = await startCounter()
   const folder = newFolder()
   const file = `${folder}/agent.yaml`
@@ -37,9 +35,7 @@ test('what a backend refuses for good stands in the dead letters, and arrives wh
   expect(await next.stop()).toMatchObject({ code: 0 })
 })
 
-test('an agent that runs puts them back, gives them away and removes them when it is asked', {
-  timeout: 90_000,
-}, async () => {
+test('an agent that runs puts them back, gives them away and removes them when it is asked', async () => {
   const { sink, seen } = await startCounter()
   const elsewhere = await startCounter()
   const folder = newFolder()

@@ -98,9 +98,7 @@ function gapsIn(seen: ReadonlySet<number>, end: number): string {
   return gaps.slice(0, 20).join(', ')
 }
 
-test('a process that is killed ten times loses no line and repeats only what was not settled', {
-  timeout: 240_000,
-}, async () => {
+test('a process that is killed ten times loses no line and repeats only what was not settled', async () => {
   const { address, seen, round } = await startCounter()
   const folder = newFolder()
   writeFiles(folder, { 'agent.yaml': agentFile(folder, address) })
@@ -115,7 +113,7 @@ test('a process that is killed ten times loses no line and repeats only what was
   onTestFinished(() => clearInterval(timer))
   const start = (n: number) => startProcess(['run', `${folder}/agent.yaml`], { ROUND: `${n}` })
   const patiently = (what: string, agent: Role, enough: () => boolean) =>
-    until(what, enough, 60_000).catch((error) => {
+    until(what, enough).catch((error) => {
       const counts = `${seen.size} of ${written} lines, missing ${gapsIn(seen, written)}`
       throw new Error(`${error.message}: ${counts}; the process said:\n${agent.lines.join('\n')}`)
     })

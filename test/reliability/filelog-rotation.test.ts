@@ -181,7 +181,6 @@ test.each([
   { kept: '4', busyMs: 200, mostOpen: 200 },
 ])(
   '1,000 rotations of five logs at once lose no line of a file that was there for one look: $kept are kept, busy for $busyMs ms',
-  { timeout: 90_000 },
   async ({ kept, busyMs, mostOpen }) => {
     if (busyMs > 0) keepBusy(busyMs)
     const results = await Promise.all(rows.map(async (row) => ({ ...row, ...(await survive(row, kept, mostOpen)) })))

@@ -98,7 +98,7 @@ function checkAnswers({ grpc, http, syslog }: FullSpeed): void {
 }
 
 test('with dead backends and senders at full speed memory stays within its limit, and nothing that was taken is lost', {
-  timeout: 180_000 + seconds * 1000,
+  timeout: 300_000 + seconds * 1000,
 }, async () => {
   const { agent, dead, silent, doors, pageNow, resident } = await start()
   const idle = resident()
@@ -117,13 +117,13 @@ test('with dead backends and senders at full speed memory stays within its limit
   const began = performance.now()
   const back = await startBackend(dead)
   silent.state.mayAnswer = true
-  await until('the queues are sent', () => back.state.records >= held && silent.state.records >= held, 60_000)
+  await until('the queues are sent', () => back.state.records >= held && silent.state.records >= held)
   const backMs = performance.now() - began
-  await until('senders are let in again', () => load.syslog.taken > writtenDead, 60_000)
+  await until('senders are let in again', () => load.syslog.taken > writtenDead)
   most = Math.max(most, resident())
   expect(most).toBeLessThan(idle + limitMiB + baseMiB)
   await load.stop()
-  await until('all is sent', async () => settled(await pageNow()), 60_000)
+  await until('all is sent', async () => settled(await pageNow()))
   const page = await pageNow()
   expect(faultsOf(page)).toEqual([])
   const taken = page.sum('tailrace_receiver_records_total', 'fate="taken"')

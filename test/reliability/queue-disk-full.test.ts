@@ -30,9 +30,7 @@ async function books(agent: Role): Promise<Record<string, number>> {
 
 const untouched = (lines: readonly string[]) => lines.filter((line) => /fault|unhandled/i.test(line))
 
-test('a disk that fills up stops senders, not the process, and all goes on when there is room', {
-  timeout: 120_000,
-}, async (context) => {
+test('a disk that fills up stops senders, not the process, and all goes on when there is room', async (context) => {
   const disk = smallDisk(24)
   if (!disk) return context.skip('mounting a small file system needs root')
   const { sink, seen, twice } = await startCounter()
@@ -54,7 +52,7 @@ test('a disk that fills up stops senders, not the process, and all goes on when 
   await agent.line(/the queue on disk is written again/)
   await until('lines are taken again', () => load.taken.size > full + 5000)
   await load.stop()
-  await until('everything acknowledged has arrived', () => load.missing(seen).length === 0, 60_000).catch(() => {})
+  await until('everything acknowledged has arrived', () => load.missing(seen).length === 0).catch(() => {})
   expect(load.missing(seen)).toEqual([])
   const after = await books(agent)
   expect(after.received! - after.sent! - after.held! - (after.dropped ?? 0)).toBe(0)
@@ -65,9 +63,7 @@ test('a disk that fills up stops senders, not the process, and all goes on when 
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
 
-test('drop_oldest goes on taking on a full disk: the oldest go, counted, and the rest arrives', {
-  timeout: 120_000,
-}, async (context) => {
+test('drop_oldest goes on taking on a full disk: the oldest go, counted, and the rest arrives', async (context) => {
   const disk = smallDisk(40)
   if (!disk) return context.skip('mounting a small file system needs root')
   const { sink, seen } = await startCounter()
@@ -77,12 +73,12 @@ test('drop_oldest goes on taking on a full disk: the oldest go, counted, and the
   const agent = startProcess(['run', `${disk}/agent.yaml`])
   const load = newLineSenders({ lineBytes: 900 })
   load.to(await otlpAddress(agent))
-  await until('it has displaced', async () => ((await books(agent)).dropped ?? 0) > 20_000, 60_000)
+  await until('it has displaced', async () => ((await books(agent)).dropped ?? 0) > 20_000)
   await load.stop()
   const { received, held, dropped } = await books(agent)
   expect(received! - held! - dropped!).toBe(0)
   await sink.restart()
-  await until('everything else has arrived', async () => (await books(agent)).held === 0, 60_000)
+  await until('everything else has arrived', async () => (await books(agent)).held === 0)
   const after = await books(agent)
   expect(after.received! - after.sent! - after.dropped!).toBe(0)
   expect(load.missing(seen)).toHaveLength(after.dropped!)
@@ -90,9 +86,7 @@ test('drop_oldest goes on taking on a full disk: the oldest go, counted, and the
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
 
-test('what fills the disk may be something else: the queue goes on when that is gone', {
-  timeout: 120_000,
-}, async (context) => {
+test('what fills the disk may be something else: the queue goes on when that is gone', async (context) => {
   const disk = smallDisk(16)
   if (!disk) return context.skip('mounting a small file system needs root')
   const { sink, seen } = await startCounter()
@@ -112,14 +106,12 @@ test('what fills the disk may be something else: the queue goes on when that is 
   const before = load.taken.size
   await until('lines are taken again', () => load.taken.size > before + 1000)
   await load.stop()
-  await until('everything acknowledged has arrived', () => load.missing(seen).length === 0, 60_000).catch(() => {})
+  await until('everything acknowledged has arrived', () => load.missing(seen).length === 0).catch(() => {})
   expect(load.missing(seen)).toEqual([])
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
 
-test('backends that are dead for a while, with a stop and a start meanwhile: all arrives, and the books add up', {
-  timeout: 120_000,
-}, async () => {
+test('backends that are dead for a while, with a stop and a start meanwhile: all arrives, and the books add up', async () => {
   const { sink, seen, twice } = await startCounter()
   await sink.stop()
   const folder = newFolder()
@@ -142,7 +134,7 @@ test('backends that are dead for a while, with a stop and a start meanwhile: all
   await sink.restart()
   await until('more lines are taken', () => load.taken.size > received! + 5000)
   await load.stop()
-  await until('everything has arrived', async () => (await books(second)).held === 0, 60_000)
+  await until('everything has arrived', async () => (await books(second)).held === 0)
   expect(load.missing(seen)).toEqual([])
   const after = await books(second)
   expect(after.received! + after.recovered! - after.sent!).toBe(0)

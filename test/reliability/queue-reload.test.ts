@@ -4,9 +4,7 @@ import { newFolder } from '../support/folder.ts'
 import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
 import { startProcess, until } from '../support/role.ts'
 
-test('a reload that changes an exporter hands its queue on disk over: nothing is lost, senders stay', {
-  timeout: 120_000,
-}, async () => {
+test('a reload that changes an exporter hands its queue on disk over: nothing is lost, senders stay', async () => {
   const { sink, seen } = await startCounter()
   await sink.stop()
   const folder = newFolder()
@@ -37,7 +35,7 @@ test('a reload that changes an exporter hands its queue on disk over: nothing is
   await load.stop()
   // The whole comparison takes long: it would keep the sink from its work.
   const maybeAll = () => seen.size >= load.taken.size && load.missing(seen).length === 0
-  await until('everything has arrived', maybeAll, 30_000).catch(() => {})
+  await until('everything has arrived', maybeAll).catch(() => {})
   expect(load.missing(seen)).toEqual([])
   process.stdout.write(`5 reloads: ${load.taken.size} acknowledged, ${refused} requests were asked to come again\n`)
   expect(agent.lines.filter((line) => /fault|in use by|did not open/.test(line))).toEqual([])

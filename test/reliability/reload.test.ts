@@ -95,7 +95,7 @@ const residentMiB = ({ pid }: Role) =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 
 test(`${reloads} reloads of right and wrong files under load lose nothing and disconnect nobody`, {
-  timeout: 60_000 + reloads * 3000,
+  timeout: 300_000 + reloads * 3000,
 }, async () => {
   const roll = newDice(seed)
   const [steady, moving] = await Promise.all([startCounter(), startCounter()])
@@ -126,7 +126,7 @@ test(`${reloads} reloads of right and wrong files under load lose nothing and di
     writeFiles(folder, { 'agent.yaml': isWrong ? mistake(good, world) : good })
     agent.signal('SIGHUP')
     const answer = () => agent.lines.slice(from).find((line) => /^(reloaded|error: reload failed)/.test(line))
-    await until('the reload has an outcome', () => answer() !== undefined, 60_000)
+    await until('the reload has an outcome', () => answer() !== undefined)
     const failed = answer()!.startsWith('error')
     expect([failed, agent.lines.slice(from).join('\n')]).toEqual([isWrong, expect.anything()])
     results[failed ? 'failed' : 'reloaded']++

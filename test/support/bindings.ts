@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Binding, Credentials } from '../../src/drains/bindings.ts'
 import { certificate, pemOf } from './certificates.ts'
+import { freePort } from './free-port.ts'
 import { until } from './role.ts'
 
 export type { Binding, Credentials }
@@ -58,7 +59,7 @@ async function startService(
     await once(server, 'listening')
     return (server.address() as AddressInfo).port
   }
-  const port = await listen(0)
+  const port = await listen(await freePort())
   const service: SecuredService = {
     url: `https://127.0.0.1:${port}`,
     asked: [],

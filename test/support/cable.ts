@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { freePort } from './free-port.ts'
 
 /** How a cable breaks: see the faults of a `BreakingPeer`. */
 type Break = 'cut' | 'reset' | 'lost answers'
@@ -41,9 +42,9 @@ export async function newCable(onSocket: (socket: Socket) => void) {
       if (how !== 'lost answers' || left === Number.POSITIVE_INFINITY) near.write(chunk)
     })
   }
-  let outer = createServer(relay).listen(0, '127.0.0.1')
+  const port = await freePort()
+  let outer = createServer(relay).listen(port, '127.0.0.1')
   await once(outer, 'listening')
-  const { port } = outer.address() as AddressInfo
   return {
     port,
     get whole() {

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { certificateNames, writeCertificates } from '../../src/cli/certs.ts'
 import { type ClientTls, clientTls, type ServerTls, serverTls } from '../../src/net/tls.ts'
@@ -12,29 +13,24 @@ export interface CertificateFiles {
 
 const cache = new URL('../../node_modules/.cache/tailrace/', import.meta.url).pathname
 const validDays = 4
-const freshMs = 24 * 3_600_000
+const today = new Date().toISOString().slice(0, 10)
+const digest = createHash('sha256').update(certificateNames.join()).digest('hex').slice(0, 8)
+const folder = join(cache, `test-certificates-${today}-${digest}`)
 
-/** A folder with throw-away certificates of every role, shared by all test files: making them takes seconds. */
+/** A folder with throw-away certificates of every role, shared by all test files of a day: making them takes seconds. */
 export function certificateFolder(): string {
-  const folder = join(cache, 'test-certificates')
-  if (isFresh(folder)) return folder
+  if (existsSync(folder)) return folder
   mkdirSync(cache, { recursive: true })
   const made = mkdtempSync(join(cache, 'making-'))
   writeCertificates(made, validDays)
   try {
-    rmSync(folder, { recursive: true, force: true })
     renameSync(made, folder)
-    return folder
   } catch {
-    // Another worker was faster: both are good.
-    return made
+    // Another worker was faster, and others use its certificates already.
+    rmSync(made, { recursive: true })
   }
+  return folder
 }
-
-const isFresh = (folder: string) =>
-  existsSync(join(folder, 'ca.crt')) &&
-  Date.now() - statSync(folder).mtimeMs < freshMs &&
-  certificateNames.every((name) => existsSync(join(folder, `${name}.key`)))
 
 /** Files of one certificate of that folder: `metron`, `doppler`, `otel-collector`, `client`, ... */
 export function certificate(name: string): CertificateFiles {

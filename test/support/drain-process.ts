@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
 import { newFrameReader } from './drains.ts'
+import { freePort } from './free-port.ts'
 
 /** A TCP drain in a process of its own, so that it can be killed as machines do it. */
 export interface DrainProcess {
@@ -40,7 +41,7 @@ export async function startDrainProcess(): Promise<DrainProcess> {
     child.kill('SIGKILL')
     await closed
   }
-  const port = await start(0)
+  const port = await start(await freePort())
   onTestFinished(kill)
   return { port, messages, kill, restart: async () => void (await start(port)) }
 }

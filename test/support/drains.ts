@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTls, type TLSSocket } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { certificate, pemOf } from './certificates.ts'
+import { freePort } from './free-port.ts'
 import { until } from './role.ts'
 
 export interface DrainOptions {
@@ -77,7 +78,7 @@ export async function startTcpDrain(options: DrainOptions = {}): Promise<TcpDrai
   }
   const newServer = () => (options.tls ? createTls(serverSettings(options), connected) : createServer(connected))
   let server: Server = newServer()
-  const port = await listening(server, options.port ?? 0)
+  const port = await listening(server, options.port ?? (await freePort()))
   const stop = () => closed(server, sockets)
   onTestFinished(stop)
   return {
@@ -149,7 +150,7 @@ export async function startHttpDrain(options: DrainOptions = {}): Promise<HttpDr
     noteClient(socket, clients)
     socket.on('error', () => {}).on('close', () => void sockets.delete(socket))
   })
-  const port = await listening(server, options.port ?? 0)
+  const port = await listening(server, options.port ?? (await freePort()))
   const stop = () => closed(server, sockets)
   onTestFinished(stop)
   const drain: HttpDrain = {

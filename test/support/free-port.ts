@@ -1,17 +1,28 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** The system names one that is free again a second time. */
-const given = new Set<number>()
+/**
+ * Each worker of a run has a range of its own. All lie below the ports that systems give to connections and to listeners
+ * without a wish (32768 and up): nobody else comes by one while its owner is away, and nobody who knocks there meets itself.
+ */
+const [lowest, each, workers] = [10_000, 700, 32]
+const from = lowest + (Number(process.env.VITEST_POOL_ID ?? 0) % workers) * each
+let next = Math.floor(Math.random() * each)
 
-/** TCP ports of 127.0.0.1 that nobody listens on now, no two the same, for configurations that need to name them. */
-export async function freePorts(n: number): Promise<number[]> {
-  const servers = Array.from({ length: n }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port).filter((port) => !given.has(port))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  for (const port of ports) given.add(port)
-  return ports.length === n ? ports : [...ports, ...(await freePorts(n - ports.length))]
+/** A TCP port of 127.0.0.1 that nobody listens on and that was not given before, for configurations that need to name it. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < each; tries++) {
+    const port = from + (next++ % each)
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      continue
+    }
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
+  throw new Error(`none of the ports from ${from} on is free`)
 }
 
-export const freePort = async (): Promise<number> => (await freePorts(1))[0]!
+export const freePorts = (n: number): Promise<number[]> => Promise.all(Array.from({ length: n }, freePort))

@@ -144,7 +144,7 @@ export function startProcess(args: readonly string[], env: Record<string, string
 export const pause = (ms = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Asks until the answer is yes; gives up with `what` after a time that no healthy machine needs. */
-export async function until(what: string, ask: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
+export async function until(what: string, ask: () => boolean | Promise<boolean>, withinMs = 100_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!(await ask())) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)

@@ -13,6 +13,7 @@ import {
   decodeV1,
   type Message,
 } from './decode.ts'
+import { freePort } from './free-port.ts'
 
 /** One message that a peer sent us. */
 export interface Received {
@@ -115,7 +116,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
       methods,
       log: silentLog,
     })
-  let server: GrpcServer = newServer(options.port ?? 0)
+  let server: GrpcServer = newServer(options.port ?? (await freePort()))
   let accepted = 0
   const { port } = await server.start()
   onTestFinished(() => server.stop(AbortSignal.abort()))
@@ -137,7 +138,7 @@ export async function startSink(options: SinkOptions): Promise<Sink> {
         const timer = setTimeout(() => {
           waiting.delete(look)
           reject(new Error(`waited in vain: ${what} (${received.length} messages, ${streams} streams)`))
-        }, 30_000)
+        }, 100_000)
         const look = () => {
           if (!enough()) return
           waiting.delete(look)
