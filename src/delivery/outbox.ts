@@ -316,7 +316,12 @@ export class Outbox {
   }
 
   private drop(shipment: Shipment, reason: DropReason, detail?: string, cause?: unknown): void {
-    this.onDrop(reason, shipment.batch.count, detail, shipment.batch)
+    const { batch } = shipment
+    const part = this.sender.abandon(batch) ?? { sent: 0, rejected: 0 }
+    const { sent, rejected, fault: rest } = fatesOf(part, batch.count)
+    this.account.sent += sent
+    if (rejected > 0) this.onDrop('rejected', rejected, part.detail)
+    if (rest > 0) this.onDrop(reason, rest, detail, batch, batch.count - rest)
     this.finish(shipment, { dropped: reason, detail, cause })
   }
 

@@ -40,6 +40,11 @@ export interface Sender {
    * and at the end of `stop`: what is not over by then is given up.
    */
   send(batch: Batch, signal: AbortSignal): SendResult | Promise<SendResult>
+  /**
+   * A batch whose attempts failed is given up. A sender that repeats only what is left of it says what became of the other
+   * part: neither count has the rest. Left out: all of it is lost.
+   */
+  abandon?(batch: Batch): SendResult | undefined
   /** Called once, by `stop()`, when nothing is on its way any more. */
   close(): void | Promise<void>
 }

@@ -22,6 +22,7 @@ function waiting(receipt: Receipt, queue: Place, now: number): Receipt {
 /** A sender that is told which attempt with these records it is, from 1. */
 export interface Attempts {
   send(batch: Batch, signal: AbortSignal, attempt: number): SendResult | Promise<SendResult>
+  abandon(batch: Batch): SendResult | undefined
 }
 
 /** The sender with a span for each attempt with a traced batch. Batches without receipts cost nothing. */
@@ -31,6 +32,7 @@ export function withSpans(sender: Sender, queue: Place): Attempts {
       const work = batch.receipts.length > 0 ? beginSend(batch, queue, attempt) : undefined
       return work ? sendTraced(sender, batch, signal, work) : sender.send(batch, signal)
     },
+    abandon: (batch) => sender.abandon?.(batch),
   }
 }
 

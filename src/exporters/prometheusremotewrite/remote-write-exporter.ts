@@ -1,4 +1,4 @@
-import { queued } from '../../delivery/queued.ts'
+import { deliveryBudget, queued } from '../../delivery/queued.ts'
 import { newHttpClient } from '../../net/http-client.ts'
 import { parseProxy, proxyFromEnvironment } from '../../net/http-client-proxy.ts'
 import { newLogSeries } from '../../net/log-series.ts'
@@ -36,6 +36,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     maxBytes: config.max_batch_size_bytes,
     maxKnown: config.max_known_series,
   })
+  const budget = deliveryBudget(config, host)
   const sender = newRemoteWriteSender({
     client,
     path: `${url.pathname}${url.search}`,
@@ -43,6 +44,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     parallel: Math.max(1, config.max_batch_request_parallelism ?? config.remote_write_queue.num_consumers),
     headers: headersOf(config, host),
     clock: host.clock,
+    memory: budget,
     untold: (error) => series.note('metadata', `metadata was not taken: ${(error as Error).message}`),
     close() {
       series.close()
@@ -57,7 +59,7 @@ export function newRemoteWriteExporter(config: RemoteWriteConfig, host: Host): E
     sending_queue: { ...sending_queue, enabled: sending_queue.enabled && queue.enabled, num_consumers: 1 },
   }
   const labels = { protocol: 'remote_write', destination: url.host }
-  const out = queued(settings, host, sender, { labels, format: 'metrics', part: 'metrics' })
+  const out = queued(settings, host, sender, { labels, budget, format: 'metrics', part: 'metrics' })
   return {
     start: () => out.start(),
     stop: (deadline) => out.stop(deadline),

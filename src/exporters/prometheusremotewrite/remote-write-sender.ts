@@ -1,11 +1,12 @@
-import { hash } from 'node:crypto'
 import { Dropped, Retryable, type Sender, type SendResult } from '../../delivery/sender.ts'
 import { type HttpClient, HttpFailure, type HttpReply } from '../../net/http-client.ts'
+import { charged, type Memory } from '../../net/memory.ts'
 import type { Batch } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { RemoteWriter, WritePiece } from '../../wire/prometheus/remote-write.ts'
 import { encodeSnappy } from '../../wire/prometheus/snappy.ts'
 import { outcomeOf, outcomeOfFailure } from './outcome.ts'
+import { RemoteWork } from './remote-work.ts'
 
 export interface RemoteWriteSenderOptions {
   readonly client: HttpClient
@@ -17,19 +18,11 @@ export interface RemoteWriteSenderOptions {
   /** Headers of the next request. */
   headers(): Readonly<Record<string, string>>
   readonly clock: Clock
+  /** What requests are charged to, compressed and not. */
+  readonly memory: Memory
   /** Metadata was not taken: the samples beside it do not wait for it. */
   untold(error: unknown): void
   close(): void
-}
-
-/** What is left to do of a batch. */
-interface Work {
-  readonly pieces: Set<WritePiece>
-  sent: number
-  /** Points that no line could be made of. */
-  readonly lost: number
-  detail: string | undefined
-  refused: Dropped | undefined
 }
 
 const fixed = {
@@ -41,44 +34,45 @@ const fixed = {
 
 /** Sends one batch of metrics after the other, cut into requests. What a failed attempt has delivered is not sent again. */
 export function newRemoteWriteSender(options: RemoteWriteSenderOptions): Sender {
-  const { client, path, writer, clock, parallel } = options
-  let left: { key: string; work: Work } | undefined
+  const { client, path, writer, clock, parallel, memory } = options
+  let under: RemoteWork | undefined
 
-  const begin = (batch: Batch): Work => {
-    const pieces = new Set(writer.write(batch.bytes()))
+  /** What is left of a batch that is repeated, or all of it. */
+  const workOn = (batch: Batch): RemoteWork => {
+    if (under?.isOf(batch)) return under
+    under?.end()
+    const pieces = writer.write(batch.bytes())
     const { lost, why } = writer
-    return { pieces, sent: 0, lost, detail: lost > 0 ? why : undefined, refused: undefined }
+    return new RemoteWork(batch, pieces, { lost, why, memory })
   }
-  const resume = (batch: Batch): Work => {
-    const found = left
-    left = undefined
-    return found !== undefined && found.key === keyOf(batch) ? found.work : begin(batch)
+  const ended = (work: RemoteWork) => {
+    work.end()
+    if (under === work) under = undefined
   }
-  const post = async (body: Buffer, signal: AbortSignal): Promise<void> => {
+  const post = async (piece: WritePiece, signal: AbortSignal): Promise<void> => {
+    const body = encodeSnappy(piece.body)
     let reply: HttpReply
     try {
-      reply = await client.post(path, encodeSnappy(body), { ...fixed, ...options.headers() }, signal)
+      const headers = { ...fixed, ...options.headers() }
+      // All of what was claimed for it, though it needs less.
+      reply = await charged(memory, body.buffer.byteLength, () => client.post(path, body, headers, signal))
     } catch (error) {
       throw error instanceof HttpFailure ? outcomeOfFailure(error) : error
     }
     if (reply.status < 200 || reply.status > 299) throw outcomeOf(reply, clock.now())
   }
-  const sendPiece = async (work: Work, piece: WritePiece, signal: AbortSignal): Promise<void> => {
+  const sendPiece = async (work: RemoteWork, piece: WritePiece, signal: AbortSignal): Promise<void> => {
     try {
-      await post(piece.body, signal)
-      work.sent += piece.points
+      await post(piece, signal)
+      work.took(piece)
     } catch (error) {
+      if (!piece.isMetadata && !(error instanceof Dropped)) throw error
       if (piece.isMetadata) options.untold(error)
-      else if (!(error instanceof Dropped)) throw error
-      else {
-        work.refused = error
-        work.detail = error.message
-      }
+      work.refused(piece, error as Error)
     }
-    work.pieces.delete(piece)
   }
   /** Pieces of one step. The first failure ends it, when those on their way have come back. */
-  const sendStep = async (work: Work, pieces: WritePiece[], signal: AbortSignal): Promise<void> => {
+  const sendStep = async (work: RemoteWork, pieces: WritePiece[], signal: AbortSignal): Promise<void> => {
     const failures: unknown[] = []
     const line = async () => {
       for (let piece = pieces.shift(); piece && failures.length === 0; piece = pieces.shift()) {
@@ -90,26 +84,32 @@ export function newRemoteWriteSender(options: RemoteWriteSenderOptions): Sender 
   }
   return {
     async send(batch, signal): Promise<SendResult> {
-      const work = resume(batch)
+      const work = workOn(batch)
+      under = work
       try {
         for (const { step } of work.pieces) {
           const together = [...work.pieces].filter((piece) => piece.step === step)
           await sendStep(work, together, signal)
         }
       } catch (error) {
-        left = { key: keyOf(batch), work }
+        work.pause()
         throw error
       }
-      const { sent, lost, detail, refused } = work
-      if (refused && sent === 0 && lost === 0) throw refused
-      return { sent, rejected: batch.count - sent, ...(detail !== undefined && { detail }) }
+      ended(work)
+      return work.result()
     },
-    close: options.close,
+    abandon(batch) {
+      if (!under?.isOf(batch)) return undefined
+      const { sent, rejected, detail } = under
+      ended(under)
+      return { sent, rejected, ...(detail !== undefined && { detail }) }
+    },
+    close() {
+      if (under) ended(under)
+      options.close()
+    },
   }
 }
-
-/** A batch that is repeated is a copy of the one that failed. */
-const keyOf = (batch: Batch): string => hash('sha1', batch.bytes())
 
 /** A part of the batch is over there. */
 function partly(error: unknown): unknown {
