@@ -24,14 +24,14 @@ function tellingTo(env: NodeJS.ProcessEnv) {
 test('says that everything runs, with what it runs', async () => {
   const { path, heard } = manager()
   tellingTo({ NOTIFY_SOCKET: path }).ready('3 pipelines')
-  await vi.waitFor(() => expect(heard).toEqual(['READY=1\nSTATUS=3 pipelines\nMAINPID=77']))
+  await expect.poll(() => heard).toEqual(['READY=1\nSTATUS=3 pipelines\nMAINPID=77'])
 })
 
 test('a reload carries the time of the clock that systemd compares', async () => {
   const { path, heard } = manager()
   const before = process.hrtime.bigint() / 1000n
   tellingTo({ NOTIFY_SOCKET: path }).reloading()
-  await vi.waitFor(() => expect(heard).toHaveLength(1))
+  await expect.poll(() => heard).toHaveLength(1)
   const [, micros] = /^RELOADING=1\nMONOTONIC_USEC=(\d+)\nSTATUS=reloading$/.exec(heard[0]!)!
   expect(BigInt(micros!)).toBeGreaterThanOrEqual(before)
   expect(BigInt(micros!)).toBeLessThanOrEqual(process.hrtime.bigint() / 1000n)
@@ -40,7 +40,7 @@ test('a reload carries the time of the clock that systemd compares', async () =>
 test('says that it stops', async () => {
   const { path, heard } = manager()
   tellingTo({ NOTIFY_SOCKET: path }).stopping()
-  await vi.waitFor(() => expect(heard).toEqual(['STOPPING=1\nSTATUS=draining']))
+  await expect.poll(() => heard).toEqual(['STOPPING=1\nSTATUS=draining'])
 })
 
 test('a reload that ends after the stop has begun says nothing any more', async () => {
@@ -50,7 +50,7 @@ test('a reload that ends after the stop has begun says nothing any more', async 
   service.stopping()
   service.ready('running')
   service.reloading()
-  await vi.waitFor(() => expect(heard).toHaveLength(2))
+  await expect.poll(() => heard).toHaveLength(2)
   await new Promise(setImmediate)
   expect(heard.map((text) => text.split('\n')[0])).toEqual(['RELOADING=1', 'STOPPING=1'])
 })
@@ -58,7 +58,7 @@ test('a reload that ends after the stop has begun says nothing any more', async 
 test('gives signs of life where they are asked for, until it is closed', async () => {
   const { path, heard } = manager()
   const service = serviceManager(silentLog, { NOTIFY_SOCKET: path, WATCHDOG_USEC: '20000', WATCHDOG_PID: '77' }, 77)
-  await vi.waitFor(() => expect(heard.filter((text) => text === 'WATCHDOG=1').length).toBeGreaterThan(1))
+  await expect.poll(() => heard.filter((text) => text === 'WATCHDOG=1').length).toBeGreaterThan(1)
   service.close()
 })
 

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdtempSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '../runtime/log.ts'
 import { giveBackInherited, takeInheritedPath } from './inherited-sockets.ts'
 import { newUnixDatagrams } from './unix-datagrams.ts'
@@ -47,7 +47,7 @@ test('datagrams arrive whole and in order, however many', async () => {
   const { listener, packets } = listenAt(path)
   const texts = Array.from({ length: 2000 }, (_, i) => `${i} ${'x'.repeat(i)}`)
   await writeAll(writerTo(path), texts)
-  await vi.waitFor(() => expect(packets.length).toBe(2000))
+  await expect.poll(() => packets.length).toBe(2000)
   expect(packets).toEqual(texts)
   expect(listener.packets).toBe(2000)
 })
@@ -71,7 +71,7 @@ test('starts again after a stop', async () => {
   await listener.stop()
   listener.start()
   writeSync(writerTo(path), 'again')
-  await vi.waitFor(() => expect(packets).toEqual(['again']))
+  await expect.poll(() => packets).toEqual(['again'])
 })
 
 test('a path that another process reads is not taken away', () => {
@@ -86,7 +86,7 @@ test('what a dead process left behind is replaced', async () => {
   closeSync(dead)
   const { packets } = listenAt(path)
   writeSync(writerTo(path), 'alive')
-  await vi.waitFor(() => expect(packets).toEqual(['alive']))
+  await expect.poll(() => packets).toEqual(['alive'])
 })
 
 const newFile = (path: string) => {
@@ -113,7 +113,7 @@ test('a consumer that throws costs its own datagram', async () => {
   listener.start()
   onTestFinished(() => listener.stop())
   await writeAll(writerTo(path), ['bad', 'good'])
-  await vi.waitFor(() => expect(packets).toEqual(['good']))
+  await expect.poll(() => packets).toEqual(['good'])
 })
 
 test('a socket of the service manager is left as it was: with its path, and readable by whoever comes next', async () => {
@@ -123,7 +123,7 @@ test('a socket of the service manager is left as it was: with its path, and read
   for (const text of ['first', 'second']) {
     const { listener, packets } = listenAt(path)
     writeSync(writer, text)
-    await vi.waitFor(() => expect(packets).toEqual([text]))
+    await expect.poll(() => packets).toEqual([text])
     await listener.stop()
     expect(packets).toEqual([text])
   }

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { openLibc } from '../../src/net/libc.ts'
 import { newUnixDatagrams } from '../../src/net/unix-datagrams.ts'
 import { silentLog } from '../../src/runtime/log.ts'
@@ -43,7 +43,7 @@ test.skipIf(!openLibc()).each(services)(
     const manager = newUnixDatagrams({ path, log: silentLog, onPacket: (packet) => void told.push(packet.toString()) })
     manager.start()
     onTestFinished(() => manager.stop())
-    const heard = (pattern: RegExp) => vi.waitFor(() => expect(told.join('\n')).toMatch(pattern), { timeout: 20_000 })
+    const heard = (pattern: RegExp) => expect.poll(() => told.join('\n')).toMatch(pattern)
 
     const [start] = valuesOf(unit, 'Service', 'ExecStart')
     // WatchdogSec of the unit is too long for a test.

@@ -72,7 +72,7 @@ const cases = daemons.flatMap((daemon) =>
 )
 
 describe.skipIf(cases.length === 0)('syslog daemons', () => {
-  test.each(cases)('%s to us and to another one, by %s', { timeout: 60_000 }, async (_, transport, daemon: Daemon) => {
+  test.each(cases)('%s to us and to another one, by %s', async (_, transport, daemon: Daemon) => {
     const file = `${newFolder()}/out.log`
     const to = await freePort(transport)
     await daemon.receive(transport, to, file)

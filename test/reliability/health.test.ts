@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { runTailrace } from '../repository/process.ts'
 import { newFolder } from '../support/folder.ts'
 import { freePort } from '../support/free-port.ts'
@@ -33,8 +33,7 @@ service:
     const response = await fetch(`http://127.0.0.1:${health}${path}`)
     return { code: response.status, body: (await response.json()) as Record<string, unknown> }
   }
-  const becomes = (path: string, answer: object) =>
-    vi.waitFor(async () => expect(await ask(path)).toMatchObject(answer), { timeout: 20_000, interval: 50 })
+  const becomes = (path: string, answer: object) => expect.poll(() => ask(path)).toMatchObject(answer)
 
   await start('agent.yaml').until(/everything is running/)
   await becomes('/ready', { code: 503, body: { status: 'Server not available' } })

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, writeFileSync, writeSync } from 'no
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { openLibc } from '../../src/net/libc.ts'
 import { openUnixSockets } from '../../src/net/unix-sockets.ts'
 
@@ -45,8 +45,8 @@ service: {pipelines: {logs: {receivers: [syslog], exporters: [debug]}}}
   const socket = connect(port, '127.0.0.1', () => socket.write('<14>1 2026-08-14T10:20:30Z host app - - - early\n'))
   onTestFinished(() => void socket.destroy())
   const agent = activated(file, fd)
-  await vi.waitFor(() => expect(agent.log()).toMatch(/message=early/), { timeout: 20_000 })
-  expect(agent.log()).toContain(`listening for syslog by TCP address=127.0.0.1:${port}`)
+  await expect.poll(agent.log).toMatch(/message=early/)
+  await expect.poll(agent.log).toContain(`listening for syslog by TCP address=127.0.0.1:${port}`)
 })
 
 test.skipIf(!libc)('a local socket is read and left, and one that nobody asks for is named', async () => {
@@ -66,10 +66,9 @@ service: {admin: {enabled: false}, pipelines: {logs: {receivers: [syslog], expor
   onTestFinished(() => closeSync(writer))
   writeSync(writer, '<14>Aug 14 10:20:30 app: early')
   const agent = activated(file, fd, idle)
-  await vi.waitFor(() => expect(agent.log()).toMatch(/message=early/), { timeout: 20_000 })
-  await vi.waitFor(() =>
-    expect(agent.log()).toContain(`a socket of the service manager is used by nobody socket="tcp 127.0.0.1:${port}"`),
-  )
+  await expect.poll(agent.log).toMatch(/message=early/)
+  const unused = `a socket of the service manager is used by nobody socket="tcp 127.0.0.1:${port}"`
+  await expect.poll(agent.log).toContain(unused)
   await agent.end()
   expect(existsSync(path)).toBe(true)
 })

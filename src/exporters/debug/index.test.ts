@@ -329,9 +329,9 @@ describe('where the text goes', () => {
     const stream = streamFor(false, [`${folder}/one`, `${folder}/two`], silentLog)
     stream.write('text\n')
     stream.release?.()
-    await vi.waitUntil(() => existsSync(`${folder}/two`) && readFileSync(`${folder}/two`, 'utf8') !== '')
-    await vi.waitUntil(() => readFileSync(`${folder}/one`, 'utf8') === 'before\ntext\n')
-    expect(readFileSync(`${folder}/two`, 'utf8')).toBe('text\n')
+    const text = (name: string) => existsSync(`${folder}/${name}`) && readFileSync(`${folder}/${name}`, 'utf8')
+    await expect.poll(() => text('two')).toBe('text\n')
+    await expect.poll(() => text('one')).toBe('before\ntext\n')
   })
   test('into the log of the agent, a line each', () => {
     const said: string[] = []

@@ -1,6 +1,6 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newTestHost } from '../../../test/conformance/kit.ts'
 import { newFolder } from '../../../test/support/folder.ts'
 import { readConfiguration } from '../../cli/configuration.ts'
@@ -166,7 +166,7 @@ describe('a queue', () => {
     const other = await made.open(use({ exporter: 'otlp/us' }))
     other.append(payload, 1, 'logs')
     made.started!()
-    await vi.waitFor(() => expect(lines).toHaveLength(1))
+    await expect.poll(() => lines).toHaveLength(1)
     expect(lines[0]).toContain('exporter_otlp_eu_logs')
     await other.close()
   })
