@@ -100,6 +100,20 @@ test.each<[string, object[], string[]]>([
     ['counter otelcol_exporter_sent_spans{} 7', queue, histogram],
   ],
   [
+    'an empty list of attributes to keep: all are kept',
+    [{ selector: { instrument_name: 'otelcol_exporter_sent_spans' }, stream: { attribute_keys: { included: [] } } }],
+    [...sent, queue, histogram],
+  ],
+  ['what is empty is not asked', [{ selector: { instrument_name: '', unit: 'By' }, stream: drop }], [...sent, queue]],
+  [
+    'a version of the scope: none has one',
+    [
+      { selector: { meter_name: 'go/exporter', meter_version: '1' }, stream: drop },
+      { selector: { meter_schema_url: 'https://s' }, stream: drop },
+    ],
+    [...sent, queue, histogram],
+  ],
+  [
     'other bounds',
     [{ selector: { unit: 'By' }, stream: { aggregation: { explicit_bucket_histogram: { boundaries: [100] } } } }],
     [...sent, queue, 'histogram otelcol_send_size{} 2 2'],
@@ -135,4 +149,35 @@ test('texts for what cannot be', () => {
   expect(
     faults({ level: 'detailed', views: [{ selector: { instrument_name: 'a*' }, stream: { name: 'b' } }] }),
   ).toEqual(['a view that may pick several instruments cannot give them one name'])
+})
+
+test.each([
+  ['nothing to pick by', {}, {}, 'selector', 'a view needs something to pick by, such as'],
+  ['empty texts to pick by', { instrument_name: '', unit: '' }, {}, 'selector', 'a view needs something to pick by'],
+  [
+    'bounds in disorder',
+    { unit: 'By' },
+    { aggregation: { explicit_bucket_histogram: { boundaries: [1, 10, 5] } } },
+    'stream.aggregation.explicit_bucket_histogram.boundaries.2',
+    'bounds rise: 5 cannot stand behind 10',
+  ],
+  [
+    'a bound twice',
+    { unit: 'By' },
+    { aggregation: { explicit_bucket_histogram: { boundaries: [1, 1] } } },
+    'stream.aggregation.explicit_bucket_histogram.boundaries.1',
+    'bounds rise: 1 cannot stand behind 1',
+  ],
+  [
+    'an attribute that stays and goes',
+    { unit: 'By' },
+    { attribute_keys: { included: ['a', 'b'], excluded: ['c', 'b'] } },
+    'stream.attribute_keys.excluded.1',
+    '"b" is in `included` too',
+  ],
+])('%s is a fault with its place', (_name, selector, stream, place, text) => {
+  const [issue, ...others] = parse([{ selector, stream }]).error!.issues
+  expect(others).toEqual([])
+  expect(issue!.path.join('.')).toBe(`telemetry.metrics.views.0.${place}`)
+  expect(issue!.message).toContain(text)
 })

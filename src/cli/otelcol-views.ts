@@ -24,14 +24,17 @@ export function viewed(metrics: readonly OwnMetric[], views: readonly View[] = [
 
 const asItIs: Pick<View, 'stream'> = { stream: {} }
 
-function picker({ instrument_name, instrument_type, unit, meter_name }: View['selector']) {
-  const name = instrument_name === undefined ? undefined : pattern(instrument_name)
+/** What is empty is not asked. */
+function picker({ instrument_name, instrument_type, unit, ...meter }: View['selector']) {
+  const name = instrument_name ? pattern(instrument_name) : undefined
   const type = instrument_type?.replace('observable_', '').replace('up_down_counter', 'updown')
   return (metric: OwnMetric): boolean =>
     (name?.test(metric.name) ?? true) &&
     (type ?? metric.type) === metric.type &&
-    (unit ?? metric.unit) === metric.unit &&
-    (meter_name ?? metric.scope) === metric.scope
+    (unit || metric.unit) === metric.unit &&
+    (meter.meter_name || metric.scope) === metric.scope &&
+    !meter.meter_version &&
+    !meter.meter_schema_url
 }
 
 const pattern = (text: string): RegExp =>
@@ -53,9 +56,10 @@ function streamOf(
 }
 
 function kept(attributes: Attributes, keys: NonNullable<View['stream']['attribute_keys']>): Attributes {
-  const { included, excluded } = Array.isArray(keys) ? { included: keys, excluded: [] } : keys
-  const pairs = Object.entries(attributes)
-  return Object.fromEntries(pairs.filter(([name]) => (included?.includes(name) ?? true) && !excluded.includes(name)))
+  const stays = Array.isArray(keys)
+    ? (name: string) => keys.includes(name)
+    : (name: string) => (!keys.included?.length || keys.included.includes(name)) && !keys.excluded.includes(name)
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => stays(name)))
 }
 
 const valuesOf = (points: readonly OwnPoint[], read: (value: Distribution) => OwnPoint['value']): OwnPoint[] =>

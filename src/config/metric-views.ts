@@ -11,6 +11,14 @@ const instrumentTypes = [
   'observable_up_down_counter',
 ] as const
 
+/** Each bound is larger than the one before it. */
+function rising(bounds: number[] | undefined, report: z.RefinementCtx): void {
+  const at = bounds?.findIndex((bound, i) => i > 0 && !(bound > bounds[i - 1]!)) ?? -1
+  if (at < 0) return
+  const message = `bounds rise: ${bounds![at]} cannot stand behind ${bounds![at - 1]}`
+  report.addIssue({ code: 'custom', path: [at], message })
+}
+
 const aggregation = () =>
   object({
     default: object({}).optional().describe('As it is.'),
@@ -18,7 +26,7 @@ const aggregation = () =>
     sum: object({}).optional().describe('Of a histogram only the sum.'),
     last_value: object({}).optional().describe('Of a sum what it is now: a gauge.'),
     explicit_bucket_histogram: object({
-      boundaries: list(number()).optional().describe('Upper bounds of a histogram.'),
+      boundaries: list(number()).optional().superRefine(rising).describe('Upper bounds of a histogram, rising.'),
       record_min_max: bool().default(true).describe('Accepted for the sake of Collector files.'),
     })
       .optional()
@@ -35,9 +43,15 @@ export const view = () =>
       instrument_type: oneOf(instrumentTypes).optional().describe('Type; with and without `observable_` the same.'),
       unit: text().optional().describe('Unit, as `By`.'),
       meter_name: text().optional().describe('Name of the scope.'),
-      meter_version: text().optional().describe('Accepted for the sake of Collector files.'),
-      meter_schema_url: text().optional().describe('Accepted for the sake of Collector files.'),
-    }).describe('Those that all of these fit.'),
+      meter_version: text().optional().describe('Version of the scope: none has one, so nothing fits.'),
+      meter_schema_url: text().optional().describe('Schema of the scope: none has one, so nothing fits.'),
+    })
+      .describe('Those that all of these fit.')
+      .superRefine((selector, report) => {
+        if (Object.values(selector).some(Boolean)) return
+        const message = "a view needs something to pick by, such as `instrument_name: 'otelcol_exporter_*'`"
+        report.addIssue({ code: 'custom', path: [], message })
+      }),
     stream: object({
       name: text().optional().describe('Another name.'),
       description: text().optional().describe('Another help text.'),
@@ -48,6 +62,12 @@ export const view = () =>
         object({
           included: list().optional().describe('Only these.'),
           excluded: list().default([]).describe('All but these.'),
+        }).superRefine(({ included, excluded }, report) => {
+          for (const [i, name] of excluded.entries()) {
+            if (!included?.includes(name)) continue
+            const message = `${JSON.stringify(name)} is in \`included\` too: an attribute stays or goes`
+            report.addIssue({ code: 'custom', path: ['excluded', i], message })
+          }
         }),
       )
         .optional()
