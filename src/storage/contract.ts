@@ -72,6 +72,10 @@ export interface SpoolStatus {
   readonly segments: number
   /** Lowest unfinished sequence. */
   readonly position: number
+  /** The sequence that comes next. */
+  readonly next: number
+  /** Batches that were finished before a lower one. */
+  readonly outOfTurn: number
   /** Why the disk does not take or give data at the moment. */
   readonly trouble: string | undefined
   readonly quarantined: number
@@ -106,6 +110,11 @@ export interface Spool {
    * segment that could make room.
    */
   dropOldest(): number | undefined
+  /**
+   * What was given out and is not finished is unread again, the lowest first; whoever has it must let go of it. Not while a `read`
+   * is under way. False: some of it stands on disk no longer; then nothing was changed.
+   */
+  rewind(): boolean
   /** Removes everything unread; answers the number of records (also told to `onLost` as `removed`). */
   clear(): number
   /** Unfinished batches, records in them, and bytes of the segments on disk. */

@@ -5,6 +5,7 @@ import { codeOf, failure } from './failures.ts'
 import type { Finished } from './finished-file.ts'
 import { parseNote } from './note.ts'
 import type { Outstanding } from './outstanding.ts'
+import type { Position } from './position-file.ts'
 import type { Damage, Quarantine } from './quarantine.ts'
 import { type Found, type FoundBatch, scan } from './scan.ts'
 import { frameBytes } from './segment-frame.ts'
@@ -39,7 +40,7 @@ export class Cursor {
   private segment: Segment | undefined
   private offset = frameBytes
   private failures = 0
-  private readonly floor: number
+  private floor: number
   private readonly options: CursorOptions
 
   constructor(options: CursorOptions) {
@@ -55,7 +56,7 @@ export class Cursor {
 
   /** Whether nothing is left in the segment where it stands. */
   get atEnd(): boolean {
-    return !this.segment || (this.segment.looked && this.offset >= this.segment.end)
+    return !this.segment || (this.segment.looked && this.offset >= endOf(this.segment))
   }
 
   /** Whether there is nothing between it and the newest segment. */
@@ -90,6 +91,12 @@ export class Cursor {
     this.failures = 0
   }
 
+  /** Goes back to a batch that was given out, in this segment: what stands below it is not given again. */
+  back({ sequence, records }: Pick<Position, 'sequence' | 'records'>, segment: Segment): void {
+    this.jump(segment, records)
+    this.sequence = this.floor = sequence
+  }
+
   /** The next batches; none when there are none. Rejects with `SpoolFailed`, and stays where it is. */
   async read(most: number): Promise<SpoolRecord[]> {
     const { segments } = this.options
@@ -101,8 +108,7 @@ export class Cursor {
       const records = await this.readFrom(segment, most)
       if (records.length > 0) return records
     }
-    this.pass(this.options.writer.next)
-    this.catchUp(this.options.writer.records, this.segment)
+    this.goTo(this.options.writer.next, this.options.writer.records, this.segment)
     this.toEnd()
     return []
   }
@@ -122,7 +128,7 @@ export class Cursor {
     const from = this.offset
     try {
       segments.look(segment)
-      const range = { fd, salt: segment.salt, offset: from, end: segment.end }
+      const range = { fd, salt: segment.salt, offset: from, end: endOf(segment) }
       const found = await scan(disk, range, most)
       const kept = await this.keepGap(segment, fd, found[0])
       // Meanwhile the segment may have been displaced, and the cursor with it.
@@ -147,8 +153,7 @@ export class Cursor {
         continue
       }
       if (each.sequence < this.floor) continue
-      this.pass(each.sequence)
-      this.catchUp(each.before, segment)
+      this.goTo(each.sequence, each.before, segment)
       this.sequence = each.sequence + 1
       this.records = each.before + each.count
       if (this.options.finished.take(each.sequence)) {
@@ -181,11 +186,15 @@ export class Cursor {
     this.sequence = sequence
   }
 
-  /** Where it goes on is known to be behind so many records: what was not seen of them is lost. */
-  private catchUp(records: number, segment: Segment | undefined): void {
+  /** Goes on at a sequence that is known to be behind so many records: what was not seen of them is lost, once. */
+  private goTo(sequence: number, records: number, segment: Segment | undefined): void {
+    const before = this.records
+    this.pass(sequence)
     const lost = records - this.records
     if (lost > 0) this.options.onCorrupt(lost, `their place in ${segment?.name ?? 'the queue'} is damaged`)
-    this.records = Math.max(this.records, records)
+    if (records <= before) return
+    this.records = records
+    this.options.outstanding.addDone(sequence - 1, records - before, before)
   }
 
   /** At the end of a segment: on to the next. */
@@ -193,20 +202,21 @@ export class Cursor {
     const { segments, writer } = this.options
     const next = segments.after(segment)
     if (!next) {
-      this.pass(writer.next)
-      this.catchUp(writer.records, segment)
+      this.goTo(writer.next, writer.records, segment)
       this.toEnd()
       return
     }
     if (!next.looked) segments.look(next)
-    this.pass(next.first)
-    if (next.start !== undefined && next.first > this.floor) this.catchUp(next.start, segment)
+    if (next.start !== undefined && next.first > this.floor) this.goTo(next.first, next.start, segment)
+    else this.pass(next.first)
     this.segment = next
     this.offset = frameBytes
   }
 
-  private setAside(segment: Segment, { from, bytes, sequence, count, format, at }: Omit<FoundBatch, 'kind'>): void {
-    const { quarantine, onCorrupt } = this.options
+  private setAside(segment: Segment, damaged: Omit<FoundBatch, 'kind'>): void {
+    const { quarantine, onCorrupt, outstanding } = this.options
+    const { from, bytes, sequence, before, count, format, at } = damaged
+    outstanding.addDone(sequence, count, before)
     const damage: Damage = {
       what: 'payload',
       reason: 'the CRC-32 of the bytes is not the one in the header',
@@ -245,6 +255,9 @@ export class Cursor {
     return []
   }
 }
+
+/** Nothing is read of it behind this place. */
+const endOf = ({ unreadable, end }: Segment): number => unreadable?.offset ?? end
 
 /** Failures of the process, not of the disk: they end. */
 const isOurs = (error: unknown) => ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'].includes(codeOf(error))

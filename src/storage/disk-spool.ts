@@ -198,6 +198,18 @@ export class DiskSpool implements Spool {
     if (!this.closing) this.syncer.positionMoved()
   }
 
+  rewind(): boolean {
+    const { cursor, finished, outstanding, segments } = this
+    const { lowest } = outstanding
+    if (!lowest || this.closing) return true
+    const segment = segments.list.findLast(({ first }) => first <= lowest.sequence)
+    if (!segment) return false
+    finished.add(outstanding.doneAbove())
+    outstanding.clear()
+    cursor.back(lowest, segment)
+    return true
+  }
+
   dropOldest(): number | undefined {
     return this.removeOldest('displaced', 'the queue on disk was full')
   }
@@ -225,6 +237,8 @@ export class DiskSpool implements Spool {
       bytes,
       segments: segments.list.length,
       position: this.position.sequence,
+      next: this.writer.next,
+      outOfTurn: this.finished.size + this.outstanding.outOfTurn,
       trouble,
       quarantined: quarantine.kept,
     }

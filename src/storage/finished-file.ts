@@ -60,6 +60,10 @@ export class Finished {
     return this.recordsBetween(0, Number.POSITIVE_INFINITY)
   }
 
+  add(done: ReadonlyMap<number, Done>): void {
+    for (const [sequence, batch] of done) this.batches.set(sequence, batch)
+  }
+
   /** Takes a batch out: whether it was finished. */
   take(sequence: number): boolean {
     return this.batches.delete(sequence)

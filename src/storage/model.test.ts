@@ -16,9 +16,9 @@ function randomFrom(seed: number): () => number {
 
 const kinds: Step['do'][] = [
   ...(['append', 'append', 'append', 'append', 'take', 'take', 'read', 'read'] as const),
-  ...(['finish', 'finish', 'finish', 'endSync', 'endSync', 'advance', 'advance', 'drop'] as const),
+  ...(['finish', 'finish', 'finish', 'endSync', 'endSync', 'advance', 'advance', 'drop', 'rewind'] as const),
 ]
-const step: fc.Arbitrary<Step> = fc.nat({ max: 0xfffff }).map((n) => ({ do: kinds[n % 16]!, n: n >> 4 }))
+const step: fc.Arbitrary<Step> = fc.nat({ max: 0xfffff }).map((n) => ({ do: kinds[n % kinds.length]!, n: n >> 4 }))
 
 const life = (ends: Life['end'][], faults: Life['faults']): fc.Arbitrary<Life> =>
   fc.record({

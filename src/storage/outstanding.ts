@@ -49,6 +49,18 @@ export class Outstanding {
     return place.count
   }
 
+  /** Batches finished above the lowest unfinished one, as far as they are remembered. */
+  get outOfTurn(): number {
+    return this.done
+  }
+
+  /** Forgets all of it. */
+  clear(): void {
+    this.places = []
+    this.head = this.done = 0
+    this.bySequence.clear()
+  }
+
   /** Where the lowest unfinished batch stands. */
   get lowest(): Pick<Position, 'sequence' | 'records'> | undefined {
     return this.places[this.head]

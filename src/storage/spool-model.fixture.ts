@@ -5,7 +5,7 @@ import { type Loss, openForTest, settled } from './spool-kit.fixture.ts'
 
 /** One thing that happens to a queue; `n` chooses among what is possible. */
 export interface Step {
-  do: 'append' | 'take' | 'read' | 'finish' | 'endSync' | 'advance' | 'drop'
+  do: 'append' | 'take' | 'read' | 'finish' | 'endSync' | 'advance' | 'drop' | 'rewind'
   n: number
 }
 
@@ -164,7 +164,8 @@ export class SpoolModel {
     else if (what === 'advance') {
       this.clock.advance(n % 700)
       for (const fn of disk.soon.splice(0)) if (!disk.dead) fn()
-    } else this.drop()
+    } else if (what === 'drop') this.drop()
+    else this.rewind()
     await settled()
   }
 
@@ -216,6 +217,7 @@ export class SpoolModel {
         throw new Error(`damaged: ${sequence} ${payload.toString('latin1')}`)
       }
       if (this.orderly.has(entry) && !this.damaged) throw new Error(`${id} came again after an orderly end`)
+      if (entry.finishedNow) throw new Error(`${id} came again after it was finished`)
       if (id <= this.lastGiven) throw new Error(`order: ${id} came after ${this.lastGiven}`)
       this.lastGiven = id
       entry.given = true
@@ -237,6 +239,12 @@ export class SpoolModel {
     const live = this.entries.filter(({ finished, required }) => required && !finished)
     for (const entry of live.filter(({ given }) => given)) entry.required = false
     for (const entry of live.filter(({ given }) => !given).slice(0, dropped)) entry.required = false
+  }
+
+  private rewind(): void {
+    if (!this.spool.rewind()) return
+    this.lastGiven = -1
+    for (const entry of this.entries) entry.given &&= entry.finishedNow
   }
 
   private async close(): Promise<void> {

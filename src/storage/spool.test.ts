@@ -168,6 +168,44 @@ test('clear removes what is unread and leaves what was given', async () => {
   await spool.close()
 })
 
+test('what was given and not finished is given again after a rewind, in order, and nothing twice in the count', async () => {
+  const { spool, losses } = await openForTest({ folder: newFolder(), segmentBytes: 400 })
+  const numbers = async () => (await readAll(spool)).map(({ sequence }) => sequence)
+  for (let i = 0; i < 6; i++) spool.append(Buffer.alloc(60, i), 10, 'logs')
+  expect(await numbers()).toEqual([1, 2, 3, 4, 5, 6])
+  for (const sequence of [1, 3, 4]) spool.finish(sequence)
+  expect(spool.status()).toMatchObject({ position: 2, next: 7, outOfTurn: 2 })
+  expect(spool.rewind()).toBe(true)
+  expect([spool.records, spool.unread, spool.took(spool.append(Buffer.alloc(60), 10, 'logs'))]).toEqual([30, 3, false])
+  expect(await numbers()).toEqual([2, 5, 6, 7])
+  for (const sequence of [2, 5, 6, 7]) spool.finish(sequence)
+  expect([spool.records, spool.batches, spool.rewind(), losses]).toEqual([0, 0, true, []])
+  await spool.close()
+})
+
+test('what was damaged is told once, though it is passed again after a rewind', async () => {
+  const folder = newFolder()
+  const { spool, losses } = await openForTest({ folder })
+  for (const text of ['aaaa', 'bbbb', 'cccc']) spool.append(bytes(text), 2, 'logs')
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.batches'))!)
+  writeFileSync(file, readFileSync(file, 'latin1').replace('bbbb', 'bxbb'), 'latin1')
+  for (let i = 0; i < 2; i++) {
+    expect((await readAll(spool)).map(({ sequence }) => sequence)).toEqual([1, 3])
+    expect([spool.records, losses.map(({ records }) => records)]).toEqual([4, [2]])
+    expect(spool.rewind()).toBe(true)
+  }
+  await spool.close()
+})
+
+test('there is no way back to what stands on disk no longer', async () => {
+  const { spool } = await openForTest({ folder: newFolder(), segmentBytes: 400 })
+  for (let i = 0; i < 6; i++) spool.append(Buffer.alloc(60, i), 1, 'logs')
+  await readAll(spool)
+  spool.dropOldest()
+  expect([spool.rewind(), spool.batches]).toEqual([false, 6])
+  await spool.close()
+})
+
 test('folder and files are for the user of the process alone', async () => {
   const folder = join(newFolder(), 'deep', 'queue')
   const { spool } = await openForTest({ folder })
