@@ -340,9 +340,10 @@ test('no path throws or leaves its record on bytes that are not of its format', 
 })
 
 test('a gauge of very many metrics is read in one pass', () => {
-  const metrics = Array.from({ length: 20000 }, (_, i) => entry(1, `m${i}`, double(2, i)))
+  const metrics = Array.from({ length: 60_000 }, (_, i) => entry(1, `m${i}`, double(2, i)))
   const batch = Batch.of('envelopes', batchOf(envelope({ extra: field(6, metrics) })))
   const started = performance.now()
-  expect(without(batch, compileCondition('name == "m19999"', 'envelopes')).count).toBe(0)
-  expect(performance.now() - started).toBeLessThan(2000)
+  expect(without(batch, compileCondition('name == "m59999"', 'envelopes')).count).toBe(0)
+  // To begin anew for each would be two billion steps.
+  expect(performance.now() - started).toBeLessThan(10_000)
 })

@@ -83,15 +83,15 @@ test('any text is masked in a time in proportion to its length, and twice is as 
     }),
   )
   for (const hard of [
-    'a:'.repeat(8000),
-    '://'.repeat(6000),
-    'x://'.concat('a:'.repeat(9000)),
-    'password="'.repeat(2000),
-    '-'.repeat(20_000),
-    'token '.repeat(4000),
+    'a:'.repeat(80_000),
+    '://'.repeat(60_000),
+    'x://'.concat('a:'.repeat(90_000)),
+    'password="'.repeat(20_000),
+    '-'.repeat(200_000),
+    'token '.repeat(40_000),
   ]) {
     const began = performance.now()
     maskSecrets(hard)
-    expect(performance.now() - began).toBeLessThan(500)
+    expect(performance.now() - began).toBeLessThan(5000)
   }
 })

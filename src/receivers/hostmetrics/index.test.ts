@@ -70,7 +70,7 @@ onLinux('this process is a resource among those of all processes', async () => {
   )
   const [point] = metrics[0].sum.dataPoints
   const startedMs = Number(point.startTimeUnixNano / 1_000_000n)
-  expect(Math.abs(startedMs - performance.timeOrigin)).toBeLessThan(5000)
+  expect(Math.abs(startedMs - performance.timeOrigin)).toBeLessThan(60_000)
   await run.stop()
 })
 

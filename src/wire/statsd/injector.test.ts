@@ -157,7 +157,7 @@ describe('the grammar', () => {
     for (const text of ['.a'.repeat(32_000), `${'.a'.repeat(16_000)}:${'1'.repeat(32_000)}`, 'o.n:1'.repeat(13_000)]) {
       expect(matched(Buffer.from(text))).toBeNull()
     }
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(3000)
   })
 
   test('any bytes: never throws, never reads a neighbour', () => {

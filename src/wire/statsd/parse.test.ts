@@ -153,6 +153,6 @@ describe('any bytes', () => {
       '|'.repeat(65_000),
     ])
       parse(text)
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(3000)
   })
 })
