@@ -1,131 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { BatchStats } from '../delivery/batch-stats.ts'
-import { Ledger } from '../delivery/ledger.ts'
-import { FlowMeter } from '../engine/flow-meter.ts'
-import type { Plan } from '../engine/plan.ts'
-import type { AnySpec, Consumer } from '../plugin.ts'
-import batch from '../processors/batch/index.ts'
-import memoryLimiter from '../processors/memory-limiter/index.ts'
-import { ManualClock } from '../runtime/clock.ts'
-import { Metrics } from '../runtime/metrics.ts'
+import type { Consumer } from '../plugin.ts'
 import type { OwnMetric } from '../runtime/own-metric.ts'
 import { Batch } from '../telemetry/batch.ts'
 import { writeFamilies } from '../wire/prometheus/write.ts'
 import { exposition } from './otelcol-exposition.ts'
 import { otelcolFamilies } from './otelcol-families.ts'
 import { instruments } from './otelcol-instruments.ts'
+import { newBooks, of, plan } from './otelcol-test-kit.ts'
 import type { Pull } from './pull-readers.ts'
 import { pageText, resourceLabels } from './telemetry-page.ts'
-
-const of = (id: string, kind: string, type: string, config: unknown = {}) => {
-  return { id, spec: { kind, type } as AnySpec, config, required: true }
-}
-
-const plan: Plan = {
-  instances: [
-    of('otlp', 'receiver', 'otlp'),
-    of('syslog', 'receiver', 'syslog', { tcp: {} }),
-    { id: 'memory_limiter', spec: memoryLimiter, config: {}, required: true },
-    { id: 'batch', spec: batch, config: batch.config.parse({}), required: true },
-    of('otlp', 'exporter', 'otlp'),
-    of('debug', 'exporter', 'debug'),
-    of('hostmetrics', 'receiver', 'hostmetrics'),
-    of('count', 'connector', 'count'),
-  ],
-  pipelines: [
-    {
-      id: 'logs',
-      format: 'logs',
-      receivers: ['otlp', 'syslog'],
-      processors: ['memory_limiter', 'batch'],
-      exporters: ['otlp', 'debug'],
-    },
-    { id: 'traces', format: 'traces', receivers: ['otlp'], processors: [], exporters: ['otlp', 'debug', 'count'] },
-    { id: 'metrics', format: 'metrics', receivers: ['count', 'hostmetrics'], processors: [], exporters: ['debug'] },
-  ],
-  extensions: [],
-  memoryLimit: 1,
-  shutdownTimeoutMs: 1,
-}
-
-/** Logs through the receiver, both processors and the exporter; spans into the connector, and metrics out of it. */
-function newMeter() {
-  const meter = new FlowMeter(new ManualClock())
-  const logs = Batch.copyOf('logs', Buffer.alloc(300), { count: 20 })
-  const end: Consumer = { consume() {} }
-  meter.station({ kind: 'receiver', id: 'otlp' }).behind(end).consume(logs)
-  for (const id of ['memory_limiter', 'batch']) {
-    const station = meter.station({ kind: 'processor', id, pipeline: 'logs' })
-    station.before(station.behind(end)).consume(logs)
-  }
-  meter.station({ kind: 'exporter', id: 'otlp' }).before(end).consume(logs)
-  const count = meter.station({ kind: 'connector', id: 'count' })
-  count.before(end).consume(Batch.copyOf('traces', Buffer.alloc(70), { count: 7 }))
-  count.behind(end).consume(Batch.copyOf('metrics', Buffer.alloc(40), { count: 2 }))
-  return meter
-}
-
-function newBooks() {
-  const ledger = new Ledger()
-  const metrics = new Metrics()
-  const inOtlp = (name: string, transport: string, signal: string, n: number) =>
-    metrics.counter(`tailrace_otlp_${name}_records_total`, '', { id: 'otlp', transport, signal }).add(n)
-  inOtlp('accepted', 'grpc', 'logs', 100)
-  inOtlp('accepted', 'http', 'logs', 11)
-  inOtlp('refused', 'http', 'logs', 2)
-  inOtlp('accepted', 'grpc', 'traces', 7)
-  for (const name of ['accepted', 'refused', 'failed'])
-    for (const signal of ['logs', 'metrics', 'traces']) inOtlp(name, 'grpc', signal, 0)
-  const ofHost = (name: string, scraper: string, n: number) =>
-    metrics.counter(`tailrace_hostmetrics_${name}_total`, '', { id: 'hostmetrics', scraper }).add(n)
-  ofHost('scraped_points', 'cpu', 12)
-  ofHost('failed_scrapes', 'cpu', 1)
-  const count = ledger.open('processor', 'count')
-  count.received = count.consumed = 7
-  count.made = 2
-  const limiter = ledger.open('processor', 'memory_limiter', { pipeline: 'logs' })
-  limiter.received = 115
-  limiter.passed = 114
-  limiter.drop('fault', 1)
-  metrics
-    .counter('tailrace_memory_limiter_refused_records_total', '', {
-      id: 'memory_limiter',
-      pipeline: 'logs',
-      format: 'logs',
-    })
-    .add(4)
-  for (const destination of ['a:1', 'b:1']) {
-    const queue = ledger.open('queue', 'otlp', { destination, signal: 'logs' })
-    queue.received = 50
-    queue.sent = 40
-    queue.turned_away = 3
-    queue.drop('queue_full', 1)
-    queue.drop('retries_exhausted', 2)
-    queue.held = () => 7
-    queue.fill = { size: () => 2, capacity: 1000 }
-    queue.inFlight = () => 1
-    queue.batches = new BatchStats()
-    queue.batches.add(20, 1000, true)
-    queue.batches.add(9000, 1000, false)
-  }
-  const debug = ledger.open('queue', 'debug')
-  debug.received = debug.sent = 30
-  const flows = () => ({
-    receivers: [
-      { id: 'otlp', format: 'logs' as const, taken: 111, refused: 2 },
-      { id: 'otlp', format: 'traces' as const, taken: 7, refused: 0 },
-      { id: 'otlp', format: 'metrics' as const, taken: 0, refused: 0 },
-      { id: 'syslog', format: 'logs' as const, taken: 3, refused: 1 },
-    ],
-    exporters: [
-      { id: 'debug', format: 'logs' as const, received: 20 },
-      { id: 'debug', format: 'traces' as const, received: 10 },
-      { id: 'debug', format: 'metrics' as const, received: 0 },
-    ],
-  })
-  return { plan, ledger, metrics, flows, meter: newMeter(), level: 'normal' as const }
-}
 
 const levels = ['basic', 'normal', 'detailed']
 
@@ -146,6 +30,11 @@ test.each([
   'otelcol_receiver_accepted_log_records{receiver="otlp",transport="http"} 11',
   'otelcol_receiver_refused_log_records{receiver="otlp",transport="http"} 2',
   'otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 7',
+  'otelcol_receiver_requests{receiver="otlp",transport="grpc",outcome="success"} 9',
+  'otelcol_receiver_requests{receiver="otlp",transport="http",outcome="refused"} 1',
+  'otelcol_receiver_requests{receiver="syslog",transport="tcp",outcome="success"} 2',
+  'otelcol_receiver_requests{receiver="syslog",transport="tcp",outcome="refused"} 1',
+  'otelcol_receiver_requests{receiver="syslog",transport="tcp",outcome="failure"} 0',
   'otelcol_receiver_accepted_log_records{receiver="syslog",transport="tcp"} 3',
   'otelcol_receiver_refused_log_records{receiver="syslog",transport="tcp"} 1',
   'otelcol_processor_incoming_items{processor="memory_limiter",otel_signal="logs"} 115',
@@ -181,6 +70,29 @@ test.each([
   'otelcol_exporter_consumed_items{otelcol_component_kind="exporter",otelcol_component_id="debug",otelcol_signal="traces",outcome="success"} 10',
 ])('%s', (line) => expect(lines()).toContain(line))
 
+test('what a reload took away is not shown any more, not at level detailed either', () => {
+  const books = newBooks()
+  const end: Consumer = { consume() {} }
+  const logs = Batch.copyOf('logs', Buffer.alloc(300), { count: 20 })
+  for (const kind of ['receiver', 'exporter', 'connector'] as const)
+    for (const station of [books.meter.station({ kind, id: 'gone' })]) {
+      station.before(end).consume(logs)
+      station.behind(end).consume(logs)
+    }
+  for (const [id, pipeline] of [
+    ['batch', 'gone'],
+    ['gone', 'logs'],
+  ] as const)
+    books.meter.station({ kind: 'processor', id, pipeline }).before(end).consume(logs)
+  const queue = books.ledger.open('queue', 'gone', { signal: 'logs' })
+  queue.received = queue.sent = 9
+  const shown = otelcolFamilies({ ...books, level: 'detailed' }).flatMap(({ name, points }) =>
+    points.map(({ attributes }) => `${name} ${Object.values(attributes).join()}`),
+  )
+  expect(shown).not.toHaveLength(0)
+  expect(shown.filter((each) => /\bgone\b/.test(each))).toEqual([])
+})
+
 test('no series stands twice on the page', () => {
   const series = lines()
     .filter((line) => line !== '' && !line.startsWith('#'))
@@ -211,6 +123,7 @@ test.each<[string, string[], string, string]>([
   ['counter', each('receiver_accepted'), 'receiver,transport', 'basic'],
   ['counter', each('receiver_refused'), 'receiver,transport', 'basic'],
   ['counter', each('receiver_failed'), 'receiver,transport', 'basic'],
+  ['counter', ['receiver_requests'], 'receiver,transport,outcome', 'basic'],
   ['counter', each('scraper_scraped', ['metric_points']), 'receiver,scraper', 'basic'],
   ['counter', each('scraper_errored', ['metric_points']), 'receiver,scraper', 'basic'],
   ['counter', ['processor_incoming_items', 'processor_outgoing_items'], 'processor,otel_signal', 'basic'],

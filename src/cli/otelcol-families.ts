@@ -2,11 +2,11 @@ import type { DropReason } from '../delivery/reasons.ts'
 import type { Plan } from '../engine/plan.ts'
 import type { ProcessorSpec } from '../plugin.ts'
 import type { Attributes, OwnMetric } from '../runtime/own-metric.ts'
-import type { Format } from '../telemetry/format.ts'
 import { FamilyPage } from './family-page.ts'
 import { records } from './otelcol-instruments.ts'
 import { addItems } from './otelcol-items.ts'
 import { addProcess } from './otelcol-process.ts'
+import { addReceivers } from './otelcol-receivers.ts'
 import { addScrapers } from './otelcol-scrapers.ts'
 import { addSizes } from './otelcol-sizes.ts'
 import { formatsOf, isSendingQueue, lostEarly, lostLate, type OtelcolSources, sum } from './otelcol-sources.ts'
@@ -27,52 +27,6 @@ export function otelcolFamilies(sources: OtelcolSources): OwnMetric[] {
   addSizes(page, sources)
   addProcess(page)
   return viewed(page.all(), sources.views)
-}
-
-function addReceivers(page: FamilyPage, { plan, metrics, ledger, flows }: OtelcolSources): void {
-  const add = (kind: string, format: Format, attributes: Attributes, value: number) =>
-    page.add(`receiver_${kind}_${records[format]}`, attributes, value)
-  for (const { id, format, taken, refused } of flows().receivers) {
-    const instance = plan.instances.find(({ spec, id: other }) => spec.kind === 'receiver' && other === id)
-    // Receivers of several transports count by transport themselves.
-    const own = (kind: string) => {
-      const series = metrics.find(`tailrace_${instance?.spec.type}_${kind}_records_total`)?.series ?? []
-      return series.filter(({ labels }) => labels.id === id && labels.signal === format && 'transport' in labels)
-    }
-    const split = own('accepted')
-    for (const { labels, value } of split)
-      add('accepted', format, { receiver: id, transport: labels.transport! }, value)
-    for (const { labels, value } of own('refused'))
-      add('refused', format, { receiver: id, transport: labels.transport! }, value)
-    for (const { labels, value } of own('failed'))
-      add('failed', format, { receiver: id, transport: labels.transport! }, value)
-    if (split.length > 0) continue
-    const labels = { receiver: id, transport: transportOf(instance?.spec.type ?? '', instance?.config) }
-    add('accepted', format, labels, taken)
-    add('refused', format, labels, refused)
-    const account = ledger.accounts.find((each) => each.kind === 'receiver' && each.id === id)
-    const alone = flows().receivers.filter((flow) => flow.id === id).length === 1
-    add('failed', format, labels, alone ? (account?.droppedTotal ?? 0) : 0)
-  }
-}
-
-const transports: Readonly<Record<string, string>> = {
-  dropsonde: 'udp',
-  hostmetrics: '',
-  loggregator: 'grpc',
-  prometheus: 'http',
-  statsd: 'udp',
-}
-
-/** `grpc` or `http` of an OTLP receiver with one protocol, `tcp` or `udp` of syslog. */
-function transportOf(type: string, config: unknown): string {
-  const known = transports[type]
-  if (known !== undefined) return known
-  const { protocols, ...own } = (config ?? {}) as { protocols?: Record<string, unknown>; [key: string]: unknown }
-  const names = Object.entries(protocols ?? own).filter(
-    ([name, value]) => value && ['grpc', 'http', 'tcp', 'udp'].includes(name),
-  )
-  return names.map(([name]) => name).join('/')
 }
 
 function addProcessors(page: FamilyPage, { plan, ledger, metrics }: OtelcolSources): void {

@@ -65,6 +65,7 @@ const bySignal: Row[] = [
 ]
 
 const one: Row[] = [
+  ['receiver_requests', 'receiver', 'counter', '{request}', 'Number of requests performed.'],
   ['processor_incoming_items', 'processor', 'counter', '{item}', 'Number of items passed to the processor.'],
   ['processor_outgoing_items', 'processor', 'counter', '{item}', 'Number of items emitted from the processor.'],
   ['exporter_queue_size', 'exporter', 'gauge', '{batch}', 'Current size of the retry queue.'],

@@ -2,7 +2,7 @@ import type { Plan } from '../engine/plan.ts'
 import type { Attributes } from '../runtime/own-metric.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { FamilyPage } from './family-page.ts'
-import { formatsOf, lostEarly, type OtelcolSources } from './otelcol-sources.ts'
+import { formatsOf, isHere, lostEarly, type OtelcolSources } from './otelcol-sources.ts'
 
 type Outcome = 'success' | 'failure' | 'refused'
 
@@ -24,10 +24,11 @@ const of = (id: string, signal: Format | undefined, pipeline?: string): Attribut
   ...(signal !== undefined && { 'otelcol.signal': signal }),
 })
 
-function addReceiverItems({ flows }: OtelcolSources, add: Add): void {
-  for (const { id, format, taken, refused } of flows().receivers) {
-    add('receiver', 'produced', of(id, format), 'success', taken)
-    if (refused > 0) add('receiver', 'produced', of(id, format), 'refused', refused)
+function addReceiverItems({ plan, flows }: OtelcolSources, add: Add): void {
+  for (const { id, format, success, refused } of flows().receivers) {
+    if (!isHere(plan, { kind: 'receiver', id })) continue
+    add('receiver', 'produced', of(id, format), 'success', success.records)
+    if (refused.records > 0) add('receiver', 'produced', of(id, format), 'refused', refused.records)
   }
 }
 

@@ -1,12 +1,13 @@
 import type { Station } from '../engine/flow-meter.ts'
 import type { Attributes } from '../runtime/own-metric.ts'
 import type { FamilyPage } from './family-page.ts'
-import { isSendingQueue, type OtelcolSources } from './otelcol-sources.ts'
+import { isHere, isSendingQueue, type OtelcolSources } from './otelcol-sources.ts'
 
 /** What is measured at level `detailed` alone: bytes at both ends of every component, and times of processors. */
 export function addSizes(page: FamilyPage, { meter, ledger, plan }: OtelcolSources): void {
   for (const station of meter?.stations ?? []) {
     const { kind, id } = station.place
+    if (!isHere(plan, station.place)) continue
     for (const way of ['consumed', 'produced'] as const) {
       // A receiver takes nothing in, an exporter gives nothing out.
       for (const [format, { bytes }] of station[way])

@@ -1,7 +1,7 @@
 import type { DeliveryConfig } from '../delivery/fields.ts'
 import type { Account, Ledger } from '../delivery/ledger.ts'
 import type { DropReason } from '../delivery/reasons.ts'
-import type { FlowMeter } from '../engine/flow-meter.ts'
+import type { FlowMeter, Place } from '../engine/flow-meter.ts'
 import type { Plan } from '../engine/plan.ts'
 import type { Flows } from '../pipeline.ts'
 import type { Metrics } from '../runtime/metrics.ts'
@@ -23,6 +23,13 @@ export interface OtelcolSources {
   readonly views?: readonly View[] | undefined
 }
 
+/** Whether pipelines lead through a component: what a reload took away is not shown any more. */
+export function isHere({ pipelines }: Plan, { kind, id, pipeline }: Place): boolean {
+  if (kind === 'receiver') return pipelines.some(({ receivers }) => receivers.includes(id))
+  if (kind !== 'processor') return pipelines.some(({ exporters }) => exporters.includes(id))
+  return pipelines.some((each) => each.id === pipeline && each.processors.includes(id))
+}
+
 /** Losses before a record got into the sending queue; all others happen while it is sent. */
 const notEnqueued = new Set<DropReason>(['queue_full', 'displaced', 'unfair_share', 'memory', 'too_large'])
 
@@ -42,6 +49,7 @@ export const sum = (losses: readonly [DropReason, number][]): number => losses.r
  */
 export function formatsOf(account: Account, plan: Plan, { exporters }: Flows): { format: Format; share: number }[] {
   const fed = plan.pipelines.filter(({ exporters: ids }) => ids.includes(account.id)).map(({ format }) => format)
+  if (fed.length === 0) return []
   const labelled = account.labels.signal as Format | undefined
   if (labelled && formats.includes(labelled)) {
     // A queue that no pipeline leads to is no exporter of that signal.

@@ -159,10 +159,7 @@ async function showMetrics(
   const pulls = pullReaders(service)
   const { level = 'normal', readers = [], views } = service.telemetry.metrics
   if (level === 'none' || (pulls.length === 0 && readers.length === 0)) return undefined
-  const [{ newTelemetryPages }, { otelcolFamilies }] = await Promise.all([
-    import('./telemetry-page.ts'),
-    import('./otelcol-families.ts'),
-  ])
+  const { otelcolFamilies } = await import('./otelcol-families.ts')
   const sources = {
     get plan() {
       return reloader.plan
@@ -175,6 +172,8 @@ async function showMetrics(
     flows: () => graph.flows(),
   }
   show(() => otelcolFamilies(sources))
+  if (pulls.length === 0) return undefined
+  const { newTelemetryPages } = await import('./telemetry-page.ts')
   const pages = newTelemetryPages(pulls, sources, service, log)
   try {
     await pages.start()

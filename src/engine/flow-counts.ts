@@ -1,17 +1,29 @@
 import type { Batch } from '../telemetry/batch.ts'
 import { type Format, formats } from '../telemetry/format.ts'
-import type { Flow } from './intake.ts'
 
-/** Records by receiver and format, and by exporter and format. */
+/** What a receiver was told of a batch: refused is also what was taken, waited for, and lost. */
+export const flowOutcomes = ['success', 'refused', 'failure'] as const
+export type FlowOutcome = (typeof flowOutcomes)[number]
+
+/** Batches of one format that a receiver handed on, and the records in them. */
+export type Flow = Readonly<Record<FlowOutcome, { requests: number; records: number }>>
+
+export const newFlow = (): Flow => ({
+  success: { requests: 0, records: 0 },
+  refused: { requests: 0, records: 0 },
+  failure: { requests: 0, records: 0 },
+})
+
+/** What went through receivers and exporters, by their id and format. */
 export interface Flows {
-  readonly receivers: readonly { id: string; format: Format; taken: number; refused: number }[]
+  readonly receivers: readonly (Flow & { readonly id: string; readonly format: Format })[]
   readonly exporters: readonly { id: string; format: Format; received: number }[]
 }
 
 /** What the books of a whole component do not tell apart. It outlives the components: counts never go back. */
 export class FlowCounts {
   private readonly came = new Map<string, Partial<Record<Format, number>>>()
-  private readonly taken = new Map<string, Flow & { readonly id: string; readonly format: Format }>()
+  private readonly receivers = new Map<string, Flows['receivers'][number]>()
 
   /** A batch came to an exporter. */
   readonly arrived = (id: string, { format, count }: Batch): void => {
@@ -26,14 +38,14 @@ export class FlowCounts {
   /** Where a receiver counts, whoever was or will be the receiver. */
   readonly flow = (id: string, format: Format): Flow => {
     const key = `${id} ${format}`
-    const flow = this.taken.get(key) ?? { id, format, taken: 0, refused: 0 }
-    this.taken.set(key, flow)
+    const flow = this.receivers.get(key) ?? { id, format, ...newFlow() }
+    this.receivers.set(key, flow)
     return flow
   }
 
   read(): Flows {
     return {
-      receivers: [...this.taken.values()].map((flow) => ({ ...flow })),
+      receivers: [...this.receivers.values()],
       exporters: [...this.came].flatMap(([id, counts]) =>
         formats.flatMap((format) => (counts[format] === undefined ? [] : [{ id, format, received: counts[format] }])),
       ),

@@ -28,6 +28,7 @@ import {
 import { ManualClock } from '../runtime/clock.ts'
 import { newLog } from '../runtime/log.ts'
 import { Metrics } from '../runtime/metrics.ts'
+import { newFlow } from './flow-counts.ts'
 import type { Instance, PipelinePlan, Plan } from './plan.ts'
 import { Taps } from './taps.ts'
 
@@ -363,7 +364,8 @@ describe('a reload', () => {
     expect(metrics.value('tailrace_r_seen_total', { id: 'r/2' })).toBeUndefined()
     send('2')
     expect(ledger.open('receiver', 'r')).toMatchObject({ offered: 2, taken: 2 })
-    expect(graph.flows().receivers).toContainEqual({ id: 'r', format: 'envelopes', taken: 2, refused: 0 })
+    const flow = { id: 'r', format: 'envelopes', ...newFlow(), success: { requests: 2, records: 2 } }
+    expect(graph.flows().receivers).toContainEqual(flow)
     expect(graph.flows().exporters).toEqual([{ id: 'q', format: 'envelopes', received: 2 }])
   })
 

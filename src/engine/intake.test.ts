@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/support/delivery.ts'
 import { recordSpans } from '../../test/support/spans.ts'
-import { type Admission, Refused, type Verdict } from '../delivery/admission.ts'
+import { type Admission, Refused, Undelivered, type Verdict } from '../delivery/admission.ts'
 import { Budget } from '../delivery/budget.ts'
 import { Account } from '../delivery/ledger.ts'
 import { queued } from '../delivery/queued.ts'
@@ -11,6 +11,7 @@ import { ManualClock } from '../runtime/clock.ts'
 import { Metrics } from '../runtime/metrics.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import { BatchSampler } from './batch-sampler.ts'
+import { newFlow } from './flow-counts.ts'
 import { ReceiverIntake } from './intake.ts'
 
 /** A queue whose answer the test sets. */
@@ -23,8 +24,12 @@ class Gate implements Admission {
     return this.verdict
   }
 
-  settle(): void {
+  /** What senders wait for. */
+  ended: Promise<void> | undefined
+
+  settle(): Promise<void> | undefined {
     this.settled++
+    return this.ended
   }
 
   onRoom(fn: () => void): void {
@@ -46,7 +51,9 @@ function newIntake(options: { pushesBack?: boolean; memory?: number; sampler?: B
   const taken: Batch[] = []
   const account = new Account('receiver', 'r', {})
   const budget = new Budget('test', options.memory)
+  const flow = newFlow()
   const intake = new ReceiverIntake({
+    flow,
     next: { consume: (batch) => void taken.push(batch) },
     account,
     budget,
@@ -55,7 +62,7 @@ function newIntake(options: { pushesBack?: boolean; memory?: number; sampler?: B
     sampler: options.sampler,
   })
   account.held = () => intake.held
-  return { gates, taken, account, budget, intake }
+  return { gates, taken, account, budget, flow, intake }
 }
 
 describe('a receiver that may push back', () => {
@@ -74,6 +81,23 @@ describe('a receiver that may push back', () => {
     expect(taken).toEqual([])
     expect(gates[0]!.settled).toBe(1)
     expect(account).toMatchObject({ offered: 1, refused: 1 })
+  })
+
+  test('counts as success what ended well for its sender, as refused what did not', async () => {
+    const { intake, gates, account, flow } = newIntake()
+    intake.offer(envelopes(['1', '2']))
+    gates[1]!.verdict = new Refused('full')
+    expect(() => intake.offer(envelopes(['3']))).toThrow('full')
+    gates[1]!.open()
+    gates[0]!.ended = Promise.reject(new Undelivered({ dropped: 'rejected' }))
+    const lost = intake.offer(envelopes(['4', '5', '6']))
+    expect(flow).toEqual({ ...newFlow(), success: { requests: 1, records: 2 }, refused: { requests: 1, records: 1 } })
+    await expect(lost).rejects.toThrow(Undelivered)
+    gates[0]!.ended = Promise.resolve()
+    await intake.offer(envelopes(['7']))
+    expect(flow).toEqual({ ...newFlow(), success: { requests: 2, records: 3 }, refused: { requests: 2, records: 4 } })
+    // Taken is taken: those are lost where they were lost.
+    expect(account).toMatchObject({ offered: 7, taken: 6, refused: 1 })
   })
 
   test('waits when a queue says wait, first come first served', async () => {

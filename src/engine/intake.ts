@@ -6,6 +6,7 @@ import type { Account } from '../delivery/ledger.ts'
 import type { Consumer, Intake } from '../plugin.ts'
 import type { Batch } from '../telemetry/batch.ts'
 import type { BatchSampler } from './batch-sampler.ts'
+import { type Flow, type FlowOutcome, newFlow } from './flow-counts.ts'
 
 export interface IntakeOptions {
   next: Consumer
@@ -23,12 +24,6 @@ export interface IntakeOptions {
   flow?: Flow
   /** Asked of every batch that is let in whether it is traced. */
   sampler?: BatchSampler | undefined
-}
-
-/** Records of one format, as the account of a receiver counts those of all. */
-export interface Flow {
-  taken: number
-  refused: number
 }
 
 interface Waiting {
@@ -65,7 +60,7 @@ export class ReceiverIntake implements Intake {
   constructor(options: IntakeOptions) {
     this.options = options
     this.onHold = options.onHold ?? false
-    this.flow = options.flow ?? { taken: 0, refused: 0 }
+    this.flow = options.flow ?? newFlow()
   }
 
   /** Records that wait for room, here or in their receiver. */
@@ -140,15 +135,27 @@ export class ReceiverIntake implements Intake {
   /** A promise: some queue has not made safe yet what it got. */
   private run(batch: Batch, since?: number): void | Promise<void> {
     const { account, next, pushesBack, sampler } = this.options
-    account.taken += batch.count
-    this.flow.taken += batch.count
+    const { count } = batch
+    account.taken += count
     let safe: Promise<void> | undefined
     try {
       next.consume(sampler ? sampler.follow(batch, account, since) : batch)
     } finally {
       if (pushesBack) safe = this.settle()
     }
+    if (!safe) this.told('success', count)
+    else
+      safe.then(
+        () => this.told('success', count),
+        () => this.told('refused', count),
+      )
     return safe
+  }
+
+  private told(outcome: FlowOutcome, records: number): void {
+    const sum = this.flow[outcome]
+    sum.requests++
+    sum.records += records
   }
 
   private settle(): Promise<void> | undefined {
@@ -164,6 +171,7 @@ export class ReceiverIntake implements Intake {
   private lose(batch: Batch): void {
     const { account, onShort } = this.options
     account.drop('memory', batch.count, batch)
+    this.told('failure', batch.count)
     onShort?.(batch.count)
     settleAll(batch.receipts, { dropped: 'memory' })
   }
@@ -208,7 +216,7 @@ export class ReceiverIntake implements Intake {
   }
 
   private countRefused(records: number): void {
-    this.flow.refused += records
+    this.told('refused', records)
     this.options.account.refused += records
   }
 
@@ -227,6 +235,7 @@ export class ReceiverIntake implements Intake {
     }
     // Nobody would hear of it.
     this.options.account.drop('shutdown', batch.count, batch)
+    this.told('failure', batch.count)
     settleAll(batch.receipts, { dropped: 'shutdown' })
     entry.resolve()
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -47,11 +47,14 @@ const anyPorts = [
 ].flatMap((key) => ['--set', `${key}.endpoint=127.0.0.1:0`])
 
 /** Modules that a role has loaded by the time it runs and has ended. */
-async function modulesOf(file: string): Promise<string[]> {
-  const list = join(dir, `${file}.modules`)
+const modulesOf = (file: string) =>
+  modulesOfRun([join('config', file), ...(file === 'demo.yaml' ? anyPorts : [])], environment(file))
+
+async function modulesOfRun(args: readonly string[], variables: Record<string, string> = {}): Promise<string[]> {
+  const list = join(dir, 'run.modules')
   const hook = join(import.meta.dirname, 'list-modules.mjs')
-  const env = { ...process.env, ...environment(file), TAILRACE_MODULES: list, NODE_OPTIONS: `--import ${hook}` }
-  const agent = runTailrace(['run', join('config', file), ...(file === 'demo.yaml' ? anyPorts : [])], { env })
+  const env = { ...process.env, ...variables, TAILRACE_MODULES: list, NODE_OPTIONS: `--import ${hook}` }
+  const agent = runTailrace(['run', ...args], { env })
   await agent.until(/ready: everything is running/)
   expect(await agent.end()).toBe(0)
   return readFileSync(list, 'utf8').split('\n')
@@ -70,6 +73,25 @@ test.each(readdirSync(join(root, 'config')))('%s loads what it names and nothing
   expect(loaded.filter((name) => !new RegExp(`^  ${name.replaceAll('-', '_')}(/.*)?:`, 'm').test(text))).toEqual([])
   expect(loaded.length).toBeGreaterThan(1)
   expect(urls.filter((url) => /inspector|sqlite|\.test\.ts|test-kit/.test(url))).toEqual([])
+})
+
+test.each([
+  ['pull: {exporter: {prometheus: {host: 127.0.0.1, port: 0}}}', true],
+  ['periodic: {exporter: {console: {}}}', false],
+])('a page is loaded for own metrics where somebody scrapes it: %s', async (reader, isLoaded) => {
+  const file = join(dir, 'metrics.yaml')
+  writeFileSync(
+    file,
+    `receivers: {sample_app: {}}
+exporters: {nop: {}}
+service:
+  telemetry: {metrics: {level: basic, readers: [{${reader}}]}}
+  pipelines: {envelopes: {receivers: [sample_app], exporters: [nop]}}
+`,
+  )
+  const urls = await modulesOfRun([file])
+  expect(urls.some((url) => url.endsWith('/otelcol-families.ts'))).toBe(true)
+  expect(urls.some((url) => url.endsWith('/telemetry-page.ts'))).toBe(isLoaded)
 })
 
 test('a version is printed without loading the engine', async () => {

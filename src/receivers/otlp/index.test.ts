@@ -74,6 +74,7 @@ describe('gRPC', () => {
     expect(bytesOf(run)).toEqual([message.toString('hex')])
     expect(run.batches[0]!.format).toBe(format)
     expect(run.counter('accepted_records', { transport: 'grpc', signal: format })).toBe(1)
+    expect(run.counter('requests', { transport: 'grpc', outcome: 'success' })).toBe(1)
   })
 
   test.each([
@@ -124,6 +125,7 @@ describe('gRPC', () => {
     expect(plain).toMatchObject({ code: GrpcCode.unavailable, message: 'sending queue is full' })
     expect(plain.details).toBeUndefined()
     expect(run.counter('refused_records', { transport: 'grpc', signal: 'logs' })).toBe(2)
+    expect(run.counter('requests', { transport: 'grpc', outcome: 'refused' })).toBe(2)
     expect(run.batches).toEqual([])
   })
 

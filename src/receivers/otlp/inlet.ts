@@ -31,10 +31,11 @@ export interface Inlet {
   close(): void
 }
 
-/** Counts as the Collector does: `accepted`, `refused` by the pipeline, `failed` inside; in records. */
+/** Counts as the Collector does: `accepted`, `refused` by the pipeline, `failed` inside; in records, and in requests. */
 export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http'): Inlet {
   const gate = new OtlpGate()
   const counters = countersOf(host, transport)
+  const requests = requestCounters(host, transport)
   let mended = 0
   const wants = (signal: OtlpFormat) => intakes[signal] !== undefined
   const series = newLogSeries(host.log, host.clock)
@@ -61,14 +62,22 @@ export function newInlet(host: Host, intakes: Intakes, transport: 'grpc' | 'http
         const status = statusOf(error)
         if (status.code === GrpcCode.internal && !(error instanceof Undelivered)) {
           count.failed.add(records)
+          requests.failure.add(1)
           host.log.error(`handing on a request failed: ${error instanceof Error ? (error.stack ?? error) : error}`)
-        } else count.refused.add(records)
+        } else {
+          count.refused.add(records)
+          requests.refused.add(1)
+        }
         throw status
+      }
+      const accepted = () => {
+        count.accepted.add(records)
+        requests.success.add(1)
       }
       try {
         const waits = intakes[signal]!.offer(batch, abort)
-        if (waits) return waits.then(() => count.accepted.add(records), failed)
-        count.accepted.add(records)
+        if (waits) return waits.then(accepted, failed)
+        accepted()
       } catch (error) {
         failed(error)
       }
@@ -107,4 +116,11 @@ function countersOf(host: Host, transport: string) {
     }
   }
   return { logs: of('logs'), metrics: of('metrics'), traces: of('traces') }
+}
+
+function requestCounters(host: Host, transport: string) {
+  const of = (outcome: string) => {
+    return host.counter('requests', 'Requests with records, by what became of them.', { transport, outcome })
+  }
+  return { success: of('success'), refused: of('refused'), failure: of('failure') }
 }
