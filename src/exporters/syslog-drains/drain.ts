@@ -9,17 +9,17 @@ import type { DrainWorld } from './drain-world.ts'
 import { FloodGate } from './flood-gate.ts'
 import { FrameRing } from './frame-ring.ts'
 import { type DrainSpec, sameTarget } from './merge.ts'
-import { putBack, refill } from './refill.ts'
+import { refill } from './refill.ts'
 import { retrySlots } from './retry-slots.ts'
 import type { DrainSeries } from './series.ts'
-import { Spill } from './spill.ts'
+import { Spill, type SpillBounds } from './spill.ts'
 import { type SpillWorld, spillKey } from './spill-world.ts'
 
-/** Parts of a drain's memory: a folder is opened from here on, */
+/** Parts of a drain's memory: a folder is opened from here on, and nothing more comes back from it, */
 const nearlyFull = 0.5
 /** what comes goes to disk, */
 const full = 0.9
-/** and comes back. */
+/** and begins to come back. */
 const roomy = 0.25
 const mostAtOnce = 64 << 10
 
@@ -86,7 +86,8 @@ export class Drain {
     const key = spillKey(this.spec)
     const left = world.leftovers.claim(key)
     if (left.length > 0) {
-      putBack(this.ring ?? this.open(), left)
+      const ring = this.ring ?? this.open()
+      ring.putInFront(left)
       this.pumpSoon()
     }
     if (!world.left.has(key)) return
@@ -142,7 +143,7 @@ export class Drain {
   adapt(): void {
     if (this.world.transports.terms !== this.terms) this.reconnect()
     this.ring?.trim()
-    this.currentSpill()
+    this.currentSpill()?.bound(this.atOnce)
   }
 
   private look(): void {
@@ -212,15 +213,20 @@ export class Drain {
     return this.spill
   }
 
-  private newSpill(world: SpillWorld): Spill {
+  /** What of it goes to disk, and comes back, together. */
+  private get atOnce(): SpillBounds {
     const { maxBytes, maxMessages } = this.world.limits
+    return { bytes: Math.min(mostAtOnce, maxBytes >> 3), messages: Math.max(1, maxMessages >> 2) }
+  }
+
+  private newSpill(world: SpillWorld): Spill {
     return new Spill({
       key: spillKey(this.spec),
       name: this.spec.url.clean,
       world,
-      atOnce: { bytes: Math.min(mostAtOnce, maxBytes >> 3), messages: Math.max(1, maxMessages >> 2) },
-      refill: (batch) => {
-        const messages = refill(this.ring ?? this.open(), this.form, batch)
+      atOnce: this.atOnce,
+      refill: (returning) => {
+        const messages = refill(this.ring ?? this.open(), this.form, returning, () => this.fill() < nearlyFull)
         this.pumpSoon()
         return messages
       },

@@ -202,3 +202,34 @@ test('whatever happens, frames stay whole and in order, counts are exact and mem
     { numRuns: 300 },
   )
 })
+
+const framed = (...all: string[]) => ({
+  frames: Buffer.from(all.map((text) => `${text.length} ${text}`).join('')),
+  count: all.length,
+})
+
+test('older frames go in front of all that wait; of those beyond the bounds the oldest are dropped', () => {
+  const { ring, drops, budget } = newRing({ maxMessages: 100 })
+  for (const text of range(40, 60)) put(ring, text)
+  ring.take(all)
+  ring.undo()
+  for (const text of range(60, 70)) put(ring, text)
+  ring.putInFront([framed(...range(0, 20)), framed(...range(20, 40))])
+  expect(texts(ring.take(all))).toEqual(range(0, 70))
+  ring.undo()
+  ring.putInFront([framed('too', 'old'), framed(...range(-50, 0))])
+  expect([ring.waiting, drops]).toEqual([100, { displaced: 22 }])
+  expect(texts(ring.take(all))).toEqual(range(-30, 70))
+  ring.done()
+  expect([budget.used, ring.held, ring.givable, ring.waitingBytes]).toEqual([0, 0, 0, 0])
+})
+
+test('older frames that there is no memory for are dropped, and counted', () => {
+  const { ring, drops, budget } = newRing({ maxBytes: 20_000 })
+  put(ring, 'newest')
+  ring.putInFront([framed('x'.repeat(9000), 'a'), framed('b'), framed('c')])
+  expect(drops).toEqual({ displaced: 2 })
+  expect(texts(ring.take(all))).toEqual(['b', 'c', 'newest'])
+  ring.done()
+  expect(budget.used).toBe(0)
+})

@@ -114,6 +114,18 @@ export class FrameRing implements FrameSink, Shareholder {
     this.waitingBytes += flight.bytes
   }
 
+  /** Puts frames in front of all that wait: they are older. Of those that there is no room for the oldest are dropped. */
+  putInFront(runs: readonly { readonly frames: Buffer; readonly count: number }[]): void {
+    let left = runs.reduce((sum, { count }) => sum + count, 0)
+    for (const { frames, count } of runs.toReversed()) {
+      const fitting = Math.min(count, this.limits.maxMessages - this.waiting - this.taken)
+      if (fitting <= 0 || !this.putFirst(frames, count, fitting)) break
+      left -= fitting
+      if (fitting < count) break
+    }
+    if (left > 0) this.onDrop('displaced', left)
+  }
+
   /** Keeps to its limits, which have changed. */
   trim(): void {
     this.dropOldest(Math.max(0, this.waiting + this.taken - this.limits.maxMessages), 'displaced')
@@ -144,6 +156,26 @@ export class FrameRing implements FrameSink, Shareholder {
     }
     if (this.waiting < waiting) this.onDrop('memory', waiting - this.waiting)
     return this.held < before
+  }
+
+  /** Puts the last `fitting` of `count` frames in front, in a chunk of their own; false when there is no memory for it. */
+  private putFirst(frames: Buffer, count: number, fitting: number): boolean {
+    const from = skipFrames(frames, 0, frames.length, count - fitting)
+    const to = frames.length - from
+    const size = chunkSize(to)
+    const cost = chunkCost(size)
+    if (this.held + cost > this.limits.maxBytes || !this.shares.pool.fits(size)) return false
+    const chunk = this.shares.pool.take(size)
+    chunk.listed = false
+    chunk.pins = 1
+    frames.copy(chunk.bytes, 0, from)
+    this.returned.unshift({ chunk, from: 0, to, count: fitting })
+    this.shares.changed(this, cost)
+    this.setGivable(chunk, true)
+    this.high = Math.max(this.high, this.held)
+    this.waiting += fitting
+    this.waitingBytes += to
+    return true
   }
 
   private land(): Flight | undefined {

@@ -1,8 +1,14 @@
 import { readdirSync } from 'node:fs'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { newFolder } from '../../../test/support/folder.ts'
 import { freePort } from '../../../test/support/free-port.ts'
+import { Budget } from '../../delivery/budget.ts'
+import { Account } from '../../delivery/ledger.ts'
 import { ManualClock } from '../../runtime/clock.ts'
+import { silentLog } from '../../runtime/log.ts'
+import type { Spool } from '../../storage/contract.ts'
+import { DiskRefusals } from './disk-refusals.ts'
+import { Leftovers } from './leftovers.ts'
 import { bindingCache, bindingsJson, cleanUp, exporter, logs, newStorage, range, tcpDrain, until } from './test-kit.ts'
 
 afterEach(cleanUp)
@@ -79,15 +85,115 @@ test('it waits for a drain that is not known yet, stays for the next process, an
   await until(() => folders(directory).length === 0)
 })
 
-test('what the disk does not take at the end is lost and counted', async () => {
+test('what drains of before have on disk stays as long as it is not certain which drains there are, then is given up', async () => {
   const directory = newFolder()
-  const aggregate_drains = [url(await freePort())]
+  const clock = new ManualClock()
+  const answers: { bindings: string | number; aggregate: string } = {
+    bindings: bindingsJson({ [url(await freePort())]: ['a'], [url(await freePort())]: ['b'] }),
+    aggregate: 'null\n',
+  }
+  const cache = await bindingCache(answers)
+  const settings = { bindings: { ...cache.settings, polling_interval: '1m' }, queue_size: 100, sending_queue }
+  const before = await exporter(settings, undefined, await newStorage(directory))
+  before.made.consume(logs('a', ...range(0, 60)))
+  await until(() => before.lines.some((line) => line.includes('part of its queue on disk')))
+  before.made.consume(logs('a', ...range(60, 500)))
+  before.made.consume(logs('b', ...range(0, 10)))
+  await before.made.stop(AbortSignal.timeout(1000))
+  expect([before.account.kept, folders(directory).length]).toEqual([510, 2])
+  answers.bindings = 503
+  const { account, lines } = await exporter(settings, clock, await newStorage(directory))
+  const asked = cache.asked.length
+  await until(() => {
+    clock.advance(60_000)
+    return cache.asked.length > asked + 20 && clock.monotonic() > 1_200_000
+  })
+  expect([folders(directory).length, account.droppedTotal]).toEqual([2, 0])
+  answers.bindings = bindingsJson({ [url(await freePort())]: ['c'] })
+  const since = clock.monotonic()
+  await until(() => {
+    clock.advance(10_000)
+    return folders(directory).length === 0
+  })
+  expect(clock.monotonic() - since).toBeGreaterThan(600_000)
+  await until(() => account.dropped('no_destination') === 510)
+  expect([account.recovered, account.held(), account.imbalance()]).toEqual([510, 0, 0])
+  expect(lines.filter((line) => line.includes('that nobody has any more are given up'))).toHaveLength(1)
+})
+
+test('what the disk does not take at the end is lost, counted, and told in one line for all drains', async () => {
+  const directory = newFolder()
+  const aggregate_drains = (await Promise.all([freePort(), freePort(), freePort()])).map(url)
   const storage = await newStorage(directory, { max_bytes: '64KiB' })
   const { made, account, lines } = await exporter({ aggregate_drains, sending_queue }, undefined, storage)
   made.consume(logs('app', ...range(0, 5000)))
   await made.stop(AbortSignal.timeout(1000))
   expect(account.kept).toBeGreaterThan(0)
-  expect(account.dropped('shutdown')).toBeGreaterThan(0)
-  expect([account.kept + account.droppedTotal, account.imbalance()]).toEqual([5000, 0])
-  expect(lines.some((line) => line.includes('the disk does not take what drains have in memory'))).toBe(true)
+  const lost = account.dropped('shutdown')
+  expect([account.kept + lost, account.droppedTotal, account.imbalance()]).toEqual([15_000, lost, 0])
+  const told = lines.filter((line) => line.includes('the disk did not take'))
+  expect(told).toHaveLength(1)
+  expect(told[0]).toMatch(new RegExp(`drains=3 messages=${lost} `))
+  expect(lines.filter((line) => line.includes('] error: '))).toEqual(told)
+})
+
+describe('a folder that is closed while it is being', () => {
+  /** A folder with a message, opened and read when it is told to. */
+  function slowly() {
+    const [opening, reading] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const payload = logs('app', 'line').buffer
+    const events: string[] = []
+    const spool = {
+      recovered: { records: 1, batches: 1 },
+      batches: 1,
+      unread: 1,
+      async read() {
+        events.push('read')
+        await reading.promise
+        return [{ sequence: 1, format: 'envelopes', count: 1, at: 0, payload, note: undefined }]
+      },
+      close: async () => void events.push('close'),
+    } as unknown as Spool
+    const open = async () => {
+      events.push('open')
+      await opening.promise
+      return spool
+    }
+    const account = new Account('queue', 'syslog_drains', {})
+    const shared = { clock: new ManualClock(), log: silentLog, budget: new Budget('service'), account }
+    const leftovers = new Leftovers({
+      ...shared,
+      storage: { maxLossMs: 0, maxBytes: 0, open },
+      exporter: 'syslog_drains',
+      isThere: true,
+      notTaken: new DiskRefusals('', silentLog, shared.clock),
+    })
+    account.held = () => leftovers.messages
+    return { ...shared, leftovers, opening, reading, events }
+  }
+
+  test('opened is closed, and nothing of it is counted', async () => {
+    const { leftovers, account, opening, events } = slowly()
+    const recovered = leftovers.recover()
+    const alsoOpened = leftovers.open()
+    const closed = leftovers.close()
+    opening.resolve()
+    await Promise.all([recovered, closed])
+    expect(await alsoOpened).toBe(undefined)
+    expect(events).toEqual(['open', 'close'])
+    expect([account.recovered, account.kept]).toEqual([0, 0])
+  })
+
+  test('read stays as it is, for the next process', async () => {
+    const { leftovers, account, budget, opening, reading, events } = slowly()
+    opening.resolve()
+    const recovered = leftovers.recover()
+    await until(() => events.includes('read'))
+    expect(leftovers.claim('any')).toEqual([])
+    await leftovers.close()
+    reading.resolve()
+    await recovered
+    expect(events).toEqual(['open', 'read', 'close'])
+    expect([account.recovered, account.kept, account.imbalance(), budget.used]).toEqual([1, 1, 0, 0])
+  })
 })

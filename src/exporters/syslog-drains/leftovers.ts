@@ -2,10 +2,12 @@ import type { Budget } from '../../delivery/budget.ts'
 import type { Account } from '../../delivery/ledger.ts'
 import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
 import type { DropReason } from '../../plugin.ts'
-import type { Clock, Timer } from '../../runtime/clock.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Spool, SpoolRecord } from '../../storage/contract.ts'
+import type { DiskRefusals } from './disk-refusals.ts'
 import type { TakeLimits } from './flight.ts'
+import { closeFolder, removeFolder } from './folder-end.ts'
 import type { FrameRing } from './frame-ring.ts'
 import { type Remnant, readRemnant, writeRemnant } from './remnant.ts'
 
@@ -14,8 +16,6 @@ export const leftoversPart = 'memory'
 const readBytes = 1 << 20
 /** Written together; so much fits the smallest ring. */
 const together: TakeLimits = { bytes: 16_000, messages: Number.POSITIVE_INFINITY, overshoot: false }
-/** After so long without a drain for them messages are given up. */
-const patienceMs = 600_000
 
 export interface LeftoversOptions {
   storage: QueueStorage
@@ -26,6 +26,7 @@ export interface LeftoversOptions {
   log: Log
   budget: Budget
   account: Account
+  notTaken: DiskRefusals
 }
 
 /** Frames that were read back, and their record on disk. */
@@ -42,8 +43,11 @@ export class Leftovers {
   messages = 0
   private readonly options: LeftoversOptions
   private spool: Spool | undefined
+  private opening: Promise<Spool | undefined> | undefined
+  private isClosed = false
+  /** All that was there has been read: before, a drain would get its newer frames without the older ones. */
+  private isRead = false
   private readonly byDrain = new Map<string, Read[]>()
-  private patience: Timer | undefined
 
   constructor(options: LeftoversOptions) {
     this.options = options
@@ -55,26 +59,24 @@ export class Leftovers {
 
   /** Reads what is there: then it waits for its drains. */
   async recover(): Promise<void> {
-    const { isThere, account, log, clock } = this.options
-    const spool = isThere && (await this.open())
-    if (!spool) return
+    const { isThere, account, log } = this.options
+    const spool = isThere ? await this.open() : undefined
+    if (!spool || this.isClosed) return
     account.recovered += spool.recovered.records
     this.messages += spool.recovered.records
     try {
-      while (spool.unread > 0) for (const record of await spool.read(readBytes)) this.sort(record)
+      while (!this.isClosed && spool.unread > 0)
+        for (const record of await spool.read(readBytes)) if (!this.isClosed) this.sort(record)
     } catch (error) {
-      log.error('cannot read what drains had in memory; it stays on disk', { error: String(error) })
+      if (!this.isClosed) log.error('cannot read what drains had in memory; it stays on disk', { error: String(error) })
     }
-    this.patience = clock.after(patienceMs, () => {
-      for (const key of [...this.byDrain.keys()])
-        for (const { count } of this.claim(key)) account.drop('no_destination', count)
-    })
+    this.isRead = true
     this.tidy()
   }
 
   /** Takes the frames of a drain, in order: from now on they are in memory alone. */
   claim(key: string): readonly Remnant[] {
-    const found = this.byDrain.get(key)
+    const found = this.isRead && this.byDrain.get(key)
     if (!found) return []
     this.byDrain.delete(key)
     for (const { record } of found) {
@@ -85,12 +87,28 @@ export class Leftovers {
     return found
   }
 
+  /** Books what no drain has come for; answers how many messages that are. */
+  giveUp(reason: DropReason): number {
+    let messages = 0
+    for (const key of [...this.byDrain.keys()]) for (const { count } of this.claim(key)) messages += count
+    if (messages > 0) this.options.account.drop(reason, messages)
+    return messages
+  }
+
   /** Makes ready for `keep`; undefined when the disk does not take anything. */
-  async open(): Promise<Spool | undefined> {
+  open(): Promise<Spool | undefined> {
+    this.opening ??= this.opened()
+    return this.opening
+  }
+
+  private async opened(): Promise<Spool | undefined> {
     const { storage, log } = this.options
     try {
-      this.spool ??= await storage.open(this.use)
+      const spool = await storage.open(this.use)
+      if (this.isClosed) await closeFolder(spool, this.options)
+      else this.spool = spool
     } catch (error) {
+      this.opening = undefined
       log.error('the disk does not take what drains have in memory', { error: String(error) })
     }
     return this.spool
@@ -98,13 +116,13 @@ export class Leftovers {
 
   /** Empties the ring of a drain, as far as the disk takes it. */
   keep(drain: string, app: string, ring: FrameRing): void {
-    const { account, log } = this.options
+    const { account, notTaken } = this.options
     for (let flight = this.spool && ring.take(together); flight; flight = ring.take(together)) {
       try {
         this.spool!.append(writeRemnant(drain, app, flight), flight.messages, 'envelopes')
       } catch (error) {
         ring.undo()
-        log.error('the disk does not take what drains have in memory', { error: String(error) })
+        notTaken.note(drain, ring.waiting, error)
         return
       }
       account.kept += flight.messages
@@ -116,18 +134,20 @@ export class Leftovers {
   async close(): Promise<void> {
     const { spool, byDrain } = this
     const { account, budget } = this.options
+    this.isClosed = true
     account.kept += this.messages
     this.messages = 0
     for (const { record } of [...byDrain.values()].flat()) budget.give(record.payload.length)
     byDrain.clear()
-    this.patience?.cancel()
     this.spool = undefined
-    await spool?.close()
+    await closeFolder(spool, this.options)
+    await this.opening
   }
 
   private get use(): StorageUse {
     const { exporter, account } = this.options
     const onLost = (reason: DropReason, messages: number) => {
+      if (this.isClosed) return
       this.messages -= messages
       account.drop(reason, messages)
     }
@@ -155,10 +175,9 @@ export class Leftovers {
 
   /** Removes a folder in which nothing is left. */
   private tidy(): void {
-    const { spool, use } = this
+    const { spool, options } = this
     if (!spool || !this.isEmpty || spool.batches > 0) return
-    this.patience?.cancel()
-    this.spool = undefined
-    void spool.close().then(() => this.options.storage.remove?.(use))
+    this.spool = this.opening = undefined
+    void closeFolder(spool, options).then(() => removeFolder(leftoversPart, options))
   }
 }

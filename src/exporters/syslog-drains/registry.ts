@@ -12,10 +12,23 @@ export class Registry {
   table: SourceTable<readonly Drain[]> = new SourceTable([])
   aggregates: readonly Drain[] = []
   private apps = new Map<string, readonly Drain[]>()
+  /** Monotonic times of the first lists. */
+  private appsSince = Number.POSITIVE_INFINITY
+  private aggregatesSince = Number.POSITIVE_INFINITY
   private readonly world: DrainWorld
 
   constructor(world: DrainWorld) {
     this.world = world
+  }
+
+  /** Since when it is certain which drains there are; before the first lists of both kinds it never is. */
+  get knownSince(): number {
+    return Math.max(this.appsSince, this.aggregatesSince)
+  }
+
+  /** Others will say from now on which drains there are. */
+  awaitLists(): void {
+    this.appsSince = this.aggregatesSince = Number.POSITIVE_INFINITY
   }
 
   /** Drains of applications. */
@@ -32,12 +45,14 @@ export class Registry {
     for (const [app, drains] of before) if (!wanted.has(app)) for (const drain of drains) drain.remove()
     this.apps = next
     this.table = new SourceTable(next)
+    this.appsSince = Math.min(this.appsSince, this.world.clock.monotonic())
   }
 
   setAggregates(specs: readonly DrainSpec[]): void {
     this.aggregates = this.matched(this.aggregates, specs)
     // Unlike those of applications they are there before the first message.
     for (const drain of this.aggregates) if (!drain.ring) drain.open()
+    this.aggregatesSince = Math.min(this.aggregatesSince, this.world.clock.monotonic())
   }
 
   *all(): Iterable<Drain> {

@@ -167,6 +167,45 @@ describe('with a disk', () => {
     expect(account.imbalance()).toBe(0)
   })
 
+  test('a smaller queue loses what was in memory alone: what is on disk comes back as there is room', async () => {
+    const dead = await deadDrain()
+    const aggregate_drains = [url(dead.port)]
+    const large = { ...small, queue_size: 1000, queue_bytes: '4MiB', aggregate_drains }
+    const { made, account, reload, lines } = await exporter(large, undefined, await newStorage(newFolder()))
+    made.consume(logs('app', ...range(0, 600)))
+    await until(() => lines.some((line) => line.includes('part of its queue on disk')))
+    made.consume(logs('app', ...range(600, 5000)))
+    const next = await reload({ ...large, queue_size: 40 })
+    const lost = account.dropped('displaced')
+    expect([account.held(), lost, account.imbalance()]).toEqual([4140, 860, 0])
+    next.consume(logs('app', ...range(5000, 6000)))
+    const back = await dead.comeBack()
+    await reload({ ...large, queue_size: 40, dial_timeout: '7s' })
+    await until(() => account.held() === 0)
+    expect([account.dropped('displaced'), account.droppedTotal, account.imbalance()]).toEqual([860, 860, 0])
+    await until(() => back.messages.length === 5140)
+    expect(back.texts()).toEqual(range(860, 6000))
+  })
+
+  test('what a process before left of their memory there goes before what came since', async () => {
+    const [directory, dead] = [newFolder(), await deadDrain()]
+    const aggregate_drains = [url(dead.port)]
+    const first = await exporter({ ...small, aggregate_drains }, undefined, await newStorage(directory))
+    first.made.consume(logs('app', ...range(0, 40)))
+    await first.made.stop(AbortSignal.timeout(1000))
+    const { sending_queue: _, ...diskless } = small
+    const { made, account, reload } = await exporter({ ...diskless, aggregate_drains })
+    made.consume(logs('app', ...range(40, 70)))
+    await reload({ ...small, aggregate_drains }, await newStorage(directory))
+    await until(() => account.recovered === 40)
+    const back = await dead.comeBack()
+    await reload({ ...small, aggregate_drains, dial_timeout: '7s' }, await newStorage(directory))
+    await until(() => back.messages.length === 70)
+    expect(back.texts()).toEqual(range(0, 70))
+    await until(() => account.held() === 0)
+    expect([account.sent, account.droppedTotal, account.imbalance()]).toEqual([70, 0, 0])
+  })
+
   test.each(['moved', 'gone'])('what is on one that is %s comes first', async (how) => {
     const dead = await deadDrain()
     const aggregate_drains = [url(dead.port)]

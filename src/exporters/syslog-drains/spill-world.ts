@@ -4,6 +4,7 @@ import type { QueueStorage } from '../../delivery/queue-storage.ts'
 import type { Host } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
+import { DiskRefusals } from './disk-refusals.ts'
 import { Leftovers, leftoversPart } from './leftovers.ts'
 import type { DrainSpec } from './merge.ts'
 import type { Spill } from './spill.ts'
@@ -16,6 +17,9 @@ export interface SpillWorld {
   most: number
   readonly clock: Clock
   readonly log: Log
+  readonly account: Account
+  /** Monotonic time since when it is there. */
+  readonly since: number
   /** Folders open, or about to be. */
   readonly open: Set<Spill>
   /** Folders that the process before this one left, by `spillKey`. */
@@ -23,8 +27,10 @@ export interface SpillWorld {
   readonly leftovers: Leftovers
   /** Until folders whose drains are gone have been opened. */
   counting: Promise<void>
-  recovered(messages: number): void
-  kept(messages: number): void
+  /** Messages that it did not take, */
+  readonly notTaken: DiskRefusals
+  /** and folders that it did not open. */
+  readonly notOpened: DiskRefusals
 }
 
 /** The folder of a drain: the same after a restart, and nothing of the URL can be read from it. */
@@ -39,29 +45,29 @@ export async function newSpillWorld(
   account: Account,
 ): Promise<SpillWorld> {
   const parts = (await storage.parts?.(exporter)) ?? []
+  const notTaken = new DiskRefusals(
+    'the disk did not take what waits for drains, which is lost: make room on it, or raise max_bytes of the storage',
+    log,
+    clock,
+  )
+  const isThere = parts.includes(leftoversPart)
   return {
     storage,
     exporter,
     most,
     clock,
     log,
+    account,
+    since: clock.monotonic(),
     open: new Set(),
     counting: Promise.resolve(),
     left: new Set(parts.filter((part) => part !== leftoversPart)),
-    leftovers: new Leftovers({
-      storage,
-      exporter,
-      isThere: parts.includes(leftoversPart),
-      clock,
+    leftovers: new Leftovers({ storage, exporter, isThere, clock, log, budget, account, notTaken }),
+    notTaken,
+    notOpened: new DiskRefusals(
+      'drains go on without a disk, which gave them no folder: mend what the error says',
       log,
-      budget,
-      account,
-    }),
-    recovered: (messages) => {
-      account.recovered += messages
-    },
-    kept: (messages) => {
-      account.kept += messages
-    },
+      clock,
+    ),
   }
 }

@@ -1,14 +1,18 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { newFolder } from '../../../test/support/folder.ts'
+import { freePort } from '../../../test/support/free-port.ts'
 import { Budget } from '../../delivery/budget.ts'
 import { Account } from '../../delivery/ledger.ts'
-import type { QueueStorage } from '../../delivery/queue-storage.ts'
+import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
 import { ManualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
-import type { Spool } from '../../storage/contract.ts'
+import type { Spool, SpoolRecord } from '../../storage/contract.ts'
+import { envelope, field } from '../../telemetry/testing/encode.ts'
+import { DiskRefusals } from './disk-refusals.ts'
 import { Leftovers } from './leftovers.ts'
-import { Spill } from './spill.ts'
+import type { Returning } from './refill.ts'
+import { Spill, type SpillOptions } from './spill.ts'
 import type { SpillWorld } from './spill-world.ts'
 import { bindingCache, bindingsJson, cleanUp, exporter, logs, newStorage, range, tcpDrain, until } from './test-kit.ts'
 
@@ -124,6 +128,40 @@ describe('a drain whose memory is used up', () => {
   })
 })
 
+test('a folder that cannot be closed or removed is told, with what to do, and everything goes on', async () => {
+  const directory = newFolder()
+  const storage = await newStorage(directory)
+  const failing = {
+    ...storage,
+    async open(use: StorageUse) {
+      const spool = await storage.open(use)
+      const close = spool.close.bind(spool)
+      spool.close = () => close().then(() => Promise.reject(new Error('EIO: it broke')))
+      return spool
+    },
+    remove: () => Promise.reject(new Error('EACCES: permission denied')),
+  }
+  const port = await freePort()
+  const small = { queue_size: 100, queue_bytes: '64KiB', sending_queue: { storage: 'file_storage' } }
+  const aggregate_drains = [`syslog://127.0.0.1:${port}`]
+  const first = await exporter({ ...small, aggregate_drains }, undefined, failing)
+  await send(first.made, 'app', 0, 60)
+  await until(() => onDisk(first.lines))
+  await send(first.made, 'app', 60, 500)
+  await first.made.stop(AbortSignal.timeout(50))
+  const { account, lines, reload } = await exporter({ ...small, aggregate_drains }, undefined, failing)
+  // What stood in memory is back there, and its folder of no use any more.
+  const told = () => lines.filter((line) => line.includes('was not removed: mend what the error says'))
+  await until(() => told().length === 1)
+  await until(() => lines.some((line) => line.includes('part of its queue on disk')))
+  await reload({ ...small, aggregate_drains: [] })
+  await until(() => told().length === 2)
+  expect(told().every((line) => line.includes('EACCES'))).toBe(true)
+  expect(lines.filter((line) => line.includes('was not closed well') && line.includes('EIO'))).toHaveLength(2)
+  await until(() => account.held() === 0)
+  expect([account.recovered, account.droppedTotal, account.imbalance()]).toEqual([500, 500, 0])
+})
+
 test('a folder that stays empty is removed', async () => {
   const directory = newFolder()
   const clock = new ManualClock()
@@ -139,35 +177,30 @@ test('a folder that stays empty is removed', async () => {
   expect(existsSync(directory)).toBe(true)
 })
 
-test.each([
-  ['while it is opening is cleared and removed, and its records are counted', { begun: true, opens: true }],
-  ['while it is opening stays when it does not open', { begun: true, opens: false }],
-  ['before it was opened is cleared and removed too, and its records are counted', { begun: false, opens: true }],
-])('the folder of a drain that goes %s', async (_, { begun, opens }) => {
-  const folder = Promise.withResolvers<Spool>()
+/** What a drain has on a disk that does nothing but tell. */
+function spillOn(storage: Partial<QueueStorage>, options: Partial<SpillOptions> = {}) {
   const events: string[] = []
-  const spool = {
-    recovered: { records: 7, batches: 1 },
-    clear: () => events.push('clear'),
-    close: async () => void events.push('close'),
-  } as unknown as Spool
-  const storage = { open: () => folder.promise, remove: async () => void events.push('remove') }
+  const account = new Account('queue', 'syslog_drains', {})
+  const clock = new ManualClock()
+  const remove = async () => void events.push('remove')
   const shared = {
-    storage: storage as unknown as QueueStorage,
+    storage: { remove, ...storage } as QueueStorage,
     exporter: 'syslog_drains',
-    clock: new ManualClock(),
+    clock,
     log: silentLog,
+    account,
   }
-  const books = { budget: new Budget('service'), account: new Account('queue', 'syslog_drains', {}) }
+  const refusals = new DiskRefusals('', silentLog, clock)
   const world: SpillWorld = {
     ...shared,
     most: 1,
+    since: 0,
     counting: Promise.resolve(),
-    leftovers: new Leftovers({ ...shared, ...books, isThere: false }),
+    leftovers: new Leftovers({ ...shared, budget: new Budget('service'), notTaken: refusals, isThere: false }),
     open: new Set(),
     left: new Set(['k']),
-    recovered: (messages) => void events.push(`recovered ${messages}`),
-    kept: () => {},
+    notTaken: refusals,
+    notOpened: refusals,
   }
   const spill = new Spill({
     key: 'k',
@@ -175,15 +208,75 @@ test.each([
     world,
     atOnce: { bytes: 100, messages: 1 },
     refill: () => 0,
-    hasRoom: () => true,
+    hasRoom: () => false,
     onLost: (reason, messages) => void events.push(`${reason} ${messages}`),
-    onChanged: () => {},
+    onChanged: (by) => void events.push(`changed ${by}`),
+    ...options,
   })
+  return { spill, world, account, events }
+}
+
+test.each([
+  ['while it is opening is cleared and removed, and its records are counted', { begun: true, opens: true }],
+  ['while it is opening stays when it does not open', { begun: true, opens: false }],
+  ['before it was opened is cleared and removed too, and its records are counted', { begun: false, opens: true }],
+])('the folder of a drain that goes %s', async (_, { begun, opens }) => {
+  const folder = Promise.withResolvers<Spool>()
+  const { spill, world, account, events } = spillOn({ open: () => folder.promise })
+  const spool = {
+    recovered: { records: 7, batches: 1 },
+    clear: () => events.push('clear'),
+    close: async () => void events.push('close'),
+  } as unknown as Spool
   if (begun) spill.prepare()
   const discarded = spill.discard('no_destination')
   if (opens) folder.resolve(spool)
   else folder.reject(new Error('full'))
   await discarded
-  expect(events).toEqual(opens ? ['recovered 7', 'no_destination 7', 'clear', 'close', 'remove'] : [])
+  expect(events).toEqual(opens ? ['no_destination 7', 'clear', 'close', 'remove'] : [])
+  expect(account.recovered).toBe(opens ? 7 : 0)
   expect([world.left.size, world.open.size, spill.messages]).toEqual([opens ? 0 : 1, 0, 0])
+})
+
+test('a folder that a drain has taken up is not discarded by one that went before', async () => {
+  const opened: string[] = []
+  const spool = { recovered: { records: 7, batches: 1 }, status: () => ({}) } as unknown as Spool
+  const open = async ({ part }: StorageUse) => {
+    opened.push(part)
+    return spool
+  }
+  const { spill, world, events } = spillOn({ open })
+  const discarded = spill.discard('no_destination')
+  const { spill: other } = spillOn({}, { world })
+  other.prepare()
+  await discarded
+  expect([opened, other.messages, events]).toEqual([['k'], 7, []])
+})
+
+test('a batch that has come back in part stays on disk at the end, and may come twice', async () => {
+  const finished: number[] = []
+  const payload = Buffer.concat(range(0, 3).map((log) => field(1, envelope({ timestamp: 0, source: 'app', log }))))
+  const record = (sequence: number) => ({ sequence, format: 'envelopes', count: 3, at: 0, payload }) as SpoolRecord
+  const read = async () => [record(1), record(2)]
+  const spool = {
+    recovered: { records: 6, batches: 2 },
+    unread: 2,
+    read,
+    finish: (sequence: number) => void finished.push(sequence),
+    status: () => ({}),
+    close: async () => {},
+  } as unknown as Spool
+  let room = 4
+  const refill = (returning: Returning) => {
+    const count = Math.min(room, 3 - returning.next)
+    returning.next += count
+    room -= count
+    return count
+  }
+  const { spill, account, events } = spillOn({ open: async () => spool }, { refill, hasRoom: () => room > 0 })
+  spill.prepare()
+  await until(() => spill.messages === 2)
+  await spill.park()
+  expect([finished, account.recovered, account.kept, account.maybe_duplicate]).toEqual([[1], 6, 2, 1])
+  expect(events).toEqual([])
 })

@@ -1,7 +1,8 @@
 import type { DropReason } from '../../plugin.ts'
 import type { Timer } from '../../runtime/clock.ts'
-import type { Spool, SpoolRecord } from '../../storage/contract.ts'
-import { Batch } from '../../telemetry/batch.ts'
+import type { Spool } from '../../storage/contract.ts'
+import { closeFolder, removeFolder } from './folder-end.ts'
+import { newReturning, type Returning } from './refill.ts'
 import type { SpillWorld } from './spill-world.ts'
 
 /** Envelopes gather for this long before they are written. */
@@ -12,14 +13,19 @@ const readBytes = 128 << 10
 const restMs = 10_000
 const retryMs = 1000
 
+/** What is written, and comes back, together: the ring must have room for it. */
+export interface SpillBounds {
+  readonly bytes: number
+  readonly messages: number
+}
+
 export interface SpillOptions {
   key: string
   name: string
   world: SpillWorld
-  /** What is written, and comes back, together: the ring must have room for it. */
-  atOnce: { readonly bytes: number; readonly messages: number }
-  /** Writes the messages of each envelope into the ring; answers how many. */
-  refill(batch: Batch): number
+  atOnce: SpillBounds
+  /** Writes the messages of envelopes into the ring, as long as they have room; answers how many. */
+  refill(returning: Returning): number
   /** Whether the ring has so much room that some may come back. */
   hasRoom(): boolean
   onLost(reason: DropReason, messages: number): void
@@ -43,22 +49,30 @@ export class Spill {
   private reading = false
   private draining = false
   /** Read, and not back in the ring. */
-  private fetched: SpoolRecord[] = []
+  private fetched: Returning[] = []
   private gathered: Buffer | undefined
   private used = 0
   private gatheredMessages = 0
   private flushing: Timer | undefined
   private resting: Timer | undefined
-  private troubled = false
   private retryAt = 0
+  private atOnce: SpillBounds
 
   constructor(options: SpillOptions) {
     this.options = options
+    this.atOnce = options.atOnce
+  }
+
+  /** Gathers by other bounds from now on. */
+  bound(atOnce: SpillBounds): void {
+    this.flush()
+    this.gathered = undefined
+    this.atOnce = atOnce
   }
 
   /** Something of the drain is on disk: what comes belongs behind it. */
   get isActive(): boolean {
-    return this.messages > 0
+    return this.messages > 0 || this.fetched.length > 0
   }
 
   get isOpen(): boolean {
@@ -96,6 +110,7 @@ export class Spill {
 
   private open(): Promise<void> {
     const { world, key, name } = this.options
+    const wasLeft = world.left.delete(key)
     world.open.add(this)
     const onLost = (loss: DropReason, records: number) => this.gone(loss, records)
     this.opening = world.storage.open({ exporter: world.exporter, part: key, onLost }).then(
@@ -104,7 +119,8 @@ export class Spill {
         this.opening = undefined
         this.retryAt = world.clock.monotonic() + 10_000
         world.open.delete(this)
-        world.log.warn('no folder for a drain', { drain: name, error: String(error) })
+        if (wasLeft) world.left.add(key)
+        world.notOpened.note(name, 0, error)
       },
     )
     return this.opening
@@ -113,7 +129,7 @@ export class Spill {
   /** Takes the envelope `bytes[from, to)`, a record of a batch with its tag, which makes so many messages. */
   put(bytes: Buffer, from: number, to: number, messages: number): void {
     const size = to - from
-    const { bytes: mostBytes, messages: mostMessages } = this.options.atOnce
+    const { bytes: mostBytes, messages: mostMessages } = this.atOnce
     if (this.used + size > mostBytes || this.gatheredMessages >= mostMessages) this.flush()
     this.gathered ??= Buffer.allocUnsafeSlow(mostBytes)
     this.messages += messages
@@ -130,7 +146,7 @@ export class Spill {
   drain(): void {
     if (!this.isActive || this.closed || this.draining) return
     this.draining = true
-    while (this.fetched.length > 0 && this.options.hasRoom()) this.back(this.fetched.shift()!)
+    while (this.fetched.length > 0 && this.options.hasRoom()) if (this.back(this.fetched[0]!)) this.fetched.shift()
     this.draining = false
     if (!this.isActive) this.rest()
     else if (this.fetched.length === 0 && this.options.hasRoom()) this.read()
@@ -145,7 +161,7 @@ export class Spill {
       (records) => {
         this.reading = false
         if (this.closed || this.isDiscarded) return
-        this.fetched = records
+        this.fetched = records.map(newReturning)
         if (records.length > 0) this.drain()
       },
       () => {
@@ -158,8 +174,11 @@ export class Spill {
   /** The end of the process: what is on disk stays there. */
   async park(): Promise<void> {
     this.flush()
-    this.options.world.kept(this.messages)
+    const { account } = this.options.world
+    account.kept += this.messages
     this.messages = 0
+    // What came back in part only stays as a whole.
+    for (const { record, left } of this.fetched) account.maybe_duplicate += record.count - left
     await this.close()
   }
 
@@ -170,7 +189,8 @@ export class Spill {
     this.lose(reason)
     // What the process before left is opened too, to be counted: one after the other, there may be many.
     const isLeft = !this.spool && !this.opening && world.left.has(key)
-    if (isLeft) this.opening = world.counting = world.counting.then(() => this.open())
+    if (isLeft)
+      this.opening = world.counting = world.counting.then(() => (world.left.has(key) ? this.open() : undefined))
     if (this.opening) {
       this.isUnwanted = true
       await this.opening
@@ -189,17 +209,16 @@ export class Spill {
   }
 
   private opened(spool: Spool): void {
-    const { world, key, name } = this.options
+    const { world, name } = this.options
     this.opening = undefined
     if (this.closed) {
       world.open.delete(this)
-      void spool.close()
+      void closeFolder(spool, world)
       return
     }
     this.spool = spool
-    world.left.delete(key)
     const { records, batches } = spool.recovered
-    world.recovered(records)
+    world.account.recovered += records
     this.messages += records
     if (this.isUnwanted) return
     world.log.info('a drain has part of its queue on disk', { drain: name, folder: spool.status().folder, batches })
@@ -216,11 +235,19 @@ export class Spill {
     })
   }
 
-  private back({ payload, count, sequence }: SpoolRecord): void {
-    const messages = this.options.refill(Batch.of('envelopes', payload))
-    this.messages -= count
-    if (messages !== count) this.options.onChanged(messages - count)
-    this.spool?.finish(sequence)
+  /** Answers whether all of a record is back in the ring. */
+  private back(returning: Returning): boolean {
+    const { refill, onChanged } = this.options
+    const messages = refill(returning)
+    const expected = Math.min(messages, returning.left)
+    returning.left -= expected
+    this.messages -= expected
+    if (messages > expected) onChanged(messages - expected)
+    if (returning.next < returning.batch.count) return false
+    this.messages -= returning.left
+    if (returning.left > 0) onChanged(-returning.left)
+    this.spool?.finish(returning.record.sequence)
+    return true
   }
 
   private flush(): void {
@@ -233,14 +260,11 @@ export class Spill {
   }
 
   private write(bytes: Buffer, messages: number): void {
-    const { world, name: drain } = this.options
+    const { world, name } = this.options
     const error = this.append(bytes, messages)
-    const isTold = this.troubled === (error !== undefined)
-    this.troubled = error !== undefined
-    if (error !== undefined) {
-      this.gone('storage', messages)
-      if (!isTold) world.log.error('the disk does not take what waits for a drain', { drain, error: String(error) })
-    } else if (!isTold) world.log.info('the disk takes what waits for a drain again', { drain })
+    if (error === undefined) return
+    this.gone('storage', messages)
+    world.notTaken.note(name, messages, error)
   }
 
   /** Answers why it could not be written. */
@@ -263,11 +287,10 @@ export class Spill {
   }
 
   private async remove(): Promise<void> {
-    const { storage, exporter, left } = this.options.world
-    const { key } = this.options
+    const { world, key } = this.options
     await this.close()
-    left.delete(key)
-    await storage.remove?.({ exporter, part: key, onLost: () => {} })
+    world.left.delete(key)
+    await removeFolder(key, world)
     // The next flood finds a new one.
     this.closed = false
   }
@@ -278,12 +301,13 @@ export class Spill {
     this.flushing?.cancel()
     this.resting = this.flushing = undefined
     const { spool } = this
+    const { world } = this.options
     this.spool = undefined
     this.gathered = undefined
     this.fetched = []
     if (spool) {
-      await spool.close()
-      this.options.world.open.delete(this)
+      await closeFolder(spool, world)
+      world.open.delete(this)
     }
   }
 }

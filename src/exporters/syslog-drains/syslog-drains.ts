@@ -55,8 +55,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
   const sweepIdle = () => {
     const since = clock.monotonic() - config.idle_timeout
     for (const drain of world.live) if (drain.spec.app !== '' && drain.usedAt < since) drain.closeIdle()
-    // Folders of the process before wait until there are few enough.
-    if (world.spill && world.spill.left.size > 0) for (const drain of registry.all()) drain.resume()
+    works.tendDisk()
     sweep = clock.after(Math.min(60_000, config.idle_timeout / 2), sweepIdle)
   }
   const takeOver = () => {
@@ -65,6 +64,7 @@ export function newSyslogDrains(config: SyslogDrainsConfig, host: Host): Exporte
     handedBefore = router.handed
     if (spill) spill.most = max_drains
     works.configure({ config, transports, stream, spill })
+    registry.awaitLists()
     for (const fn of early.splice(0)) fn()
     sweepIdle()
   }

@@ -15,7 +15,11 @@ import { Router } from './router.ts'
 import { SeriesTable } from './series.ts'
 import { Shares } from './shares.ts'
 import type { SpillWorld } from './spill-world.ts'
+import { giveUpStrays } from './strays.ts'
 import type { Transports } from './transports.ts'
+
+/** So long what is on disk waits for drains that do not come. */
+const patienceMs = 600_000
 
 /** What one exporter's settings make of the drains. */
 export interface WorksSettings {
@@ -101,9 +105,20 @@ export class Works {
     this.world.spill = spill
     for (const { key } of before?.open ?? []) spill?.left.delete(key)
     void before?.leftovers.close()
-    void spill?.leftovers.recover().then(() => {
-      for (const drain of this.registry.all()) drain.resume()
-    })
+    void spill?.leftovers.recover().then(() => this.resumeAll())
+  }
+
+  /** Folders of the process before wait until there are few enough; those that no drain comes for are given up. */
+  tendDisk(): void {
+    const { spill, clock } = this.world
+    if (!spill || (spill.left.size === 0 && spill.leftovers.isEmpty)) return
+    this.resumeAll()
+    const since = Math.max(spill.since, this.registry.knownSince)
+    if (clock.monotonic() - since >= patienceMs) void giveUpStrays(spill, this.registry.all())
+  }
+
+  private resumeAll(): void {
+    for (const drain of this.registry.all()) drain.resume()
   }
 
   /** The end of the process: one attempt for what waits in memory; what is left then goes to disk, where there is one. */
@@ -115,6 +130,7 @@ export class Works {
     while (live.size > 0 && !deadline.aborted) await sleep(clock, 5, deadline)
     for (const drain of live) drain.abort()
     await spill?.leftovers.close()
+    spill?.notTaken.tell()
     rounds.close()
     notices.close()
   }
