@@ -5,10 +5,11 @@ import {
   isPair,
   isScalar,
   isSeq,
-  type Pair,
+  Pair,
   parseDocument,
+  Scalar,
   visit,
-  type YAMLMap,
+  YAMLMap,
   type YAMLSeq,
 } from 'yaml'
 
@@ -19,13 +20,28 @@ export interface Removal {
   readonly comment: string
 }
 
+/** One thing to write in another way, and the sentence that is left at its place. */
+export interface Rewrite {
+  readonly path: string
+  /** The keys in place of the last one, from the block it stands in: `['tls', 'insecure']`. Without them the key stays. */
+  readonly to?: readonly string[]
+  /** The new text of the scalar. */
+  readonly value?: string
+  readonly comment: string
+}
+
+/** What every comment begins with that a migration leaves. */
+export const mark = 'tailrace migrate: '
+
 /** A YAML text from which settings can be taken out; everything else, comments and order included, stays. */
 export interface EditedYaml {
   /** Takes out what is written in the text; answers the removals that were done. What others repeat by `*name` stays, until they are gone. */
   remove(removals: readonly Removal[]): Removal[]
+  /** Writes things in another way; answers what was done. What would stand twice then, and what others repeat, stays. */
+  rewrite(rewrites: readonly Rewrite[]): Rewrite[]
   /** The scalar that stands at a dotted path, as text. */
   scalarAt(path: string): string | undefined
-  /** The text as it is now; the original text while nothing was removed. */
+  /** The text as it is now; the original text while nothing was changed. */
   text(): string
 }
 
@@ -51,6 +67,11 @@ export function editYaml(original: string): EditedYaml {
       for (const { removal, steps } of found) takeOut(doc, steps, removal.comment)
       changed ||= found.length > 0
       return found.map(({ removal }) => removal)
+    },
+    rewrite(rewrites) {
+      const done = rewrites.filter((each) => rewritten(doc, each))
+      changed ||= done.length > 0
+      return done
     },
     scalarAt(path) {
       const step = stepsTo(doc.contents, path)?.at(-1)
@@ -139,6 +160,60 @@ function takeOut(doc: Document, steps: readonly Step[], comment: string): void {
   } else if (next) next.commentBefore = join(said, next.commentBefore)
   else parent.comment = join(parent.comment, said)
 }
+
+function rewritten(doc: Document, { path, to, value, comment }: Rewrite): boolean {
+  const steps = stepsTo(doc.contents, path)
+  const step = steps?.at(-1)
+  if (!steps || !step || (value !== undefined && !isScalar(nodeOf(step)))) return false
+  const { parent } = step
+  if (value !== undefined && isSeq(parent) && parent.items.some((item) => isScalar(item) && item.value === value))
+    return false
+  const key = to && movedKey(step, to)
+  if (to && !key) return false
+  if (value !== undefined) (nodeOf(step) as Scalar).value = value
+  const place = parent.flow ? keyAbove(doc, steps) : (key ?? commentedOf(step.item))
+  place.commentBefore = join(place.commentBefore, comment && ` ${mark}${comment}`)
+  return true
+}
+
+/**
+ * Gives a pair another key, or puts it into the block beside it that the first of two keys names. Answers the key above
+ * which to say so.
+ */
+function movedKey({ parent, item }: Step, [head = '', inner]: readonly string[]): Commented | undefined {
+  if (!isMap(parent) || !isPair(item)) return undefined
+  const beside = parent.items.find((each) => keyOf(each) === head)
+  if (inner === undefined) {
+    if (beside) return undefined
+    item.key = renamedKey(item, head)
+    return commentedOf(item)
+  }
+  const block = isMap(beside?.value) ? beside.value : new YAMLMap()
+  if ((beside && beside.value !== block && !isEmpty(beside.value)) || block.items.some((each) => keyOf(each) === inner))
+    return undefined
+  if (namesIn(item.value).anchors.length > 0) return undefined
+  const pair = new Pair(beside ? renamedKey(item, inner) : new Scalar(inner), item.value)
+  block.items.push(pair)
+  if (beside) {
+    beside.value = block
+    parent.items.splice(parent.items.indexOf(item), 1)
+    return block.flow ? commentedOf(beside) : commentedOf(pair)
+  }
+  item.key = renamedKey(item, head)
+  item.value = block
+  return commentedOf(item)
+}
+
+/** A key of another name with the comments of the old one. */
+function renamedKey({ key }: Pair, name: string): Scalar {
+  const renamed = new Scalar(name)
+  const old = key as Scalar
+  if (old.commentBefore) renamed.commentBefore = old.commentBefore
+  if (old.spaceBefore) renamed.spaceBefore = true
+  return renamed
+}
+
+const isEmpty = (node: unknown) => node === null || node === undefined || (isScalar(node) && node.value === '')
 
 const commentedOf = (item: unknown): Commented => ((isPair(item) ? item.key : item) ?? {}) as Commented
 

@@ -4,6 +4,7 @@ import { describeOptions, type OptionRow } from '../config/describe.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { parseId, sectionOf, serviceFields } from '../config/schema.ts'
 import { unwrapped } from '../config/substituted.ts'
+import { successorOf } from './migrate-spellings.ts'
 
 /** What is to be said about one component of a Collector's file. */
 export interface ComponentVerdict {
@@ -12,7 +13,7 @@ export interface ComponentVerdict {
   readonly section: string
   readonly id: string
   readonly known: boolean
-  /** `known`, `known as otlp`, `not here: <what to use instead>` */
+  /** `known`, `known as otlp`, `becomes debug`, `not here: <what to use instead>` */
   readonly says: string
   /** Settings that are written and change nothing here, each with the reason. */
   readonly idle: readonly string[]
@@ -26,15 +27,24 @@ export async function judgeComponents(loaded: LoadedConfig, catalogue = new Cata
     for (const [id, settings] of entriesOf(loaded.value[section])) {
       const parsed = parseId(id)
       const type = typeof parsed === 'string' ? id : parsed.type
-      const spec = await catalogue.find(kind, type)
+      const successor = successorOf(section, type)
+      const spec = await catalogue.find(kind, successor ?? type)
       const known = spec !== undefined
       const instead = catalogue.hint(kind, type) ?? `there is no ${kind} of this type`
-      const says = !known ? `not here: ${instead}` : spec.type === type ? 'known' : `known as ${spec.type}`
+      const name = successor ? `becomes ${successor}` : spec?.type === type ? 'known' : `known as ${spec?.type}`
+      const says = known ? name : `not here: ${instead}`
       const idle = known ? idleSettings(describeOptions(spec.config), settings) : []
       verdicts.push({ path: `${section}.${id}`, section, id, known, says, idle })
     }
   }
   return verdicts
+}
+
+/** `exporters.otlp_grpc/backend` and so on, for each component that is written. */
+export function componentPaths(loaded: LoadedConfig): string[] {
+  return componentKinds
+    .map((kind) => sectionOf[kind])
+    .flatMap((section) => entriesOf(loaded.value[section]).map(([id]) => `${section}.${id}`))
 }
 
 /** Settings of `service` that are written and change nothing here. */
@@ -45,8 +55,10 @@ export function idleServiceSettings(loaded: LoadedConfig): string[] {
 /** Option tables call a setting that is read but means nothing "Accepted ...". */
 function idleSettings(rows: readonly OptionRow[], settings: unknown): string[] {
   const idle = rows.filter(({ key, doc }) => /^Accepted\b/.test(doc) && isWritten(settings, key.split('.')))
-  return idle.map(({ key, doc }) => {
-    const reason = /[;:] (.*)$/.exec(doc)?.[1]
+  const outermost = idle.filter(({ key }) => !idle.some((other) => key.startsWith(`${other.key}.`)))
+  return outermost.map(({ key }) => {
+    const docs = idle.filter((each) => each.key === key || each.key.startsWith(`${key}.`)).map(({ doc }) => doc)
+    const reason = docs.map((doc) => /[;:] (.*)$/.exec(doc)?.[1]).find((each) => each !== undefined)
     return `${key} changes nothing here${reason === undefined ? '' : `: ${reason.replace(/\.$/, '')}`}`
   })
 }

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: texts show references as they are written
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Catalogue } from '../components.ts'
@@ -94,7 +95,71 @@ test('settings that protect something stay, and are left to a person', async () 
   expect(text).toContain('url_sanitizer:\n            enabled: true\n')
   expect(text).toMatch(/# tailrace migrate: removed wait_for_readiness: unknown key "wait_for_readiness"$/m)
   expect(text).toMatch(/# tailrace migrate: removed pipeline profiles: unknown pipeline signal: "profiles"$/m)
-  expect(report).toContain('left to do (places are those of the new file)\nold-spelling.yaml:12:9')
+  expect(report).toContain('left to do (places are those of the new file)\nold-spelling.yaml:16:9')
+})
+
+test('what old Collectors called otherwise gets the name of today', async () => {
+  const { text, report } = await migrated('old-spelling')
+  expect(text).toContain(`                # tailrace migrate: cors_allowed_origins is cors.allowed_origins now
+                cors:
+                    allowed_origins:`)
+  expect(text).toContain(`    # tailrace migrate: exporter logging is debug now
+    debug:
+        # tailrace migrate: loglevel is verbosity now
+        verbosity: detailed
+`)
+  expect(trimmed(text).join('\n')).toContain('exporters:\n- debug\n# the real one\n- otlp\n')
+  expect(report).toContain('  logging    becomes debug\n')
+  expect(report).toContain('\nrenamed\n  receivers.otlp.protocols.http.cors_allowed_origins: cors_allowed_origins is ')
+  expect(report).toContain('4 of 4 components are known, 4 places renamed, 2 places removed, 2 left to do\n')
+})
+
+/** A file around an exporter otlp, in brackets. */
+const around = (exporters: string, names = 'otlp') => `receivers: {otlp: {protocols: {grpc: {}}}}
+exporters:
+${exporters}service: {pipelines: {logs: {receivers: [otlp], exporters: [${names}]}}}
+`
+
+test.each<[string, string, string]>([
+  [
+    'settings of TLS that stood beside the endpoint',
+    '  otlp:\n    endpoint: a:4317\n    insecure: true\n    ca_file: /ca.pem\n',
+    '  otlp:\n    endpoint: a:4317\n    tls:\n      insecure: true\n      ca_file: /ca.pem\n',
+  ],
+  [
+    'in brackets',
+    '  otlp: {endpoint: "a:4317", insecure: true}\n',
+    '  otlp: {endpoint: "a:4317", tls: {insecure: true}}\n',
+  ],
+  [
+    'beside a block of TLS',
+    '  otlp:\n    endpoint: a:4317\n    tls:\n      insecure: true\n    server_name_override: b\n',
+    '  otlp:\n    endpoint: a:4317\n    tls:\n      insecure: true\n      server_name_override: b\n',
+  ],
+  [
+    'variables without braces',
+    '  otlp: {endpoint: "$HOST_OF_A:4317", headers: {key: $TAILRACE_TEST_KEY}}\n',
+    '  otlp: {endpoint: "${env:HOST_OF_A}:4317", headers: {key: "${env:TAILRACE_TEST_KEY}"}}\n',
+  ],
+])('%s', async (_, before, after) => {
+  const { text, left } = await migrateText('a.yaml', around(before))
+  expect(left).toEqual([])
+  expect(text.replace(/^ *# tailrace migrate: .*\n/gm, '')).toBe(around(after))
+})
+
+test('an exporter whose new name is taken goes, and so do references that would stand twice', async () => {
+  const exporters = '  debug:\n    verbosity: basic\n  logging:\n    loglevel: debug\n'
+  const { text, left } = await migrateText('a.yaml', around(exporters, 'debug, logging'))
+  expect(left).toEqual([])
+  expect(text.replace(/^ *#.*\n/gm, '')).toBe(around('  debug:\n    verbosity: basic\n', 'debug'))
+})
+
+test('a value that must be there stays, with what is wrong with it', async () => {
+  const before = around('  otlp:\n    endpoint: HOSTNAME\n    compression: zip\n')
+  const { text, left } = await migrateText('a.yaml', before)
+  expect(left.map(({ message }) => message)).toEqual(['missing port in "HOSTNAME": write HOSTNAME:4317'])
+  expect(text).toContain('endpoint: HOSTNAME')
+  expect(text).not.toContain('zip\n')
 })
 
 test('anchors, variables that must be set, and a type that nobody knows', async () => {
@@ -144,9 +209,10 @@ describe.each(['gateway', 'kafka-edge', 'kubernetes-node', 'cf-job', 'old-spelli
     const { before, text } = await migrated(name)
     const comments = (each: string) => trimmed(each).filter((line) => line.startsWith('#'))
     const kept = comments(text).filter((line) => !line.startsWith('# tailrace migrate: '))
-    expect(kept).toEqual(comments(before))
-    // But for lists in brackets that lost something, and a block that became empty.
-    const edited = /^(receivers|processors|exporters|extensions|logs|traces|metrics): [[{]|: \{\}$/
+    expect(kept.filter((line) => !before.includes(`:   ${line}`))).toEqual(comments(before))
+    // But for lists in brackets that lost something, a block that became empty, and what has another name now.
+    const edited =
+      /^(receivers|processors|exporters|extensions|logs|traces|metrics): [[{]|: \{\}$|^(cors|allowed_origins|debug|verbosity):|^- debug$/
     const rest = trimmed(text).filter((line) => !line.startsWith('#') && !edited.test(line))
     const lines = trimmed(before)
     let at = 0

@@ -52,7 +52,7 @@ export function loadConfig(files: readonly string[], options: LoadOptions): Load
     left,
     path,
   }
-  const nowhere = newSource(files[0] ?? '--config', '')
+  const nowhere = newSource((files[0] ?? '--config').replace(/^file:/, ''), '')
   let root: Node = { kind: 'map', entries: new Map(), spot: { source: nowhere, start: 0, end: 0 } }
   if (files.length === 0)
     from.report(

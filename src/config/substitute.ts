@@ -4,7 +4,7 @@ import { readFailure } from './read-failure.ts'
 import { plainScalar } from './scalar.ts'
 import { newSource, type Spot } from './source.ts'
 import { Substituted } from './substituted.ts'
-import { parseReference, type Reference, tokenise } from './template.ts'
+import { oldVariable, parseReference, type Reference, tokenise } from './template.ts'
 import { type Node, plainTree, type ScalarNode } from './tree.ts'
 import { parseTree } from './yaml-tree.ts'
 
@@ -49,6 +49,14 @@ export function substitute(node: Node, from: Surroundings, depth = 0): Node {
 }
 
 function scalar(node: ScalarNode, text: string, from: Surroundings, depth: number): Node {
+  const old = oldVariable.exec(text)?.[2]
+  if (old !== undefined)
+    from.warn(
+      'TR_CONFIG_VALUE',
+      node.spot,
+      `"$${old}" is taken as text, not as a variable`,
+      `write \${env:${old}} for the variable, $$${old} for the text`,
+    )
   const tokens = tokenise(text)
   const only = tokens.length === 1 ? tokens[0]! : ''
   if (typeof only === 'string') {

@@ -24,6 +24,9 @@ export function tokenise(text: string): Token[] {
   return tokens
 }
 
+/** A variable as Collectors took it before 2024, which is plain text now: `$NAME`, at the beginning of a word. */
+export const oldVariable = /(^|[\s/:@=,])\$([A-Z_][A-Z0-9_]+)/
+
 /** The brace that closes a reference, counting the braces inside; the first one when they do not add up. */
 function closing(text: string, from: number): number {
   let depth = 1
