@@ -204,6 +204,7 @@ describe.skipIf(missing)('we call a Go server', () => {
     })()
     await quiet(() => handedOn)
     expect(handedOn).toBeLessThan(1000)
+    peer.child.stdin!.write('wake\n')
     await all
     expect(await slow.end()).toBeUndefined()
 

@@ -11,7 +11,7 @@ import { bindingCacheEnv, syslogAgentEnv } from '../support/environments.ts'
 import { newFolder } from '../support/folder.ts'
 import { type Role, startRole, until } from '../support/role.ts'
 import { goProgram } from './go-program.ts'
-import { type Daemon, found, freePort, rsyslog, syslogNg, syslogNgProgram } from './syslog-daemons.ts'
+import { type Daemon, found, freePortFor, rsyslog, syslogNg, syslogNgProgram } from './syslog-daemons.ts'
 
 // The syslog agent between sources and drains that other people wrote.
 
@@ -71,7 +71,7 @@ const cases = daemons.flatMap((daemon) =>
 describe.skipIf(cases.length === 0)('a daemon as the drain', () => {
   test.each(cases)('%s by %s: Cloud Controller, cache, agent, file', async (_, transport, daemon: Daemon) => {
     const file = `${newFolder()}/out.log`
-    const port = await freePort(transport)
+    const port = await freePortFor(transport)
     await daemon.receive(transport, port, file)
     const { cert, key, ca } = pemOf(certificate('drain-client'))
     const drain =

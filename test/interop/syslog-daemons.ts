@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { certificate } from '../support/certificates.ts'
 import { newFolder } from '../support/folder.ts'
+import { freePort } from '../support/free-port.ts'
 import { pause } from '../support/role.ts'
 
 export type Transport = 'tcp, counted' | 'tcp, lines' | 'tls' | 'udp'
@@ -169,7 +169,7 @@ async function start(program: string, args: string[], port: number | undefined):
     child.kill('SIGKILL')
     await once(child, 'close')
   })
-  for (const end = performance.now() + 20_000; !(await listens(port, child.pid!)); await pause()) {
+  for (const end = performance.now() + 100_000; !(await listens(port, child.pid!)); await pause()) {
     if (over || performance.now() > end) throw new Error(`${program} does not listen: ${said}`)
   }
 }
@@ -192,17 +192,8 @@ let lastUdp = 0
 const wantedUdp = () => `0100007F:${lastUdp.toString(16).toUpperCase().padStart(4, '0')}`
 
 /** A port that nobody uses right now. */
-export async function freePort(transport: Transport): Promise<number> {
-  if (transport === 'udp') {
-    const socket = createSocket('udp4').bind(0, '127.0.0.1')
-    await once(socket, 'listening')
-    lastUdp = socket.address().port
-    await new Promise<void>((resolve) => socket.close(() => resolve()))
-    return lastUdp
-  }
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
+export async function freePortFor(transport: Transport): Promise<number> {
+  const port = await freePort()
+  if (transport === 'udp') lastUdp = port
   return port
 }

@@ -5,7 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { certificate } from '../support/certificates.ts'
 import { newFolder } from '../support/folder.ts'
 import { type Role, startProcess, until } from '../support/role.ts'
-import { type Daemon, found, freePort, rsyslog, syslogNg, syslogNgProgram, type Transport } from './syslog-daemons.ts'
+import {
+  type Daemon,
+  found,
+  freePortFor,
+  rsyslog,
+  syslogNg,
+  syslogNgProgram,
+  type Transport,
+} from './syslog-daemons.ts'
 
 // From a daemon through us to a daemon; what stands in the file at the end is what was sent at the beginning.
 
@@ -74,10 +82,10 @@ const cases = daemons.flatMap((daemon) =>
 describe.skipIf(cases.length === 0)('syslog daemons', () => {
   test.each(cases)('%s to us and to another one, by %s', async (_, transport, daemon: Daemon) => {
     const file = `${newFolder()}/out.log`
-    const to = await freePort(transport)
+    const to = await freePortFor(transport)
     await daemon.receive(transport, to, file)
     const { port } = await startTailrace(transport, to)
-    const from = await freePort('tcp, lines')
+    const from = await freePortFor('tcp, lines')
     await daemon.forward(transport, from, port)
     // So few datagrams wait in a socket's buffer even when its reader does not come to run.
     const sent = transport === 'udp' ? lines.slice(0, 100) : lines

@@ -94,7 +94,7 @@ describe.each([
   ['without TLS', false],
 ])('%s', (_, secure) => {
   test.each(garbage)('%s: that connection ends, the stream beside it lives', async (_, bytes) => {
-    const { server, port, goesOn } = await serving(secure, { limits: { handshakeTimeoutMs: 2000 } })
+    const { server, port, goesOn } = await serving(secure)
     const socket = await raw(port)
     socket.resume()
     socket.end(bytes)
@@ -131,7 +131,8 @@ test.each([['http/1.1'], []])(
 
 test('1,000 connections that never begin their handshake: a few may wait, the rest is refused, all of it counted', async () => {
   const limits = { maxPendingHandshakes: 64, handshakeTimeoutMs: 400 }
-  const { server, port, connect, goesOn } = await serving(true, { limits })
+  const clock = new ManualClock(Date.now())
+  const { server, port, connect, goesOn } = await serving(true, { limits, clock })
   const { stats } = server
   const sockets = Array.from({ length: 1000 }, () => connectTcp(port, '127.0.0.1').on('error', () => {}))
   onTestFinished(() => {
@@ -145,6 +146,7 @@ test('1,000 connections that never begin their handshake: a few may wait, the re
   await until('all were seen', settled)
   expect(most).toBeLessThanOrEqual(64)
   await goesOn()
+  clock.advance(400)
   await until('who waited is given up', () => stats.handshakesPending === 0)
   expect(stats.handshakesFailed.timeout).toBe(stats.connectionsAccepted - 1)
   await until('only ours is open', () => stats.connectionsOpen === 1)

@@ -97,8 +97,14 @@ export function openMemorySpool(folder: MemoryFolder, options: Pick<SpoolOptions
       return batches
     },
     finish(sequence) {
+      given.delete(sequence)
       for (const batch of folder.stored) if (batch.sequence === sequence) batch.finished = true
       sweep()
+    },
+    rewind() {
+      for (const sequence of given) if (!folder.stored.some((batch) => batch.sequence === sequence)) return false
+      given.clear()
+      return true
     },
     dropOldest() {
       const [first] = folder.stored
@@ -129,7 +135,9 @@ export function openMemorySpool(folder: MemoryFolder, options: Pick<SpoolOptions
       bytes: bytes(),
       segments: 1,
       oldest: undefined,
-      position: 0,
+      position: unread()[0]?.sequence ?? folder.next,
+      next: folder.next,
+      outOfTurn: 0,
       trouble: folder.failure,
       quarantined: 0,
     }),

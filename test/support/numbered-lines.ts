@@ -74,7 +74,7 @@ export function newLineSenders({
     const lines = Array.from({ length: perRequest }, () => next++)
     const bytes = otlpLogs(lines.map((line) => `${line} ${padding}`)).bytes()
     try {
-      await client.unary(otlpPaths.logs, bytes, { timeoutMs: 5000 })
+      await client.unary(otlpPaths.logs, bytes, { timeoutMs: 60_000 })
       for (const line of lines) taken.add(line)
       if (pauseMs > 0) await pause(pauseMs)
     } catch {

@@ -42,7 +42,10 @@ func echo(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServer
 	return answer(ctx, in)
 }
 
-// collect counts messages and bytes; a message `stop` ends the stream with an error, `sleep` stops reading for a while.
+// wake gets an entry for each `wake` on stdin.
+var wake = make(chan struct{}, 1)
+
+// collect counts messages and bytes; a message `stop` ends the stream with an error, `sleep` stops reading until stdin says `wake`.
 func collect(_ any, stream grpc.ServerStream) error {
 	messages, bytes := 0, 0
 	for {
@@ -59,7 +62,7 @@ func collect(_ any, stream grpc.ServerStream) error {
 			return status.Error(codes.FailedPrecondition, "stopped")
 		case "sleep":
 			report(map[string]any{"event": "sleeping"})
-			time.Sleep(700 * time.Millisecond)
+			<-wake
 		}
 	}
 }
@@ -105,6 +108,8 @@ func serve(dir string) {
 		input := bufio.NewScanner(os.Stdin)
 		for input.Scan() {
 			switch strings.TrimSpace(input.Text()) {
+			case "wake":
+				wake <- struct{}{}
 			case "graceful":
 				go server.GracefulStop()
 			case "stop":
