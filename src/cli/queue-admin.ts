@@ -6,11 +6,14 @@ import { openSpool, type Spool, type SpoolRecord } from '../storage/spool.ts'
 import { type Taken, takeBatches } from '../storage/take-batches.ts'
 import { type AgentFlags, askJson, findAgents } from './admin-client.ts'
 import type { Replayed } from './queue-commands.ts'
+import { moveBatches } from './queue-move.ts'
 
-/** Records that were removed, and that an agent has in memory on their way out: those stay. */
+/** Records that were removed, and that a drain of an agent has in memory on their way out: those stay. */
 export interface Dropped {
   readonly records: number
   readonly underWay: number
+  /** Why not all of them. */
+  readonly stopped?: string
 }
 
 /** What changes a queue: done here where no agent runs, and by the agent where one does. */
@@ -52,11 +55,13 @@ export const stoppedQueues: QueueAdmin = {
     ),
 }
 
+type AskedFor = { folder: string; last?: boolean } & TimeRange
+
 /** The queue of an agent that runs, through its admin socket. `holder` is who has it. */
 export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
   const stopFirst = `stop the agent first (${holder} has the queue)`
   /** What the agent that has the folder answers: others answer nothing. */
-  const ask = async <T extends object>(command: string, input: { folder: string } & TimeRange): Promise<T> => {
+  const ask = async <T extends object>(command: string, input: AskedFor): Promise<T> => {
     for (const agent of await findAgents(flags)) {
       if (!agent.commands.includes(command)) continue
       const answer = (await askJson(agent, 'POST', `/v1/commands/${command}`, input)) as Partial<T>
@@ -66,21 +71,14 @@ export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
       `no agent that can be asked has ${input.folder} open: name its socket with --admin, or ${stopFirst}`,
     )
   }
-  const drop = async (folder: string, range: TimeRange) => {
-    if (!queueOfDeadLetters(folder) && (range.since !== undefined || range.to !== undefined))
-      throw new Error(`a running agent drops all of a queue or nothing: leave --since and --to out, or ${stopFirst}`)
-    return {
+  return {
+    drop: async (folder, range) => ({
       underWay: 0,
       ...(await ask<Partial<Dropped> & Pick<Dropped, 'records'>>('queue.drop', { folder, ...range })),
-    }
-  }
-  return {
-    drop,
+    }),
     async take(folder, range, take) {
       if (!queueOfDeadLetters(folder))
-        throw new Error(
-          `to send batches and take them out of a queue that is being sent, ${stopFirst}; with --keep they are only sent`,
-        )
+        return moveBatches(folder, range, take, (upTo, last) => ask('queue.take', { folder, ...range, upTo, last }))
       const { upTo, stopped } = await sendInOrder(folder, range, take)
       const { records, batches } = await ask<Replayed>('queue.drop', { folder, ...range, upTo })
       return { records, batches, stopped }

@@ -7,7 +7,7 @@ import { silentLog } from '../runtime/log.ts'
 import { openSpool } from '../storage/spool.ts'
 import { dropOpenQueue } from './queue-commands.ts'
 
-test('a queue that is open is emptied, but for what is under way, whatever path names it', async () => {
+test('what a drain has on disk is emptied, but for what is under way, whatever path names it', async () => {
   const folder = newFolder()
   const link = join(newFolder(), 'link')
   symlinkSync(folder, link)
@@ -18,6 +18,7 @@ test('a queue that is open is emptied, but for what is under way, whatever path 
   spool.took(spool.append(Buffer.from('a'), 2, 'logs'))
   spool.append(Buffer.from('b'), 3, 'logs')
   expect(await dropOpenQueue({ folder: link })).toEqual({ records: 3, underWay: 2 })
+  await expect(dropOpenQueue({ folder, since: 1 })).rejects.toThrow('drops all that a drain has on disk, or nothing')
   expect(lost).toEqual([['removed', 3, 'an operator removed them']])
   await spool.close()
   expect(await dropOpenQueue({ folder })).toEqual({})

@@ -1,5 +1,6 @@
 import type { AdminCommand } from '../admin/api.ts'
 import { type DeadLetters, deadLettersAt, Paused } from '../delivery/dead-letters.ts'
+import { type Withdrawal, withdrawalAt } from '../delivery/withdrawal.ts'
 import type { TimeRange } from '../storage/inspect.ts'
 import { openSpoolOf } from '../storage/open-spools.ts'
 import type { Taken } from '../storage/take-batches.ts'
@@ -19,12 +20,26 @@ type Input = Parameters<AdminCommand>[0]
 /** So that an answer comes before whoever asked has given up. */
 const mostMs = 20_000
 
-/** `tailrace queue drop`: `{folder}`, for dead letters also `since`, `to`, `upTo`. Empty: the folder is not ours. */
+/** `tailrace queue drop`: `{folder, since, to, upTo}`. Empty: the folder is not ours. */
 export const dropOpenQueue: AdminCommand = async (input) => {
+  const range = rangeOf(input)
   const letters = lettersOf(input)
-  if (letters) return said(await letters.take(rangeOf(input), async () => {}))
+  if (letters) return said(await letters.take(range, async () => {}))
+  const withdrawal = withdrawalOf(input)
+  if (withdrawal) return withdrawal.take(range, 'removed').finally(() => withdrawal.release())
   const spool = typeof input.folder === 'string' ? openSpoolOf(input.folder) : undefined
-  return spool ? { records: spool.clear(), underWay: spool.records } : {}
+  if (!spool) return {}
+  if (Object.values(range).some((bound) => bound !== undefined))
+    throw new Error('a running agent drops all that a drain has on disk, or nothing: leave --since and --to out')
+  return { records: spool.clear(), underWay: spool.records }
+}
+
+/** `tailrace queue replay` of what waits to be sent: `{folder, since, to, upTo, last}`. Empty: the folder is not ours. */
+export const takeFromQueue: AdminCommand = async (input) => {
+  const withdrawal = withdrawalOf(input)
+  if (!withdrawal) return {}
+  const taken = withdrawal.take(rangeOf(input), 'kept')
+  return input.last === true ? taken.finally(() => withdrawal.release()) : taken
 }
 
 /** `tailrace queue replay` of dead letters: `{folder, since, to}`. Empty: the folder is not ours. */
@@ -35,6 +50,10 @@ export const replayDeadLetters: AdminCommand = async (input) => {
 
 function lettersOf({ folder }: Input): DeadLetters | undefined {
   return typeof folder === 'string' ? deadLettersAt(folder) : undefined
+}
+
+function withdrawalOf({ folder }: Input): Withdrawal | undefined {
+  return typeof folder === 'string' ? withdrawalAt(folder) : undefined
 }
 
 function rangeOf({ since, to, upTo }: Input): TimeRange {

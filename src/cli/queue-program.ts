@@ -56,7 +56,7 @@ export function addQueue(program: Command): void {
     .option('--key <file>', 'gRPC: key of the own certificate')
     .option('--server-name <name>', 'gRPC: name that the certificate of the server must carry')
     .option('--timeout <duration>', 'for each request', '10s')
-    .option('--keep', 'only send: also while an agent uses the queue')
+    .option('--keep', 'only send: what is in the queue stays there')
     .action(async (where: string, flags: ReplayFlags) => {
       const { queueReplay } = await import('./queue.ts')
       process.exitCode = await queueReplay(where, flags)

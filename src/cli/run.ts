@@ -14,7 +14,7 @@ import { findingsText, readConfiguration } from './configuration.ts'
 import { ExitCode } from './exit-codes.ts'
 import { watchProcess, whenAskedToStop } from './process-signals.ts'
 import { pullReaders } from './pull-readers.ts'
-import { dropOpenQueue, replayDeadLetters } from './queue-commands.ts'
+import { dropOpenQueue, replayDeadLetters, takeFromQueue } from './queue-commands.ts'
 import { newReloader, type Reloader, type ReloadOutcome } from './reload.ts'
 import { serviceManager } from './service-manager.ts'
 import { type EveryShared, newShared } from './shared.ts'
@@ -73,6 +73,7 @@ export async function run(files: readonly string[], options: RunOptions): Promis
     reload: requestReload,
     'queue.drop': dropOpenQueue,
     'queue.replay': replayDeadLetters,
+    'queue.take': takeFromQueue,
   }
   try {
     const whole = await prepared(plan, log)

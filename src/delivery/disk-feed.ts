@@ -28,10 +28,12 @@ export class DiskFeed {
   private readonly options: DiskFeedOptions
   private spool: Spool | undefined
   private running = false
+  private isHeld = false
   private busy = false
   private again = false
   private reading = false
   private troubled = false
+  private whenRead: (() => void) | undefined
   private timer: Timer | undefined
   private fetched: readonly SpoolRecord[] = []
   private next = 0
@@ -54,7 +56,7 @@ export class DiskFeed {
   /** A batch was written: it goes on when nothing older waits and memory has room, else its turn comes. */
   offer(batch: Batch, sequence: number, now: number): void {
     const { queue, receipt } = this.options
-    if (this.unread === 0 && this.running && queue.admit() === undefined) {
+    if (this.unread === 0 && this.running && !this.isHeld && queue.admit() === undefined) {
       if (this.spool!.took(sequence)) {
         this.push(batch.withReceipts([receipt(sequence, pointOf(batch.receipts))]), now, true)
         return
@@ -70,6 +72,27 @@ export class DiskFeed {
     if (this.unread > 0 || this.options.queue.admit() !== undefined) return false
     this.push(batch, now, true)
     return true
+  }
+
+  /** Nothing goes on until `goOn`. Resolves when nothing is being read. */
+  hold(): Promise<void> {
+    this.isHeld = true
+    if (!this.reading) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.whenRead = resolve
+    return promise
+  }
+
+  /** So many records stand on disk alone: all that it has. */
+  rewound(records: number): void {
+    this.unread = records
+    this.fetched = []
+    this.next = 0
+  }
+
+  goOn(): void {
+    this.isHeld = false
+    this.pour()
   }
 
   /** Nothing more comes from the disk. */
@@ -97,7 +120,7 @@ export class DiskFeed {
     this.busy = true
     do {
       this.again = false
-      if (this.running) this.pourOnce()
+      if (this.running && !this.isHeld) this.pourOnce()
     } while (this.again)
     this.busy = false
   }
@@ -149,7 +172,7 @@ export class DiskFeed {
   }
 
   private got(records: readonly SpoolRecord[]): void {
-    this.reading = false
+    this.wasRead()
     if (this.troubled) this.options.log.info('the queue on disk can be read again')
     this.troubled = false
     if (!this.running) return
@@ -159,8 +182,14 @@ export class DiskFeed {
     this.pour()
   }
 
-  private failed(error: unknown): void {
+  private wasRead(): void {
     this.reading = false
+    this.whenRead?.()
+    this.whenRead = undefined
+  }
+
+  private failed(error: unknown): void {
+    this.wasRead()
     if (!this.running) return
     if (!this.troubled) {
       const text = error instanceof Error ? error.message : String(error)

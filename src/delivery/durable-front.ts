@@ -18,6 +18,7 @@ import type { Queue, WhenFull } from './queue.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
 import type { DropReason } from './reasons.ts'
 import { StoredReceipt } from './stored-receipt.ts'
+import { type Recall, Withdrawal } from './withdrawal.ts'
 
 export interface DurableOptions {
   /** What is held in memory of what stands on disk: it waits when it is full. */
@@ -38,6 +39,7 @@ export interface DurableOptions {
   keepOrigins: boolean
   clock: Clock
   log: Log
+  recall: Recall
   onDrop: OnDrop
   onSentBack: (records: number, why: string) => void
 }
@@ -60,6 +62,7 @@ export class DurableFront implements Admission {
   private spool: Spool | undefined
   private writer: DiskWriter | undefined
   private answers: DiskAnswers | undefined
+  private withdrawal: Withdrawal | undefined
   private maxBytes = Number.POSITIVE_INFINITY
   private admitted = false
   private askedMeanwhile = false
@@ -133,14 +136,17 @@ export class DurableFront implements Admission {
 
   private opened(spool: Spool, { maxLossMs, maxBytes }: QueueStorage): Promise<void> | undefined {
     if (this.closed) return spool.close()
-    const { use, isFed, account, log } = this.options
+    const { use, isFed, account, log, queue, pump, clock, recall, onDrop } = this.options
     this.maxBytes = Math.min(use.maxBytes || Number.POSITIVE_INFINITY, maxBytes || Number.POSITIVE_INFINITY)
     this.spool = spool
     this.answers = new DiskAnswers(spool, maxLossMs === 0)
     this.writer = this.newWriter(spool)
+    const { feed } = this
+    const left = () => this.roomMade()
+    this.withdrawal = new Withdrawal({ spool, feed, queue, pump, account, clock, recall, lose: onDrop, left })
     const { records } = spool.recovered
     account.recovered += records
-    this.feed.opened(spool, records)
+    feed.opened(spool, records)
     const { folder } = spool.status()
     const orphaned = isFed ? '' : ', to which no pipeline leads any more: they are sent all the same'
     if (records > 0) log.info(`found undelivered records in the queue on disk${orphaned}`, { records, folder })
@@ -211,6 +217,7 @@ export class DurableFront implements Admission {
   /** Nothing more is taken from the disk: the end begins. */
   stopFeeding(): void {
     this.feed.stop()
+    this.withdrawal?.end()
   }
 
   /** Counts what is given up now and is there for the next process. */

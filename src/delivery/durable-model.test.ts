@@ -5,6 +5,7 @@ import { killed, type MemoryFolder, memoryFolder, memoryStorage } from '../../te
 import { MoodyPeer } from '../../test/support/moody-peer.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 import { type Queued, queued } from './queued.ts'
+import { withdrawalAt } from './withdrawal.ts'
 
 // A queue on disk under random traffic, answers, failures of the disk, stops and kills, against what must always hold.
 
@@ -12,7 +13,8 @@ const kindly = ['ok', 'ok', 'later', 'retry', 'maybe'] as const
 const answers = [...kindly, 'drop', 'partial', 'broken'] as const
 type Answer = (typeof answers)[number]
 
-const stepOf = (hows: readonly Answer[]) =>
+/** `taken`: up to which sequence an operator takes batches away; -1: none. */
+const stepOf = (hows: readonly Answer[], taken: readonly number[]) =>
   fc.oneof(
     {
       weight: 9,
@@ -39,6 +41,8 @@ const stepOf = (hows: readonly Answer[]) =>
       }),
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('sync' as const), works: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('take' as const), upTo: fc.constantFrom(...taken) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('letGo' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('stop' as const), atOnce: fc.boolean() }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const) }) },
   )
@@ -134,9 +138,25 @@ class World {
     else if (next.do === 'advance') this.host.clock.advance(next.ms)
     else if (next.do === 'disk') Object.assign(folder, { failure: next.failure, unreadable: next.unreadable })
     else if (next.do === 'sync') this.sync(next.works)
+    else if (next.do === 'take') this.take(next.upTo)
+    else if (next.do === 'letGo') withdrawalAt('memory')?.release()
     else if (next.do === 'stop') await this.stop(next.atOnce)
     else await this.kill()
     await turns()
+  }
+
+  private take(upTo: number): void {
+    const { life } = this
+    withdrawalAt('memory')
+      ?.take({ upTo }, 'kept')
+      .then(
+        ({ records, next }) => {
+          if (life !== this.life) return
+          expect(records === 0 || upTo > 0).toBe(true)
+          expect(next).toBe(this.folder.next)
+        },
+        (error: Error) => expect(error.message).toMatch(/already|ended|in memory alone|input\/output/),
+      )
   }
 
   sync(works: boolean): void {
@@ -199,7 +219,7 @@ async function run(setup: Setup, steps: readonly Step[]): Promise<World> {
 test('the books of a queue on disk add up whatever happens to it, its disk and its process', async () => {
   const setup = setupOf(['drop_oldest', 'drop_newest', 'refuse', 'wait'])
   await fc.assert(
-    fc.asyncProperty(setup, fc.array(stepOf(answers), { maxLength: 50 }), async (given, steps) => {
+    fc.asyncProperty(setup, fc.array(stepOf(answers, [-1, 5, 20, 1000]), { maxLength: 50 }), async (given, steps) => {
       const world = await run(given, steps)
       const left = world.disk.stored.filter(({ finished }) => !finished)
       expect(left).toEqual([])
@@ -212,7 +232,7 @@ test('what was acknowledged arrives once at least, as long as nobody says it may
   // Smaller than one batch it would lose that as too large.
   const setup = setupOf(['refuse', 'wait']).filter(({ maxBytes }) => maxBytes !== 2000)
   await fc.assert(
-    fc.asyncProperty(setup, fc.array(stepOf(kindly), { maxLength: 50 }), async (given, steps) => {
+    fc.asyncProperty(setup, fc.array(stepOf(kindly, [-1]), { maxLength: 50 }), async (given, steps) => {
       const world = await run(given, steps)
       const got = world.peer.got.map((text) => Number.parseInt(text, 10))
       const lost = [...world.acknowledged].filter((line) => !got.includes(line))

@@ -16,7 +16,7 @@ export const fates = [
   'made', // processor: new records it handed on
   'recovered', // queue: what the process before this one left on disk, and dead letters that were put back
   'sent', // queue: what the exporter says is delivered
-  'kept', // queue on disk: left there at the end, for the next process
+  'kept', // queue on disk: left there at the end, for the next process, or moved elsewhere by an operator
   'attempts', // queue: records in calls and writes, repeats included; no part of the law
   'maybe_duplicate', // queue: repeated after an unknown outcome; no part of the law
 ] as const

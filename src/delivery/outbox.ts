@@ -67,6 +67,8 @@ export class Outbox {
   /** Sends nothing yet: what comes before it is on the wire still. */
   private waiting = false
   private heir: ((legacy: Legacy, first: boolean) => void) | undefined
+  /** The heir gives it back. */
+  private isRecalling = false
   private draining = false
   private pumping = false
   private free: number
@@ -155,12 +157,29 @@ export class Outbox {
    */
   async bequeath(inherit: (legacy: Legacy, first: boolean) => void): Promise<void> {
     this.heir = inherit
+    this.isRecalling = false
     this.rhythm.stop()
     const queued = this.queue.release()
     // In the order in which they stood: each goes before the one that came after it.
     for (const shipment of [...this.flying]) if (shipment.paused) this.giveBack(shipment, false)
     for (const legacy of queued) inherit(legacy, false)
     await this.idle()
+  }
+
+  /** Has everything back; then sends what comes. What is still on the wire when `deadline` aborts is broken off. */
+  async recall(inherit: (legacy: Legacy, first: boolean) => void, deadline: AbortSignal): Promise<void> {
+    const breakOff = () => {
+      if (this.heir !== inherit) return
+      for (const legacy of this.queue.release()) inherit(legacy, false)
+      for (const shipment of [...this.flying]) this.breakOff(shipment)
+    }
+    deadline.addEventListener('abort', breakOff, { once: true })
+    const back = this.bequeath(inherit)
+    this.isRecalling = true
+    if (deadline.aborted) breakOff()
+    await back
+    deadline.removeEventListener('abort', breakOff)
+    if (this.heir === inherit) this.heir = undefined
   }
 
   /** Hands a batch that was not delivered to the heir. */
@@ -181,6 +200,7 @@ export class Outbox {
   /** One attempt for all that is here, without waiting in between. What is left when `deadline` aborts is given up. */
   async drain(deadline: AbortSignal): Promise<void> {
     this.draining = true
+    if (this.isRecalling) this.heir = undefined
     this.rhythm.hurry = true
     const giveUp = () => this.giveUp()
     if (deadline.aborted || !this.running) giveUp()
@@ -200,13 +220,19 @@ export class Outbox {
   private giveUp(): void {
     this.queue.drain('shutdown')
     for (const shipment of [...this.flying]) {
-      shipment.abort?.abort(new Error('the process is stopping'))
-      if (this.heir) {
-        shipment.uncertain ||= !shipment.paused
-        this.giveBack(shipment, true)
-      } else this.drop(shipment, 'shutdown')
+      if (this.heir) this.breakOff(shipment)
+      else {
+        shipment.abort?.abort(broken)
+        this.drop(shipment, 'shutdown')
+      }
     }
     this.pump(this.clock.monotonic())
+  }
+
+  private breakOff(shipment: Shipment): void {
+    shipment.abort?.abort(broken)
+    shipment.uncertain ||= !shipment.paused
+    this.giveBack(shipment, true)
   }
 
   private attempt(shipment: Shipment): void {
@@ -378,6 +404,8 @@ function shipment(part: Part, since: number): Shipment {
     paused: false,
   }
 }
+
+const broken = new Error('the process is stopping')
 
 /** Timers of the runtime that are longer end at once. A peer may ask for any pause. */
 const longestTimerMs = 2_147_483_647

@@ -22,6 +22,7 @@ import { type Batching, type DeliverySettings, deliverySettings } from './settin
 import { isStored } from './stored-receipt.ts'
 import { enter, type Heir } from './succession.ts'
 import { queueTraced, withSpans } from './traced.ts'
+import type { Recall } from './withdrawal.ts'
 
 /** What a queue needs of its component's `Host`. */
 export interface DeliveryHost {
@@ -116,7 +117,8 @@ export function queued(
     random: options.random ?? Math.random,
   })
   const pump = (now: number) => outbox.pump(now)
-  const front = newFront(settings, host, options, { queue, pump, account, onDrop, onSentBack })
+  const recall: Recall = (inherit, deadline) => outbox.recall(inherit, deadline)
+  const front = newFront(settings, host, options, { queue, pump, recall, account, onDrop, onSentBack })
   account.held = front ? () => front.held : () => queue.held
   account.fill = front ? front.fillOf() : queue.fillOf()
   account.inFlight = () => outbox.inFlight
@@ -196,7 +198,7 @@ export function queued(
   }
 }
 
-type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'account' | 'onDrop' | 'onSentBack'>
+type FrontParts = Pick<DurableOptions, 'queue' | 'pump' | 'recall' | 'account' | 'onDrop' | 'onSentBack'>
 
 /** The queue on disk, where `sending_queue.storage` names one. */
 function newFront(
