@@ -14,6 +14,7 @@ import { newFinder } from './finder.ts'
 import { LineSink } from './line-sink.ts'
 import { newOffer } from './offer.ts'
 import { EntrySink } from './operators/entry-sink.ts'
+import type { Place } from './operators/operator.ts'
 import { ReadQueue } from './read-queue.ts'
 import { blockBytes, Reader } from './reader.ts'
 import type { Sink } from './sink.ts'
@@ -45,7 +46,9 @@ export function newFilelog(
   const series = newLogSeries(log, clock)
   const checkpoints = disk && new Checkpoints(disk, placeOf(config, host) ?? '', log, clock)
   const reader = newReader(config, host)
-  const sink = newSink(config, host, series)
+  let reading: Tail | undefined
+  const place = () => ({ tail: reading!, mark: () => reader.placeOfEntry(reading!) })
+  const sink = newSink(config, host, series, place)
   const queue = new ReadQueue()
   const watch = new Watch({
     finder: newFinder(config.include, config.exclude),
@@ -66,6 +69,8 @@ export function newFilelog(
   const { files } = watch
   const deliveries = new Deliveries(files, checkpoints, log, (tail) => queue.free(tail))
   const offer = newOffer({ intake, clock, log, done: () => wake() })
+  /** Files of which entries wait for others. */
+  const waiting = new Set<Tail>()
   let isStopping = false
   let pollAt = 0
   let timer: Timer | undefined
@@ -77,6 +82,9 @@ export function newFilelog(
     timer = undefined
     resume?.()
     resume = undefined
+  }
+  const stamp = () => {
+    ;[sink.timeLo, sink.timeHi] = nanosFromMillis(clock.now())
   }
   const rest = () =>
     new Promise<void>((done) => {
@@ -97,6 +105,7 @@ export function newFilelog(
         const now = clock.monotonic()
         pollAt = now + config.poll_interval
         readUntil = 2 * now - begun
+        if (!offer.isWaiting) release([...waiting].some(({ isOver }) => isOver))
       }
       // A block between two looks at least, and for as long as the look took: looks that take long must not keep files
       // from being read, else those that are held open become too many.
@@ -111,7 +120,7 @@ export function newFilelog(
   }
   /** Reads up to a block from the files that have something, and offers it. */
   const turn = async () => {
-    ;[sink.timeLo, sink.timeHi] = nanosFromMillis(clock.now())
+    stamp()
     const pieces: Piece[] = []
     for (let most = Math.min(queue.size, mostFiles); most > 0 && sink.bytes < blockBytes && !isStopping; most--) {
       const tail = queue.take()
@@ -122,11 +131,11 @@ export function newFilelog(
   /** True when there is more. */
   const readOne = async (tail: Tail, pieces: Piece[]): Promise<boolean> => {
     if (tail.isOver) return false
-    const before = tail.offset
     try {
       if (!files.open(tail)) return leave(tail)
+      reading = tail
       const outcome = await reader.read(tail, sink)
-      if (tail.offset > before) pieces.push({ settlement: tail.settlement, stretch: tail.settlement.add(tail.mark) })
+      advance(tail, pieces)
       if (outcome === 'changed') watch.changed(tail)
       else files.wasRead(tail, reader.head)
       return outcome === 'more' && !tail.isOver
@@ -135,7 +144,21 @@ export function newFilelog(
       return leave(tail)
     }
   }
-  const hand = (pieces: readonly Piece[]) => {
+  /** What was read of a file is on its way, but for entries that wait for others. */
+  const advance = (tail: Tail, pieces: Piece[]) => {
+    const { settlement } = tail
+    const mark = sink.placeIn(tail) ?? tail.mark
+    if (mark.offset > settlement.end) pieces.push({ settlement, stretch: settlement.add(mark) })
+    if (mark.offset < tail.offset) waiting.add(tail)
+    else waiting.delete(tail)
+  }
+  /** Entries that have waited long enough go on without others; all do once one of their files is over. */
+  const release = (all: boolean) => {
+    stamp()
+    if (waiting.size > 0 && sink.release(all)) hand([])
+  }
+  const hand = (pieces: Piece[]) => {
+    for (const tail of waiting) advance(tail, pieces)
     const { count } = sink
     const settle = (outcome: Outcome) => {
       deliveries.settle(pieces, count, outcome)
@@ -157,14 +180,17 @@ export function newFilelog(
     async stop() {
       if (isStopping) return
       isStopping = true
-      deliveries.stopping()
-      offer.stop()
       wake()
       await running
+      // With checkpoints they are read again, and perhaps with those that belong to them.
+      if (!checkpoints && !offer.isWaiting) release(true)
+      deliveries.stopping()
+      offer.stop()
       // What waited was refused in this turn.
       await nextTurn()
       watch.close()
       reader.close()
+      sink.close()
       series.close()
       deliveries.stop()
     },
@@ -188,19 +214,21 @@ const newReader = (config: FilelogConfig, { budget }: Host) =>
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Lines become records at once, or by way of operators. */
-function newSink(config: FilelogConfig, host: Host, series: LogSeries): Sink {
+function newSink(config: FilelogConfig, host: Host, series: LogSeries, place: () => Place): Sink {
   const { resource, encoding } = config
   const isText = encoding !== 'nop'
   if (config.operators.length === 0) return new LineSink(resource, isText)
   const failures = host.counter('operator_errors', 'Failures of operators on entries.')
-  const now = () => host.clock.now()
+  const clock = { now: () => host.clock.now(), monotonic: () => host.clock.monotonic() }
   return new EntrySink({
-    operators: config.operators.map((make) => make(now)),
+    operators: config.operators.map((make) => make(clock)),
     resource,
     isText,
     series,
     dropped: () => host.dropped('rule', 1),
     failed: () => failures.add(1),
+    place,
+    budget: host.budget,
   })
 }
 

@@ -56,6 +56,14 @@ export class LineSink implements Sink {
     group.add(frame, from, at + observedSize)
   }
 
+  placeIn(): undefined {}
+
+  release(): boolean {
+    return false
+  }
+
+  close(): void {}
+
   take(receipts: readonly Receipt[]): Batch | undefined {
     return this.group.take({ receipts })
   }

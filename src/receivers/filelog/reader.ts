@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { Budget } from '../../delivery/budget.ts'
 import { isUtf8, textOf } from '../../wire/utf8.ts'
 import { type Cutter, newCutter } from './cutter.ts'
+import type { Mark } from './settlement.ts'
 import type { Sink } from './sink.ts'
 import { type Head, mostLap, type Tail } from './tail.ts'
 
@@ -45,6 +46,8 @@ export class Reader {
   /** Lap, block, and one byte for the cutter. */
   private window: Buffer = none
   private soundEnd = 0
+  /** Where in the window the entry begins that is read. */
+  private entryAt = 0
 
   /** Its window is charged to `budget`. */
   constructor(options: ReaderOptions, budget: Budget = new Budget('reader')) {
@@ -72,6 +75,14 @@ export class Reader {
       // One entry is longer than the block.
       want = Math.min(want * 4, this.options.maxEntry + 4)
     }
+  }
+
+  /** Where the entry begins that goes into the sink: to be asked while it does. */
+  placeOfEntry(tail: Tail): Mark {
+    const { entryAt, window } = this
+    const lapSize = Math.min(mostLap, entryAt)
+    const lapSum = crc32(window.subarray(entryAt - lapSize, entryAt))
+    return { offset: tail.offset + entryAt - tail.lapSize, lapSize, lapSum, skips: false }
   }
 
   /** Reads nothing more. */
@@ -113,6 +124,7 @@ export class Reader {
     cutter.begin(window, pos, got, isEnd)
     this.soundEnd = this.soundUpTo(pos, got)
     for (;;) {
+      this.entryAt = pos
       if (cutter.next(pos)) {
         if (tail.skips) tail.skips = false
         else if (cutter.end - cutter.start <= maxEntry) this.entry(tail, sink, cutter.start, cutter.end)
@@ -164,7 +176,7 @@ export class Reader {
       const stop = this.boundary(pos, pos + maxEntry)
       this.counts.cut++
       this.entry(tail, sink, pos, stop)
-      pos = stop
+      this.entryAt = pos = stop
       if (truncates) return
     }
     this.entry(tail, sink, pos, end)

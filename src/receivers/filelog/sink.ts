@@ -1,5 +1,7 @@
 import type { Batch } from '../../telemetry/batch.ts'
 import type { Receipt } from '../../telemetry/receipt.ts'
+import type { Mark } from './settlement.ts'
+import type { Tail } from './tail.ts'
 
 /** Where lines go and become records. */
 export interface Sink {
@@ -13,6 +15,12 @@ export interface Sink {
   expect(bytes: number): void
   /** The line `b[start, end)`. `extra`: encoded attributes of its file. */
   add(b: Buffer, start: number, end: number, extra: Buffer): void
+  /** Where the first line of a file begins that waits for others, and is not gathered yet; undefined: none does. */
+  placeIn(tail: Tail): Mark | undefined
+  /** Gathers what has waited long enough, or all; false when there is nothing. */
+  release(all: boolean): boolean
   /** What was gathered; undefined when there is nothing. */
   take(receipts: readonly Receipt[]): Batch | undefined
+  /** Nothing more comes; what waits is forgotten. */
+  close(): void
 }

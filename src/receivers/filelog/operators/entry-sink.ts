@@ -1,13 +1,16 @@
+import type { Budget } from '../../../delivery/budget.ts'
 import { Batch, type LogSeries } from '../../../plugin.ts'
 import { LogGroup } from '../../../telemetry/log-group.ts'
 import type { Receipt } from '../../../telemetry/receipt.ts'
 import { copyBytes } from '../../../wire/byte-runs.ts'
 import { encodeResource } from '../../../wire/otlp/log-attributes.ts'
 import { BackwardWriter, Reader, splitBigInt, varintSize, writeVarint } from '../../../wire/protobuf.ts'
+import type { Mark } from '../settlement.ts'
 import type { Sink } from '../sink.ts'
+import type { Tail } from '../tail.ts'
 import { writeAny, writeAttributes } from './encode.ts'
-import { type Entry, type EntryMap, type EntryValue, OperatorFault } from './entry.ts'
-import type { Operator } from './operator.ts'
+import { copyOfEntry, type Entry, type EntryMap, type EntryValue, OperatorFault } from './entry.ts'
+import type { Operator, Outputs, Place } from './operator.ts'
 
 export interface EntrySinkOptions {
   readonly operators: readonly Operator[]
@@ -19,6 +22,10 @@ export interface EntrySinkOptions {
   readonly dropped: () => void
   /** Told of every failure of an operator. */
   readonly failed: () => void
+  /** Where the line begins that is added. */
+  readonly place: () => Place
+  /** Charged for entries that wait for others. */
+  readonly budget: Budget
 }
 
 /** Lines become entries, go through operators, and are written as OTLP log records: one ResourceLogs a resource. */
@@ -32,6 +39,7 @@ export class EntrySink implements Sink {
   /** Groups of resources that operators made, by their encoding. */
   private readonly groups = new Map<string, LogGroup>()
   private readonly files = new WeakMap<Buffer, EntryMap>()
+  private charged = 0
   private readonly out = new BackwardWriter(1 << 12)
 
   constructor(options: EntrySinkOptions) {
@@ -59,32 +67,86 @@ export class EntrySink implements Sink {
       severity: 0,
       severityText: '',
     }
-    if (this.keeps(entry)) this.write(entry)
-    else this.options.dropped()
+    this.walk(entry, 0)
+  }
+
+  placeIn(tail: Tail): Mark | undefined {
+    let first: Mark | undefined
+    for (const { holder } of this.options.operators) {
+      const mark = holder?.placeIn(tail)
+      if (mark && (!first || mark.offset < first.offset)) first = mark
+    }
+    return first
+  }
+
+  release(all: boolean): boolean {
+    let isAny = false
+    for (const { holder, outputs } of this.options.operators) {
+      for (const entry of holder?.release(all) ?? []) {
+        this.pass(entry, outputs)
+        isAny = true
+      }
+    }
+    // What one let go of may wait in another.
+    return (isAny && all && this.release(all)) || isAny
+  }
+
+  close(): void {
+    this.charge(0)
   }
 
   take(receipts: readonly Receipt[]): Batch | undefined {
     this.count = 0
+    this.charge(this.options.operators.reduce((sum, { holder }) => sum + (holder?.bytes ?? 0), 0))
     if (this.groups.size === 0) return this.group.take({ receipts })
     const batches = [this.group, ...this.groups.values()].flatMap((group) => group.take({}) ?? [])
     this.groups.clear()
     return batches.length === 0 ? undefined : Batch.join(batches).withReceipts(receipts)
   }
 
-  /** Runs the operators; false when one left the entry out. */
-  private keeps(entry: Entry): boolean {
-    const { operators } = this.options
-    for (let i = 0; i < operators.length; i++) {
-      const operator = operators[i]!
-      try {
-        if (operator.condition && !operator.condition(entry)) continue
-        if (!operator.run(entry)) return false
-      } catch (error) {
-        this.note(operator, error)
-        if (operator.onError === 'drop' || operator.onError === 'drop_quiet') return false
-      }
+  /** Entries go several ways as copies. */
+  private pass(entry: Entry, outputs: Outputs): void {
+    const last = outputs.length - 1
+    for (let i = 0; i < last; i++) this.walk(copyOfEntry(entry), outputs[i]!)
+    this.walk(entry, outputs[last]!)
+  }
+
+  /** Takes an entry through the operators from the one `at`, until it is a record, waits, or was left out. */
+  private walk(entry: Entry, at: number): void {
+    const { operators, dropped } = this.options
+    let next = at
+    for (let operator = operators[next]; operator; operator = operators[next]) {
+      const outputs = this.step(operator, entry)
+      if (outputs === false) dropped()
+      else if (outputs && outputs.length > 1) this.pass(entry, outputs)
+      if (!outputs || outputs.length > 1) return
+      next = outputs[0]!
     }
-    return true
+    this.write(entry)
+  }
+
+  /** Where an entry goes from an operator. False: it is left out. Undefined: it waits for others, or has gone on with them. */
+  private step(operator: Operator, entry: Entry): Outputs | false | undefined {
+    const { condition, holder, outputs, onError } = operator
+    let complete: readonly Entry[]
+    try {
+      if (condition && !condition(entry)) return outputs
+      const went = operator.run(entry)
+      if (!holder || went === false) return went === true ? outputs : went
+      complete = holder.take(entry, this.options.place)
+    } catch (error) {
+      this.note(operator, error)
+      return onError === 'drop' || onError === 'drop_quiet' ? false : outputs
+    }
+    for (const each of complete) this.pass(each, outputs)
+    return undefined
+  }
+
+  private charge(bytes: number): void {
+    const { budget } = this.options
+    budget.give(this.charged)
+    budget.take(bytes)
+    this.charged = bytes
   }
 
   private note({ id, onError }: Operator, error: unknown): void {
@@ -104,6 +166,12 @@ export class EntrySink implements Sink {
     out.reset()
     out.fixed64(this.timeLo, this.timeHi)
     out.tag(11, 1)
+    if (entry.spanId) out.bytesField(10, entry.spanId)
+    if (entry.traceId) out.bytesField(9, entry.traceId)
+    if (entry.flags) {
+      for (const byte of [0, 0, 0, entry.flags]) out.byte(byte)
+      out.tag(8, 5)
+    }
     writeAttributes(out, 6, entry.attributes)
     const body = out.length
     writeAny(out, entry.body)

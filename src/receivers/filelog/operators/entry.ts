@@ -13,6 +13,9 @@ export interface Entry {
   time: bigint
   severity: number
   severityText: string
+  traceId?: Buffer
+  spanId?: Buffer
+  flags?: number
 }
 
 /** An operator could not do its work on an entry; the message says why, without the entry's text. */
@@ -40,6 +43,15 @@ export function put(map: EntryMap, key: string, value: EntryValue): void {
 
 export const own = (map: EntryMap, key: string): EntryValue | undefined =>
   Object.hasOwn(map, key) ? map[key] : undefined
+
+/** A second entry that goes its own way. */
+export const copyOfEntry = (entry: Entry): Entry => ({
+  ...entry,
+  body: copyOf(entry.body),
+  attributes: copyOf(entry.attributes) as EntryMap,
+  // Whoever writes to it makes another one, but for maps in it.
+  resource: Object.values(entry.resource).some(isMap) ? (copyOf(entry.resource) as EntryMap) : entry.resource,
+})
 
 /** A copy that shares nothing that can be changed. */
 export function copyOf(value: EntryValue): EntryValue {

@@ -1,12 +1,17 @@
-import type { GoRegex } from '../../../ottl/go-regex.ts'
-import { copyOf, type Entry, type EntryMap, type EntryValue, isMap, nameOf, OperatorFault, put } from './entry.ts'
-import { deleteField, type EntryField, getField, setField } from './entry-field.ts'
-import type { EntryCondition, Expression } from './expression.ts'
+import type { Mark } from '../settlement.ts'
+import type { Tail } from '../tail.ts'
+import { type Entry, type EntryMap, type EntryValue, OperatorFault } from './entry.ts'
+import { type EntryField, getField, setField } from './entry-field.ts'
+import type { EntryCondition } from './expression.ts'
 import { readSeverity, type SeverityOptions } from './severity.ts'
 import { readTimestamp, type TimestampOptions } from './timestamp.ts'
+import { readTrace, type TraceOptions } from './trace.ts'
 
 /** What becomes of an entry that an operator failed on. */
 export type OnError = 'send' | 'send_quiet' | 'drop' | 'drop_quiet'
+
+/** Where entries go from an operator: places in the list of operators; behind the last one they are records. */
+export type Outputs = readonly number[]
 
 /** One step. */
 export interface Operator {
@@ -14,8 +19,29 @@ export interface Operator {
   readonly id: string
   readonly onError: OnError
   readonly condition: EntryCondition | undefined
-  /** False: the entry is left out. Throws OperatorFault. */
-  run(entry: Entry): boolean
+  readonly outputs: Outputs
+  /** True: the entry goes on to `outputs`, or to those that it answers. False: it is left out. Throws OperatorFault. */
+  run(entry: Entry): boolean | Outputs
+  /** Where entries wait for others behind `run`. */
+  readonly holder?: Holder
+}
+
+/** Where an entry begins in its file. */
+export interface Place {
+  readonly tail: Tail
+  mark(): Mark
+}
+
+/** Keeps entries until those that belong to them have come. */
+export interface Holder {
+  /** Bytes of text that wait. */
+  readonly bytes: number
+  /** Where the first entry of a file that waits begins. */
+  placeIn(tail: Tail): Mark | undefined
+  /** Takes an entry; answers those that are complete now. Throws OperatorFault. */
+  take(entry: Entry, place: () => Place): readonly Entry[]
+  /** Those that have waited too long, or all. */
+  release(all: boolean): readonly Entry[]
 }
 
 /** What all parsers have in common. */
@@ -26,20 +52,24 @@ export interface ParserOptions {
   readonly body: EntryField | undefined
   readonly timestamp: TimestampOptions | undefined
   readonly severity: SeverityOptions | undefined
+  readonly trace: TraceOptions | undefined
 }
 
-/** Parses a field and sets what `parse` makes of it, then time and severity; of these both are tried. */
-export function parser(options: ParserOptions, parse: (value: EntryValue) => EntryMap): Operator['run'] {
-  const { from, to, body, timestamp, severity } = options
+/** Parses a field and sets what `parse` makes of it, then time, severity and trace; all of these are tried. */
+export function parser(options: ParserOptions, parse: (value: EntryValue, entry: Entry) => EntryMap): Operator['run'] {
+  const { from, to, body, timestamp, severity, trace } = options
   return (entry) => {
     const value = getField(entry, from)
     if (value === undefined) throw new OperatorFault(`the entry has no ${from.text}`)
-    setField(entry, to, parse(value))
+    setField(entry, to, parse(value, entry))
     const newBody = body && getField(entry, body)
     if (newBody !== undefined) entry.body = newBody
-    const early = timestamp && faultOf(() => readTimestamp(timestamp, entry))
-    const late = severity && faultOf(() => readSeverity(severity, entry))
-    if (early ?? late) throw early ?? late
+    const faults = [
+      timestamp && faultOf(() => readTimestamp(timestamp, entry)),
+      severity && faultOf(() => readSeverity(severity, entry)),
+      trace && faultOf(() => readTrace(trace, entry)),
+    ]
+    for (const fault of faults) if (fault) throw fault
     return true
   }
 }
@@ -52,103 +82,3 @@ function faultOf(read: () => void): unknown {
     return error
   }
 }
-
-/** The named groups of a regular expression; those that matched nothing are empty. */
-export function regexParser(regex: GoRegex): (value: EntryValue) => EntryMap {
-  return (value) => {
-    if (typeof value !== 'string')
-      throw new OperatorFault(`${nameOf(value)} cannot be parsed with a regular expression`)
-    const match = regex.exec(value)
-    if (!match) throw new OperatorFault('the regular expression does not match')
-    const found: EntryMap = {}
-    for (let i = 1; i < regex.groups.length; i++) {
-      const name = regex.groups[i]!
-      if (name !== '') put(found, name, match[i] ?? '')
-    }
-    return found
-  }
-}
-
-const mostDeep = 100
-
-/** The keys of a JSON map. Numbers are doubles, as in the Collector; with `parsesInts` those without a fraction are integers. */
-export function jsonParser(parsesInts: boolean): (value: EntryValue) => EntryMap {
-  const revive = parsesInts ? integers : undefined
-  return (value) => {
-    if (typeof value !== 'string') throw new OperatorFault(`${nameOf(value)} cannot be parsed as JSON`)
-    let parsed: EntryValue
-    try {
-      parsed = JSON.parse(value, revive as never) as EntryValue
-    } catch {
-      throw new OperatorFault('it is no JSON')
-    }
-    if (!isMap(parsed)) throw new OperatorFault(`it is ${nameOf(parsed)} of JSON, not a map`)
-    if (isDeeper(parsed, mostDeep)) throw new OperatorFault(`it is nested more than ${mostDeep} deep`)
-    return parsed
-  }
-}
-
-function integers(_key: string, value: unknown, { source }: { source?: string }): unknown {
-  if (typeof value !== 'number' || source === undefined || !/^-?\d{1,19}$/.test(source)) return value
-  const exact = BigInt(source)
-  return BigInt.asIntN(64, exact) === exact ? exact : value
-}
-
-function isDeeper(value: EntryValue, most: number): boolean {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
-  if (most === 0) return true
-  for (const each of Array.isArray(value) ? value : Object.values(value)) if (isDeeper(each, most - 1)) return true
-  return false
-}
-
-export const timeParser =
-  (options: TimestampOptions): Operator['run'] =>
-  (entry) => {
-    readTimestamp(options, entry)
-    return true
-  }
-
-export const severityParser =
-  (options: SeverityOptions): Operator['run'] =>
-  (entry) => {
-    readSeverity(options, entry)
-    return true
-  }
-
-export const move =
-  (from: EntryField, to: EntryField): Operator['run'] =>
-  (entry) => {
-    const value = getField(entry, from)
-    if (value === undefined) throw new OperatorFault(`the entry has no ${from.text} to move`)
-    deleteField(entry, from)
-    setField(entry, to, value)
-    return true
-  }
-
-export const copy =
-  (from: EntryField, to: EntryField): Operator['run'] =>
-  (entry) => {
-    const value = getField(entry, from)
-    if (value === undefined) throw new OperatorFault(`the entry has no ${from.text} to copy`)
-    setField(entry, to, copyOf(value))
-    return true
-  }
-
-export const add =
-  (field: EntryField, value: EntryValue | Expression): Operator['run'] =>
-  (entry) => {
-    setField(entry, field, copyOf(typeof value === 'function' ? value(entry) : value))
-    return true
-  }
-
-export const remove =
-  (field: EntryField): Operator['run'] =>
-  (entry) => {
-    if (deleteField(entry, field)) return true
-    throw new OperatorFault(`the entry has no ${field.text} to remove`)
-  }
-
-export const filter =
-  (drops: EntryCondition): Operator['run'] =>
-  (entry) =>
-    !drops(entry)

@@ -2,79 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeOtlpLogs, type Message } from '../../../../test/support/decode.ts'
 import { faults } from '../../../ottl/testing/run.ts'
-import { newLogSeries } from '../../../plugin.ts'
-import { ManualClock } from '../../../runtime/clock.ts'
-import { newLog } from '../../../runtime/log.ts'
-import { encodeAttributes } from '../../../wire/otlp/log-attributes.ts'
 import { startRun } from '../filelog.fixture.ts'
 import filelog from '../index.ts'
-import { EntrySink } from './entry-sink.ts'
-
-const now = Date.UTC(2026, 10, 21, 12)
-
-/** A sink with these operators, and what came of it. */
-function newSink(operators: unknown, more: { isText?: boolean } = {}) {
-  const config = filelog.config.parse({ include: ['x'], operators } as never)
-  const log: string[] = []
-  const counts = { dropped: 0, failed: 0 }
-  const series = newLogSeries(newLog({ level: 'info', write: (line) => void log.push(line) }), new ManualClock())
-  const sink = new EntrySink({
-    operators: config.operators.map((make) => make(() => now)),
-    resource: { host: 'h' },
-    isText: more.isText ?? true,
-    series,
-    dropped: () => counts.dropped++,
-    failed: () => counts.failed++,
-  })
-  return { sink, log, counts }
-}
-
-const file = encodeAttributes({ 'log.file.path': '/var/log/pods/ns_pod_uid/app/0.log' })
-
-/** What becomes of one line: records as plain objects. */
-function run(operators: unknown, ...lines: string[]) {
-  const { sink, log, counts } = newSink(operators)
-  for (const line of lines) {
-    const bytes = Buffer.from(line)
-    sink.add(bytes, 0, bytes.length, file)
-  }
-  const batch = sink.take([])
-  if (!batch) return { records: [], log, counts }
-  const { resourceLogs } = decodeOtlpLogs(batch.bytes()) as { resourceLogs: Message[] }
-  const records = resourceLogs.flatMap(({ resource, scopeLogs }) =>
-    (scopeLogs as Message[]).flatMap(({ logRecords }) =>
-      (logRecords as Message[]).map((record) => ({
-        body: plain(record.body),
-        attributes: plainMap(record.attributes),
-        resource: plainMap((resource as Message)?.attributes),
-        time: record.timeUnixNano,
-        severity: record.severityNumber,
-        text: record.severityText,
-      })),
-    ),
-  )
-  expect(batch.count).toBe(records.length)
-  return { records, log, counts }
-}
-
-function plain(value: unknown): unknown {
-  const { stringValue, intValue, doubleValue, boolValue, bytesValue, arrayValue, kvlistValue } = (value ??
-    {}) as Message
-  if (kvlistValue !== undefined) return plainMap((kvlistValue as Message).values)
-  if (arrayValue !== undefined) return (((arrayValue as Message).values ?? []) as unknown[]).map(plain)
-  return stringValue ?? intValue ?? doubleValue ?? boolValue ?? bytesValue ?? null
-}
-const plainMap = (entries: unknown) =>
-  Object.fromEntries(
-    ((entries ?? []) as { key: string; value: unknown }[]).map(({ key, value }) => [key ?? '', plain(value)]),
-  )
-
-const one = (operators: unknown, line: string) => {
-  const { records, counts } = run(operators, line)
-  expect(counts).toEqual({ dropped: 0, failed: 0 })
-  const { 'log.file.path': _, ...attributes } = records[0]!.attributes
-  return { ...records[0]!, attributes }
-}
+import { file, newSink, one, run } from './operators.fixture.ts'
 
 describe('parsers', () => {
   test('regex_parser keeps named groups; those that match nothing are empty', () => {
@@ -501,7 +431,7 @@ describe('what is wrong is named with its place', () => {
   const config = (...operators: unknown[]) => ({ include: ['x'], operators })
   test.each<[string, unknown[], string]>([
     ['a misspelt operator', [{ type: 'regx_parser' }], 'operators.0.type: there is no operator "regx_parser"'],
-    ['one that is not here', [{ type: 'recombine' }], 'operators.0.type: the operator recombine is not here'],
+    ['one that is not here', [{ type: 'syslog_parser' }], 'operators.0.type: the operator syslog_parser is not here'],
     ['no type', [{}], 'operators.0: an operator needs a type'],
     ['no map', ['json_parser'], 'operators.0: expected an operator, got the text "json_parser"'],
     [
@@ -581,29 +511,8 @@ describe('what is wrong is named with its place', () => {
       [{ type: 'add', field: 'body', value: 'EXPR(body +)' }],
       'operators.0.value: expected a field, "text", a number',
     ],
-    [
-      'an output that branches',
-      [
-        { type: 'noop', output: 'c' },
-        { type: 'noop', id: 'b' },
-      ],
-      'operators.0.output: operators run in the order in which they are written',
-    ],
     ['all of them', [{ type: 'nop' }, { type: 'noop' }, { type: 'remove', field: 'x' }], 'operators.2.field'],
   ])('%s', (_, operators, message) => {
     expect(faults(filelog, config(...operators))).toContain(message)
-  })
-
-  test('an output that names the next operator is fine', () => {
-    expect(
-      faults(
-        filelog,
-        config(
-          { type: 'noop', output: 'b' },
-          { type: 'noop', id: 'b', output: ['move'] },
-          { type: 'move', from: 'body', to: 'attributes.x' },
-        ),
-      ),
-    ).toBe('')
   })
 })

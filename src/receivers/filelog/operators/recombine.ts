@@ -1,0 +1,135 @@
+import type { Mark } from '../settlement.ts'
+import type { Tail } from '../tail.ts'
+import { type Entry, OperatorFault } from './entry.ts'
+import { type EntryField, getField, setField } from './entry-field.ts'
+import type { EntryCondition } from './expression.ts'
+import type { Holder, Place } from './operator.ts'
+
+export interface RecombineOptions {
+  /** Whether an entry begins one, or ends it. */
+  readonly isFirst?: EntryCondition | undefined
+  readonly isLast?: EntryCondition | undefined
+  /** What is joined, and what stands between. */
+  readonly field: EntryField
+  readonly between: string
+  /** Which entry the others are joined to. */
+  readonly base: 'oldest' | 'newest'
+  /** Entries of one source belong together. */
+  readonly source: (entry: Entry, tail: Tail) => unknown
+  /** Bounds of what is joined; 0: none but those of this file. */
+  readonly maxEntries: number
+  /** The same while neither a first nor a last entry was seen. */
+  readonly maxUnmatched: number
+  readonly maxBytes: number
+  readonly maxSources: number
+  readonly flushMs: number
+  /** Monotonic. */
+  readonly now: () => number
+}
+
+/** One joined text, and all that wait, are never longer than these. */
+const mostBytes = 16 << 20
+const mostWaiting = 64 << 20
+
+/** Entries of one source that wait to be one. */
+interface Waiting {
+  entry: Entry
+  readonly texts: string[]
+  bytes: number
+  entries: number
+  isMatched: boolean
+  readonly since: number
+  /** By file: where the first of its entries begins. */
+  readonly places: Map<Tail, Mark>
+}
+
+/** Joins entries that follow each other in a source. */
+export class Recombiner implements Holder {
+  bytes = 0
+  private readonly options: RecombineOptions
+  private readonly sources = new Map<unknown, Waiting>()
+
+  constructor(options: RecombineOptions) {
+    this.options = options
+  }
+
+  placeIn(tail: Tail): Mark | undefined {
+    let first: Mark | undefined
+    for (const { places } of this.sources.values()) {
+      const mark = places.get(tail)
+      if (mark && (!first || mark.offset < first.offset)) first = mark
+    }
+    return first
+  }
+
+  take(entry: Entry, place: () => Place): readonly Entry[] {
+    const { isFirst, isLast, field, source, maxSources } = this.options
+    const text = getField(entry, field)
+    if (typeof text !== 'string') throw new OperatorFault(`the entry has no text in ${field.text} to join`)
+    const matches = (isFirst ?? isLast)!(entry)
+    const { tail, mark } = place()
+    const key = source(entry, tail)
+    const done: Entry[] = []
+    if (matches && isFirst) done.push(...this.complete(key))
+    let waiting = this.sources.get(key)
+    if (!waiting) {
+      if (this.sources.size >= maxSources) done.push(...this.release(true))
+      waiting = this.begin(key, entry)
+    } else if (this.options.base === 'newest') waiting.entry = entry
+    this.join(waiting, text)
+    waiting.isMatched ||= matches
+    if ((matches && isLast) || this.isFull(waiting)) done.push(...this.complete(key))
+    else if (!waiting.places.has(tail)) waiting.places.set(tail, mark())
+    if (this.bytes > mostWaiting) done.push(...this.release(true))
+    return done
+  }
+
+  release(all: boolean): readonly Entry[] {
+    const { flushMs, now } = this.options
+    if (this.sources.size === 0) return []
+    const before = all ? Number.POSITIVE_INFINITY : now() - flushMs
+    const keys = [...this.sources].filter(([, { since }]) => since <= before).map(([key]) => key)
+    return keys.flatMap((key) => this.complete(key))
+  }
+
+  private begin(key: unknown, entry: Entry): Waiting {
+    const waiting: Waiting = {
+      entry,
+      texts: [],
+      bytes: 0,
+      entries: 0,
+      isMatched: false,
+      since: this.options.now(),
+      places: new Map(),
+    }
+    this.sources.set(key, waiting)
+    return waiting
+  }
+
+  private join(waiting: Waiting, text: string): void {
+    const bytes = Buffer.byteLength(text) + (waiting.bytes > 0 ? this.options.between.length : 0)
+    waiting.texts.push(text)
+    waiting.entries++
+    waiting.bytes += bytes
+    this.bytes += bytes
+  }
+
+  private isFull({ bytes, entries, isMatched }: Waiting): boolean {
+    const { maxBytes, maxEntries, maxUnmatched } = this.options
+    return (
+      bytes > Math.min(maxBytes || mostBytes, mostBytes) ||
+      (maxEntries > 0 && entries >= maxEntries) ||
+      (!isMatched && maxUnmatched > 0 && entries >= maxUnmatched)
+    )
+  }
+
+  private complete(key: unknown): Entry[] {
+    const waiting = this.sources.get(key)
+    if (!waiting) return []
+    this.sources.delete(key)
+    this.bytes -= waiting.bytes
+    const { field, between } = this.options
+    setField(waiting.entry, field, waiting.texts.join(between))
+    return [waiting.entry]
+  }
+}
