@@ -33,12 +33,12 @@ async function taken(): Promise<{ server: Server; port: number }> {
   return { server, port: (server.address() as { port: number }).port }
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s drains and ends with 0 within five seconds', async (signal) => {
-  const agent = runTailrace(['run', plain()])
+test.each(['SIGTERM', 'SIGINT'] as const)('%s drains and ends with 0 as soon as it is done', async (signal) => {
+  const agent = runTailrace(['run', plain(), '--set', 'service.shutdown_timeout=60s'])
   await agent.until(/GET \/ 200/)
   const started = performance.now()
   expect(await agent.end(signal)).toBe(0)
-  expect(performance.now() - started).toBeLessThan(5000)
+  expect(performance.now() - started).toBeLessThan(30_000)
   expect(agent.stderr()).toContain(`${signal} received: draining`)
 })
 

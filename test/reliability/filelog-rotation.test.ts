@@ -87,10 +87,12 @@ async function storm(run: Run, ...args: string[]): Promise<Made[]> {
   return JSON.parse(text)
 }
 
+/** Resolves when many looks have found nothing more. */
 const quiet = async (run: Run) => {
   for (let before = -1; before !== run.counter('entries'); ) {
     before = run.counter('entries')
-    await pause(300)
+    const looks = run.counter('looks')
+    await run.until(() => run.counter('looks') > looks + 20)
   }
 }
 

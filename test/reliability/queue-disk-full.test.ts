@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
 import { newFolder, writeFiles } from '../support/folder.ts'
-import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
-import { pause, type Role, startProcess, until } from '../support/role.ts'
+import { books, diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
+import { pause, startProcess, until } from '../support/role.ts'
 
 /** A file system of its own of so many MiB; undefined where this process may not mount one. */
 function smallDisk(mebibytes: number): string | undefined {
@@ -15,17 +15,6 @@ function smallDisk(mebibytes: number): string | undefined {
   }
   onTestFinished(() => void execFileSync('umount', ['-l', folder]))
   return folder
-}
-
-/** The line of the report that SIGUSR1 prints about the queue. */
-async function books(agent: Role): Promise<Record<string, number>> {
-  const from = agent.lines.length
-  agent.signal('SIGUSR1')
-  const found = () =>
-    agent.lines.slice(from).find((line) => line.includes('queue otlp') && line.includes('signal=logs'))
-  await until('the report', () => found() !== undefined)
-  const numbers = [...found()!.matchAll(/(received|recovered|sent|kept|held|dropped) (\d+)/g)]
-  return Object.fromEntries(numbers.map(([, name, n]) => [name, Number(n)]))
 }
 
 const untouched = (lines: readonly string[]) => lines.filter((line) => /fault|unhandled/i.test(line))

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { componentKinds } from '../../src/components.ts'
+import { Catalogue, componentKinds } from '../../src/components.ts'
 import { describeOptions } from '../../src/config/describe.ts'
 import { root } from './process.ts'
 import { allComponents, componentFolders, currentReadme } from './readmes.ts'
@@ -29,6 +29,15 @@ test.each(components)('$folder is named as it is called, in the section of its k
   expect(spec.type).toBe(folder.split('/').at(-1)!.replaceAll('-', '_'))
   expect(componentKinds).toContain(spec.kind)
   if (folder.startsWith('src/')) expect(folder.split('/')[1]).toBe(`${spec.kind}s`)
+})
+
+test('the catalogue finds components by their other names, and by no others', async () => {
+  const text = readFileSync(join(root, 'src/components.ts'), 'utf8')
+  const table = text.slice(text.indexOf('const aliases'), text.indexOf('/** The components a'))
+  const known = [...table.matchAll(/(\w+): '\w+'/g)].map(([, name]) => name)
+  expect(known.toSorted()).toEqual(components.flatMap(({ spec }) => spec.aliases ?? []).toSorted())
+  for (const { spec } of components)
+    for (const alias of spec.aliases ?? []) expect(await new Catalogue().find(spec.kind, alias)).toBe(spec)
 })
 
 test.each(components)('$folder and every option of it is described', ({ spec }) => {

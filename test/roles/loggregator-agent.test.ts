@@ -64,7 +64,7 @@ test('v2 leaves as v2 with tags and totals, v1 as v1 with its fields (A6)', asyn
     ip: '10.0.0.1',
     tags: { source_id: 'gorouter' },
   })
-  const page = await role.metrics()
+  const page = await role.metricsUntil((page) => page.sum('egress', 'metric_version=') === 3)
   expect(page.get('egress{metric_version="2.0"}')).toBe(2)
   expect(page.get('egress{metric_version="1.0"}')).toBe(1)
 })

@@ -119,14 +119,14 @@ describe.each(roles)('$name', ({ name, env, required, cert, key, port, first }) 
   })
 
   test('starts, says so first, survives SIGHUP and SIGUSR1, and ends with 0 on SIGTERM', async () => {
-    const role = await startRole(name, env())
+    const role = await startRole(name, env(), { args: ['--set', 'service.shutdown_timeout=60s'] })
     if (first) expect(role.lines[0]).toBe(first)
     role.signal('SIGHUP')
     role.signal('SIGUSR1')
     await role.line(/^tailrace, process \d+, up /)
     const { code, tookMs } = await role.stop()
     expect(code).toBe(0)
-    expect(tookMs).toBeLessThan(5000)
+    expect(tookMs).toBeLessThan(30_000)
   })
 
   test('says which certificate it cannot use, and exits with 1', async () => {

@@ -49,10 +49,10 @@ async function target(): Promise<string> {
   return `${newFolder({ 'job/prom_scraper_config.yml': file })}/*/prom_scraper_config.yml`
 }
 
-async function inOneProcess() {
+async function inOneProcess(args: string[] = []) {
   const all = await ends()
   const env = vmEnv({ downstreams: all.downstreams, router: all.doppler.address, globs: await target() })
-  const role = await startRole('vm', { ...env, ...tags, ...fields, ...otel })
+  const role = await startRole('vm', { ...env, ...tags, ...fields, ...otel }, { args })
   return {
     ...all,
     role,
@@ -154,9 +154,9 @@ async function expectSeries(role: Role): Promise<void> {
   expect(page.sum('egress_expired_total')).toBe(0)
 }
 
-test('drains and ends with 0 within five seconds', async () => {
-  const { role } = await inOneProcess()
+test('drains and ends with 0 as soon as it is done', async () => {
+  const { role } = await inOneProcess(['--set', 'service.shutdown_timeout=60s'])
   const { code, tookMs } = await role.stop()
   expect(code).toBe(0)
-  expect(tookMs).toBeLessThan(5000)
+  expect(tookMs).toBeLessThan(30_000)
 })

@@ -3,7 +3,7 @@ import { newGrpcClient } from '../../src/net/grpc-client.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { Batch } from '../../src/telemetry/batch.ts'
 import { otlpLogs, textsOf } from './delivery.ts'
-import { pause, type Role } from './role.ts'
+import { pause, type Role, until } from './role.ts'
 import { otlpPaths, startSink } from './sinks.ts'
 
 /** An OTLP server that notes how often it got each numbered line. */
@@ -106,6 +106,17 @@ export function newLineSenders({
 
 /** Where the OTLP receiver of a process listens. */
 export const otlpAddress = (agent: Role) => agent.address(/^\[otlp\] listening for OTLP over grpc address=(\S+)$/)
+
+/** The line about the queue of `diskQueueFile` in the report that SIGUSR1 prints: `{received: 5, held: 0, ...}`. */
+export async function books(agent: Role): Promise<Record<string, number>> {
+  const from = agent.lines.length
+  agent.signal('SIGUSR1')
+  const found = () =>
+    agent.lines.slice(from).find((line) => line.includes('queue otlp') && line.includes('signal=logs'))
+  await until('the report', () => found() !== undefined)
+  const numbers = [...found()!.matchAll(/(received|recovered|sent|kept|held|dropped) (\d+)/g)]
+  return Object.fromEntries(numbers.map(([, name, n]) => [name, Number(n)]))
+}
 
 const otlpReceiver = 'otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}'
 
