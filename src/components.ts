@@ -61,13 +61,13 @@ const core: Record<ComponentKind, Record<string, Load>> = {
   },
 }
 
-/** Other names of core components: the Collector renamed these, or is about to; both work. */
+/** The `aliases` of core components: the Collector renamed these, or is about to; both names work. */
 const aliases: Partial<Record<ComponentKind, Record<string, string>>> = {
   receiver: { file_log: 'filelog', host_metrics: 'hostmetrics' },
   processor: { cumulative_to_delta: 'cumulativetodelta' },
   exporter: { otlp_grpc: 'otlp', otlp_http: 'otlphttp', prometheus_remote_write: 'prometheusremotewrite' },
   connector: { route: 'routing' },
-  extension: { basic_auth: 'basicauth', bearer_token_auth: 'bearertokenauth' },
+  extension: { basic_auth: 'basicauth', bearer_token_auth: 'bearertokenauth', healthcheckv2: 'health_check' },
 }
 
 /** The components a configuration can name: the core's and those of loaded plugins. */

@@ -1,5 +1,6 @@
 import { article, type Declared, type Findings, report } from './check-components.ts'
 import { isMap } from './containers.ts'
+import type { Problem } from './diagnostics.ts'
 import { anything } from './fields.ts'
 import { keyHint, problemsOf } from './issues.ts'
 import { nearest } from './nearest.ts'
@@ -24,16 +25,27 @@ export function checkService(findings: Findings, declared: Declared): ServiceSet
   const schema = serviceFields.extend({ pipelines: anything().optional() })
   const given = loaded.value.service ?? {}
   eachSecret(schema, given, ['service'], (path) => loaded.hide(path))
-  const result = schema.safeParse(given)
+  let result = schema.safeParse(given)
   if (!result.success) {
-    problems.push(...problemsOf(result.error, schema, ['service'], loaded, ['service']))
-    return undefined
+    const faults = problemsOf(result.error, schema, ['service'], loaded, ['service'])
+    problems.push(...faults.map((fault) => pipelineTooHigh(fault, given) ?? fault))
+    // The extensions are checked all the same: what is wrong with them is to be said in the same run.
+    result = schema.safeParse({ extensions: isMap(given) ? given.extensions : undefined })
+    if (!result.success) return undefined
   }
   const { pipelines: _, ...data } = result.data
   const extensions = data.extensions.map((id, index) =>
     reference(findings, declared, ['extension'], id, ['service', 'extensions', index], 'service::extensions'),
   )
   return { ...data, extensions }
+}
+
+/** Says of a key of `service` that looks like a pipeline where pipelines stand. */
+function pipelineTooHigh(fault: Problem, service: unknown): Problem | undefined {
+  const [, key = ''] = /^service\.(.*)$/.exec(fault.path) ?? []
+  const settings = isMap(service) ? unwrapped(service[key]) : undefined
+  if (fault.code !== 'TR_CONFIG_KEY' || !isMap(settings) || !('exporters' in settings)) return undefined
+  return { ...fault, hint: `it belongs into a block: did you mean "pipelines.${key}"?` }
 }
 
 /** Parses the pipelines and checks every id they name. */

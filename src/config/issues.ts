@@ -3,7 +3,7 @@ import type { ConfigCode, Problem } from './diagnostics.ts'
 import type { LoadedConfig } from './load.ts'
 import { nearest } from './nearest.ts'
 import { quoted } from './quoted.ts'
-import { shapeAt } from './schema-walk.ts'
+import { shapeAt, shapeOf } from './schema-walk.ts'
 
 type Issue = z.core.$ZodIssue & { keys?: string[]; params?: { hint?: string; expected?: string } }
 
@@ -37,13 +37,13 @@ export function problemsOf(
 
 function unknownKey(key: string, issue: Issue, schema: z.ZodType, { base, shownBase, loaded }: Place): Problem {
   const path = [...base, ...issue.path]
-  const known = Object.keys(shapeAt(schema, issue.path) ?? {})
+  const shape = shapeAt(schema, issue.path) ?? {}
   return {
     code: 'TR_CONFIG_KEY',
     location: loaded.at(path, key),
     path: [...path, key].join('.'),
     message: unknownKeyMessage(key, [...shownBase, ...issue.path]),
-    hint: keyHint(key, known),
+    hint: deeper(key, shape) ?? keyHint(key, Object.keys(shape)),
   }
 }
 
@@ -51,6 +51,13 @@ function unknownKey(key: string, issue: Issue, schema: z.ZodType, { base, shownB
 export function unknownKeyMessage(key: string, path: readonly PropertyKey[]): string {
   if (path.length === 0) return `unknown key ${quoted(key)}`
   return `unknown key ${quoted(key)} ('${structPath(path)}' has invalid keys: ${key})`
+}
+
+/** What to write when the key stands a block too high: `tls.insecure` for `insecure`. */
+function deeper(key: string, shape: Readonly<Record<string, z.ZodType>>): string | undefined {
+  const blocks = Object.keys(shape).filter((block) => Object.hasOwn(shapeOf(shape[block]!) ?? {}, key))
+  if (blocks.length === 0) return undefined
+  return `it belongs into a block: did you mean ${blocks.map((block) => `"${block}.${key}"`).join(' or ')}?`
 }
 
 /** `did you mean "http"?`, or all that is known. */

@@ -126,6 +126,9 @@ const otlpTarget = () =>
     insecure: bool().default(false).describe('No TLS.'),
     compression: oneOf(['none', 'gzip']).default('none').describe('Of requests.'),
     certificate: path().optional().describe('PEM file of the authorities of the peer.'),
+    temporality_preference: oneOf(['cumulative'])
+      .default('cumulative')
+      .describe('Counters are totals since the start.'),
     timeout: either(int({ min: 0 }), duration())
       .optional()
       .describe('Limit of one request.')

@@ -14,6 +14,7 @@ import {
   rootKeys,
   type ServiceSettings,
 } from './schema.ts'
+import { unwrapped } from './substituted.ts'
 
 export interface Validation {
   /** Only when there are no problems. */
@@ -38,6 +39,13 @@ export async function validate(
     })
     return { problems, warnings }
   }
+  const inside = wrappedAt(loaded.value)
+  if (inside !== undefined) {
+    report(findings, 'TR_CONFIG_EMPTY', [], `not a configuration: it seems to stand below ${inside}`, {
+      hint: `write what stands below ${inside} into a file of its own`,
+    })
+    return { problems, warnings }
+  }
   checkRoot(findings)
   const declared = await checkComponents(findings, catalogue)
   const service = checkService(findings, declared)
@@ -51,6 +59,23 @@ export async function validate(
   checkExtensionIds(findings, declared, used, service)
   if (problems.length > 0 || !service) return blamingVariables(problems, warnings)
   return { config: configOf(declared, pipelines, service), problems, warnings }
+}
+
+/** Where the configuration stands in a file that is for something else: a ConfigMap, an operator's resource, Helm values. */
+function wrappedAt(value: Readonly<Record<string, unknown>>): string | undefined {
+  if (rootKeys.some((key) => Object.hasOwn(value, key))) return undefined
+  const search = (given: unknown, path: readonly string[]): string | undefined => {
+    const inner = unwrapped(given)
+    if (typeof inner === 'string') return /^(receivers|exporters):/m.test(inner) ? path.join('.') : undefined
+    if (typeof inner !== 'object' || inner === null || path.length > 8) return undefined
+    if (Object.hasOwn(inner, 'service') && Object.hasOwn(inner, 'exporters')) return path.join('.')
+    for (const [key, child] of Object.entries(inner)) {
+      const found = search(child, [...path, key])
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return search(value, [])
 }
 
 function checkRoot(findings: Findings): void {
@@ -94,11 +119,13 @@ function configOf(declared: Declared, pipelines: PipelineConfig[], service: Serv
 
 /** A value that is wrong because a variable of it is not set: that is what to mend, so the problem says it, not a warning. */
 function blamingVariables(problems: Problem[], warnings: Problem[]): Validation {
+  const blamed = (problem: Problem, path: string) =>
+    path === problem.path || (problem.code === 'TR_CONFIG_VALUE' && path.replace(/\.[^.]*$/, '') === problem.path)
   const unset = warnings.filter(({ code, path }) => {
-    return code === 'TR_CONFIG_UNSET' && problems.some((problem) => problem.path === path)
+    return code === 'TR_CONFIG_UNSET' && problems.some((problem) => blamed(problem, path))
   })
   const explained = problems.map((problem) => {
-    const causes = unset.filter(({ path }) => path === problem.path)
+    const causes = unset.filter(({ path }) => blamed(problem, path))
     if (causes.length === 0) return problem
     return { ...problem, hint: causes.map(({ message, hint }) => `${plainly(message)}: ${hint}`).join('; ') }
   })

@@ -135,7 +135,9 @@ class Builder {
     if (isScalar(yaml)) return { text: String(yaml.value ?? ''), spot, plain: yaml.type === 'PLAIN' }
     const target = isAlias(yaml) ? yaml.resolve(this.doc) : undefined
     if (isScalar(target)) return { text: String(target.value ?? ''), spot, plain: false }
-    this.faults.push({ message: 'a key must be text, not a map or list', spot })
+    const isTemplate = spot.source.text.startsWith('{', spot.start)
+    const hint = 'put quotes around the whole value, if this is a template: "{{ .name.secret }}"'
+    this.faults.push({ message: 'a key must be text, not a map or list', spot, ...(isTemplate && { hint }) })
     return { text: '', spot, plain: false }
   }
 

@@ -5,6 +5,7 @@ import { newBasicAuth } from './basic-auth.ts'
 /** User and password that servers ask for and clients show (RFC 7617). */
 export default defineExtension({
   type: 'basicauth',
+  aliases: ['basic_auth'],
   stability: 'beta',
   summary: 'Checks and shows user and password (HTTP basic): receivers and exporters name it in auth.',
   config: object({

@@ -5,6 +5,7 @@ import { newBearerAuth } from './bearer-auth.ts'
 /** A bearer token that servers ask for and clients show (RFC 6750). */
 export default defineExtension({
   type: 'bearertokenauth',
+  aliases: ['bearer_token_auth'],
   stability: 'beta',
   summary: 'Checks and shows bearer tokens: receivers and exporters name it in auth.',
   config: object({

@@ -40,6 +40,7 @@ const notes = {
 /** Makes deltas of cumulative sums and histograms: each point says what came since the one before it. */
 export default defineProcessor({
   type: 'cumulativetodelta',
+  aliases: ['cumulative_to_delta'],
   stability: 'beta',
   summary: 'Turns cumulative sums and histograms into deltas.',
   takes: ['metrics'],
