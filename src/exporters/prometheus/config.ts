@@ -1,5 +1,6 @@
 import { block, bool, duration, endpoint, int, map, object, oneOf, text, tlsServer } from '../../config/fields.ts'
 import type { ConfigOf } from '../../plugin.ts'
+import { noLabels } from '../../wire/prometheus/otlp-labels.ts'
 
 /** The Collector's options of its prometheus exporter, and ours. */
 export const config = object({
@@ -25,6 +26,11 @@ export const config = object({
   max_series: int({ min: 1 })
     .default(100_000)
     .describe('Most lines of the page; points of further series are dropped, counted and told with the metric.'),
+}).superRefine(({ const_labels }, report) => {
+  for (const name of noLabels(const_labels)) {
+    const message = `${JSON.stringify(name)} is no name of a label`
+    report.addIssue({ code: 'custom', path: ['const_labels'], message })
+  }
 })
 
 export type PrometheusExporterConfig = ConfigOf<typeof config>

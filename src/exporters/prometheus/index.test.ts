@@ -365,3 +365,11 @@ test('any label value comes back from the page as it was', async () => {
   }
   for (const [i, value] of values.entries()) expect(found.get(String(i))).toBe(Buffer.from(value).toString())
 })
+
+test('const_labels that are no labels are no configuration: they would break the page', () => {
+  const parse = (name: string) =>
+    prometheus.config.safeParse({ endpoint: '127.0.0.1:0', const_labels: { [name]: 'x' } })
+  expect(parse('a').success).toBe(true)
+  expect(parse('a.b').error?.issues[0]?.message).toBe('"a.b" is no name of a label')
+  expect(parse('__name__').error?.issues[0]?.path).toEqual(['const_labels'])
+})

@@ -3,6 +3,7 @@ import { refused } from '../../config/refused.ts'
 import { deliveryFields } from '../../delivery/fields.ts'
 import { parseProxy } from '../../net/http-client-proxy.ts'
 import type { ConfigOf } from '../../plugin.ts'
+import { noLabels } from '../../wire/prometheus/otlp-labels.ts'
 import { headerFields } from '../otlp-fields.ts'
 
 const forFiles = 'Accepted for the sake of Collector files'
@@ -79,10 +80,8 @@ export const config = object({
   } catch (error) {
     fault('proxy_url', (error as Error).message)
   }
-  for (const name of Object.keys(external_labels)) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
-      fault('external_labels', `${JSON.stringify(name)} is no name of a label`)
-  }
+  for (const name of noLabels(external_labels))
+    fault('external_labels', `${JSON.stringify(name)} is no name of a label`)
 })
 
 export type RemoteWriteConfig = ConfigOf<typeof config>

@@ -248,6 +248,11 @@ test.each([
   ],
   ['a log of its own', { endpoint: 'http://p', wal: { directory: 'x' } }, 'wal is not supported: write `sending_queue'],
   ['_created', { endpoint: 'http://p', export_created_metric: {} }, 'export_created_metric is not supported: leave'],
+  [
+    'a label that names series',
+    { endpoint: 'http://p', external_labels: { __name__: 'c' } },
+    '"__name__" is no name of a label',
+  ],
   ['a label that is none', { endpoint: 'http://p', external_labels: { 'a.b': 'c' } }, '"a.b" is no name of a label'],
 ])('%s is no configuration', (_name, written, message) => {
   expect(JSON.stringify(remoteWrite.config.safeParse(written).error?.issues)).toContain(

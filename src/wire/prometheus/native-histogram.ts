@@ -13,9 +13,31 @@ export const STALE = { lo: 2, hi: 0x7ff00000 } as const
 
 const writer = new BackwardWriter(1024)
 
-/** The message `Histogram` of the point at hand, valid until the next call; undefined when its scale is too coarse. */
-export function nativeHistogram(point: PointView): Buffer | undefined {
-  if (point.scale < coarsest) return undefined
+/** Why Prometheus would not take the point at hand, and nothing that is sent with it. */
+export function nativeFault({
+  scale,
+  count,
+  sum,
+  zeroCount,
+  positive,
+  negative,
+  stale,
+}: PointView): string | undefined {
+  if (scale < coarsest) return `the scale of an exponential histogram is below ${coarsest}`
+  const inBuckets = zeroCount + total(positive) + total(negative)
+  // Observations that are NaN are in no bucket, and make the sum NaN.
+  const isWhole = inBuckets === count || (inBuckets < count && Number.isNaN(sum))
+  return isWhole || stale ? undefined : 'the buckets of an exponential histogram hold more or less than its count'
+}
+
+function total({ counts }: Buckets): number {
+  let sum = 0
+  for (let i = 0; i < counts.count; i++) sum += counts.values[i]!
+  return sum
+}
+
+/** The message `Histogram` of the point at hand, which has no fault; valid until the next call. */
+export function nativeHistogram(point: PointView): Buffer {
   const coarser = Math.max(0, point.scale - finest)
   writer.reset()
   writer.varint(Math.max(0, point.timeMs))

@@ -95,7 +95,10 @@ function scopeInfo(bytes: Uint8Array, scope: Span): Labels {
   return labels
 }
 
-/** Labels of a series, sorted by name, none empty. Attributes whose names become the same are joined by `;`. */
+/**
+ * Labels of a series, sorted by name, none empty. Attributes whose names become the same are joined by `;`; one that would
+ * name the series is left out.
+ */
 export function seriesLabels(attributes: readonly Attribute[], of: ScopeLabels, fixed: Labels): Labels {
   const labels = joined([...attributes, ...of.resource])
   for (const [name, value] of of.scope) labels.set(name, value)
@@ -104,9 +107,14 @@ export function seriesLabels(attributes: readonly Attribute[], of: ScopeLabels, 
   return finished(labels, fixed)
 }
 
-/** The same labels, but that one which lines of a histogram or summary have themselves is `exported_le`. */
-export const withoutReserved = (labels: Labels, reserved: string): Labels =>
-  labels.map(([name, value]) => (name === reserved ? [`exported_${name}`, value] : [name, value]))
+/** The same labels, but that one which lines of a histogram or summary have themselves is `exported_le`, or what is free. */
+export function withoutReserved(labels: Labels, reserved: string): Labels {
+  const has = (wanted: string) => labels.some(([name]) => name === wanted)
+  if (!has(reserved)) return labels
+  let free = `exported_${reserved}`
+  while (has(free)) free = `exported_${free}`
+  return labels.map(([name, value]) => [name === reserved ? free : name, value])
+}
 
 /** Labels of `target_info`; undefined when there is nothing to tell, or nobody to tell it of. */
 export function targetInfoLabels(of: ScopeLabels, fixed: Labels): Labels | undefined {
@@ -129,8 +137,14 @@ function joined(attributes: readonly Attribute[]): Map<string, string> {
 
 function finished(labels: Map<string, string>, fixed: Labels): Labels {
   for (const [name, value] of fixed) if (!labels.has(name)) labels.set(name, value)
-  return [...labels].filter(([name, value]) => name !== '' && value !== '').sort(([a], [b]) => order(a, b))
+  labels.delete('')
+  labels.delete('__name__')
+  return [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => order(a, b))
 }
+
+/** Names of labels for every series that can be none. */
+export const noLabels = (fixed: Readonly<Record<string, string>>): string[] =>
+  Object.keys(fixed).filter((name) => name === '__name__' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
 
 /** By code units: names are ASCII. */
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

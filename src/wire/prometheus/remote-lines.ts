@@ -40,10 +40,9 @@ export function writeLine(
   if (exemplars.length > 0) out.raw(exemplars)
 }
 
-/** Writes a TimeSeries with the exponential histogram at hand; false when its scale has no native form. */
-export function writeNative(out: ForwardWriter, labels: Buffer, view: PointView, exemplars: Buffer = nothing): boolean {
+/** Writes a TimeSeries with the exponential histogram at hand, which has no fault. */
+export function writeNative(out: ForwardWriter, labels: Buffer, view: PointView, exemplars: Buffer = nothing): void {
   const histogram = nativeHistogram(view)
-  if (!histogram) return false
   out.byte(0x0a)
   out.varint(labels.length + exemplars.length + 1 + varintSize(histogram.length) + histogram.length)
   out.raw(labels)
@@ -51,7 +50,6 @@ export function writeNative(out: ForwardWriter, labels: Buffer, view: PointView,
   out.byte(0x22)
   out.varint(histogram.length)
   out.raw(histogram)
-  return true
 }
 
 /** Fields `labels` (1), sorted by name as the receiver wants them. */

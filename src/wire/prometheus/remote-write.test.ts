@@ -139,6 +139,24 @@ describe('a request', () => {
     expect(writer().write(sound)[0]!.body.toString('latin1')).toContain('exported_le')
   })
 
+  test.each([
+    ['with more in buckets than its count', { count: '3', zeroCount: '1' }, 0],
+    ['with less in buckets than its count', { count: '5', zeroCount: '1' }, 0],
+    ['that saw numbers that are none', { count: '5', zeroCount: '1', sum: 'NaN' }, 1],
+    ['that ends', { count: '5', flags: 1 }, 1],
+    ['that adds up', { count: '4', zeroCount: '1' }, 1],
+  ])('has an exponential histogram %s, or not: the receiver would refuse the rest with it', (_name, more, points) => {
+    const point = { timeUnixNano, sum: 1, positive: { bucketCounts: ['1', '1'] }, negative: { bucketCounts: ['1'] } }
+    const exponentialHistogram = { aggregationTemporality: 2, dataPoints: [{ ...point, ...more }] }
+    const all = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'e', exponentialHistogram }] }] }] }
+    const one = writer()
+    const pieces = one.write(decodeOtlpJson('metrics', Buffer.from(JSON.stringify(all))) as Buffer)
+    expect(pieces.reduce((sum, piece) => sum + piece.points, 0)).toBe(points)
+    expect([one.lost, one.why]).toEqual(
+      points === 1 ? [0, ''] : [1, expect.stringMatching(/more or less than its count/)],
+    )
+  })
+
   test('of any bytes, or of bytes that broke on the way, is sound or empty', () => {
     const shared = writer()
     const broken = fc.array(fc.record({ at: fc.nat(sound.length - 1), to: fc.nat(255) }), { maxLength: 12 })

@@ -4,6 +4,7 @@ import { ForwardWriter } from '../forward-writer.ts'
 import { textOf } from '../utf8.ts'
 import { floatText } from './float-text.ts'
 import { metricName, type NamedAs, type NamingOptions } from './metric-name.ts'
+import { nativeFault } from './native-histogram.ts'
 import {
   type LabelOptions,
   type Labels,
@@ -122,6 +123,11 @@ export class RemoteWriter implements MetricVisitor {
       this.lose('nothing of a name can stay in Prometheus')
       return
     }
+    const fault = view.data === Data.exponential ? nativeFault(view) : undefined
+    if (fault !== undefined) {
+      this.lose(fault)
+      return
+    }
     const key = pointKey(view)
     let series = this.metric.series.get(key)
     if (!series) {
@@ -129,27 +135,23 @@ export class RemoteWriter implements MetricVisitor {
       this.metric.series.set(key, series)
     }
     this.pieces.follow(series.mark)
-    if (!this.lines(series, view)) {
-      this.lose('the scale of an exponential histogram is below -4')
-      return
-    }
+    this.lines(series, view)
     const { metadata } = this.metric
     if (metadata && view.timeMs >= metadata.dueMs) this.tell(metadata, view.timeMs)
     this.latest = Math.max(this.latest, view.timeMs)
     this.pieces.endPoint(this.options.maxBytes)
   }
 
-  private lines(series: KnownSeries, view: PointView): boolean {
+  private lines(series: KnownSeries, view: PointView): void {
     const { data } = view
     const exemplars = view.exemplars.count > 0 && data !== Data.gauge ? remoteExemplars(view) : noExemplars
     if (data === Data.histogram) this.histogram(series, view, exemplars)
     else if (data === Data.summary) this.summary(series, view)
     else {
       const all = within(exemplars, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
-      if (data === Data.exponential) return writeNative(this.pieces.out, series.lines[0]!, view, all)
-      writeLine(this.pieces.out, series.lines[0]!, view.value, view, all)
+      if (data === Data.exponential) writeNative(this.pieces.out, series.lines[0]!, view, all)
+      else writeLine(this.pieces.out, series.lines[0]!, view.value, view, all)
     }
-    return true
   }
 
   private histogram(series: KnownSeries, view: PointView, exemplars: readonly RemoteExemplar[]): void {
