@@ -1,7 +1,8 @@
 import { nearest } from '../../../config/nearest.ts'
 import { GoRegex, PatternError } from '../../../ottl/go-regex.ts'
-import { type Entry, type EntryValue, isMap, nameOf, OperatorFault, own } from './entry.ts'
+import { type Entry, type EntryValue, nameOf, OperatorFault } from './entry.ts'
 import { ExpressionError, type ExprToken, exprTokens } from './expression-tokens.ts'
+import { arithmetic, type Binary, comparisons, functions, member, number, truth } from './expression-values.ts'
 
 /** A compiled expression. Throws OperatorFault where an entry's values will not do. */
 export type Expression = (entry: Entry) => EntryValue
@@ -28,45 +29,6 @@ export function compileExpression(source: string): Expression {
   return parser.all()
 }
 
-type Operator = (a: EntryValue, b: EntryValue) => EntryValue
-
-const comparisons: Readonly<Record<string, Operator>> = {
-  '==': equal,
-  '!=': (a, b) => !equal(a, b),
-  '<': (a, b) => order(a, b) < 0,
-  '<=': (a, b) => order(a, b) <= 0,
-  '>': (a, b) => order(a, b) > 0,
-  '>=': (a, b) => order(a, b) >= 0,
-  contains: (a, b) => onTexts(a, b, (text, part) => text.includes(part)),
-  startsWith: (a, b) => onTexts(a, b, (text, part) => text.startsWith(part)),
-  endsWith: (a, b) => onTexts(a, b, (text, part) => text.endsWith(part)),
-  in: (a, b) => {
-    if (Array.isArray(b)) return b.some((each) => equal(a, each))
-    if (isMap(b)) return typeof a === 'string' && Object.hasOwn(b, a)
-    if (b === null) return false
-    throw new OperatorFault(`there is nothing in ${nameOf(b)}`)
-  },
-}
-
-const functions: Readonly<Record<string, (args: readonly EntryValue[]) => EntryValue>> = {
-  env: ([name]) => process.env[textIn('env', name)] ?? '',
-  len: ([of]) => {
-    if (typeof of === 'string') return BigInt([...of].length)
-    if (Array.isArray(of)) return BigInt(of.length)
-    if (isMap(of ?? null)) return BigInt(Object.keys(of as object).length)
-    throw new OperatorFault(`${nameOf(of ?? null)} has no length`)
-  },
-  lower: ([text]) => textIn('lower', text).toLowerCase(),
-  upper: ([text]) => textIn('upper', text).toUpperCase(),
-  trim: ([text]) => textIn('trim', text).trim(),
-  string: ([value]) => (typeof value === 'object' ? nameOf(value) : String(value)),
-  int: ([value]) => {
-    const number = typeof value === 'bigint' ? value : Number(value)
-    if (typeof number === 'bigint') return number
-    if (!Number.isFinite(number)) throw new OperatorFault(`${nameOf(value ?? null)} is no integer`)
-    return BigInt(Math.trunc(number))
-  },
-}
 /** Fields that an expression may name. */
 const variables: Readonly<Record<string, Expression>> = {
   body: ({ body }) => body,
@@ -147,7 +109,7 @@ class Parser {
     }
   }
 
-  private compared(a: Expression, compare: Operator): Expression {
+  private compared(a: Expression, compare: Binary): Expression {
     const b = this.sum()
     return (entry) => compare(a(entry), b(entry))
   }
@@ -172,40 +134,20 @@ class Parser {
   }
 
   private sum(): Expression {
-    let left = this.product()
-    for (;;) {
-      const isPlus = this.take('+')
-      if (!isPlus && !this.take('-')) return left
-      const [a, b] = [left, this.product()]
-      left = isPlus
-        ? (entry) => plus(a(entry), b(entry))
-        : (entry) =>
-            calculate(
-              a(entry),
-              b(entry),
-              (x, y) => x - y,
-              (x, y) => x - y,
-            )
-    }
+    return this.calculated(['+', '-'], () => this.product())
   }
 
   private product(): Expression {
-    let left = this.unary()
-    for (;;) {
-      const { text } = this.peek()
-      if (!this.take('*') && !this.take('/') && !this.take('%')) return left
-      const [a, b] = [left, this.unary()]
-      if (text === '*')
-        left = (entry) =>
-          calculate(
-            a(entry),
-            b(entry),
-            (x, y) => x * y,
-            (x, y) => x * y,
-          )
-      else if (text === '/') left = (entry) => Number(number(a(entry))) / Number(number(b(entry)))
-      else left = (entry) => Number(number(a(entry))) % Number(number(b(entry)))
+    return this.calculated(['*', '/', '%'], () => this.unary())
+  }
+
+  private calculated(marks: readonly string[], side: () => Expression): Expression {
+    let left = side()
+    for (let { text } = this.peek(); marks.some((mark) => this.take(mark)); { text } = this.peek()) {
+      const [a, b, make] = [left, side(), arithmetic[text]!]
+      left = (entry) => make(a(entry), b(entry))
     }
+    return left
   }
 
   private unary(): Expression {
@@ -230,11 +172,11 @@ class Parser {
         const { kind, text } = this.peek()
         if (kind !== 'word') throw this.expected('a key')
         this.at++
-        value = member(value, () => text, isOptional)
+        value = memberOf(value, () => text, isOptional)
       } else if (this.take('[')) {
         const key = this.ternary()
         this.need(']')
-        value = member(value, key, false)
+        value = memberOf(value, key, false)
       } else if (this.take('??')) {
         const [a, b] = [value, this.unary()]
         value = (entry) => a(entry) ?? b(entry)
@@ -322,70 +264,7 @@ function unknown(what: string, name: string, known: readonly string[]): string {
   return meant === undefined ? `${what}: there are ${plain.join(', ')}` : `${what}: did you mean ${meant}?`
 }
 
-function member(of: Expression, key: Expression | (() => string), isOptional: boolean): Expression {
-  return (entry) => {
-    const whole = of(entry)
-    const name = key(entry)
-    if (isMap(whole)) return typeof name === 'string' ? (own(whole, name) ?? null) : null
-    if (Array.isArray(whole) && (typeof name === 'bigint' || typeof name === 'number'))
-      return whole.at(Number(name)) ?? null
-    if (whole === null && isOptional) return null
-    throw new OperatorFault(`${nameOf(whole)} has no key ${typeof name === 'string' ? name : nameOf(name)}`)
-  }
-}
-
-function truth(value: EntryValue): boolean {
-  if (typeof value === 'boolean') return value
-  throw new OperatorFault(`${nameOf(value)} is neither true nor false`)
-}
-
-function number(value: EntryValue): number | bigint {
-  if (typeof value === 'number' || typeof value === 'bigint') return value
-  throw new OperatorFault(`${nameOf(value)} is no number`)
-}
-
-function plus(a: EntryValue, b: EntryValue): EntryValue {
-  if (typeof a === 'string' && typeof b === 'string') return a + b
-  return calculate(
-    a,
-    b,
-    (x, y) => x + y,
-    (x, y) => x + y,
-  )
-}
-
-function calculate(
-  a: EntryValue,
-  b: EntryValue,
-  integers: (a: bigint, b: bigint) => bigint,
-  doubles: (a: number, b: number) => number,
-): EntryValue {
-  if (typeof a === 'bigint' && typeof b === 'bigint') return BigInt.asIntN(64, integers(a, b))
-  return doubles(Number(number(a)), Number(number(b)))
-}
-
-function textIn(name: string, value: EntryValue | undefined): string {
-  if (typeof value === 'string') return value
-  throw new OperatorFault(`${name} takes text, got ${nameOf(value ?? null)}`)
-}
-
-function onTexts(a: EntryValue, b: EntryValue, holds: (a: string, b: string) => boolean): boolean {
-  if (a === null || b === null) return false
-  if (typeof a === 'string' && typeof b === 'string') return holds(a, b)
-  throw new OperatorFault(`${nameOf(typeof a === 'string' ? b : a)} is no text`)
-}
-
-function equal(a: EntryValue, b: EntryValue): boolean {
-  if (typeof a === 'number' || typeof a === 'bigint') {
-    // biome-ignore lint/suspicious/noDoubleEquals: an integer and a double of the same value are equal
-    return (typeof b === 'number' || typeof b === 'bigint') && a == b
-  }
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((each, i) => equal(each, b[i]!))
-  return a === b
-}
-
-function order(a: EntryValue, b: EntryValue): number {
-  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
-  const [x, y] = [number(a), number(b)]
-  return x < y ? -1 : x > y ? 1 : x >= y ? 0 : Number.NaN
-}
+const memberOf =
+  (of: Expression, key: Expression | (() => string), isOptional: boolean): Expression =>
+  (entry) =>
+    member(of(entry), key(entry), isOptional)
