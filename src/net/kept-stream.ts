@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../runtime/clock.ts'
 import { sleep } from '../runtime/clock.ts'
+import { type ReadingProof, trialFarewellMs } from './reading-proof.ts'
 
 export interface KeptStreamOptions {
   /** Opens a connection; rejects with an error whose message is a sentence. */
@@ -8,8 +9,8 @@ export interface KeptStreamOptions {
   clock: Clock
   /** A connection that was not used for this long is closed; 0: never. */
   idleMs: number
-  /** The peer has ended a connection in order that was written to. */
-  onRead?(): void
+  /** Whether the peer reads, over all connections. */
+  proof: ReadingProof
   /** The peer ended the connection, or it broke. */
   onEnd(error: Error | undefined): void
 }
@@ -66,12 +67,12 @@ export class KeptStream {
   }
 
   /** Ends it when all was written, and waits for the peer to do the same, but not for long. */
-  async close(): Promise<void> {
+  async close(waitMs = farewellMs): Promise<void> {
     const { socket } = this
     this.forget()
     if (!socket || socket.destroyed) return
     await new Promise<void>((resolve) => {
-      const timer = this.options.clock.after(farewellMs, () => socket.destroy())
+      const timer = this.options.clock.after(waitMs, () => socket.destroy())
       socket.once('close', () => {
         timer.cancel()
         resolve()
@@ -87,7 +88,7 @@ export class KeptStream {
   }
 
   private adopt(socket: Socket): void {
-    const { clock, idleMs, onRead } = this.options
+    const { clock, idleMs, proof } = this.options
     this.socket = socket
     this.openedAt = this.usedAt = clock.monotonic()
     let failure: Error | undefined
@@ -97,11 +98,14 @@ export class KeptStream {
     socket.resume()
     // A peer that ends its side reads no further, as far as one can know.
     socket.on('end', () => {
-      if (socket.bytesWritten > 0) onRead?.()
+      if (socket.bytesWritten > 0) proof.ended()
       socket.destroy()
     })
     socket.on('close', () => this.gone(socket, failure))
     if (idleMs > 0) this.watch(idleMs)
+    proof.opened(socket, clock, () => {
+      if (this.socket === socket) void this.close(trialFarewellMs)
+    })
   }
 
   private watch(wait: number): void {

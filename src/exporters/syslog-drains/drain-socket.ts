@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { type ReadingProof, trialFarewellMs } from '../../net/reading-proof.ts'
 import type { Clock, Timer } from '../../runtime/clock.ts'
 import { type Dial, DrainError } from './transport.ts'
 
@@ -12,8 +13,8 @@ export interface DrainSocketOptions {
   onOpen(): void
   /** The connection is gone, and `use` was called for it. */
   onClose(error: Error | undefined): void
-  /** The peer has ended a connection in order that was written to. */
-  onRead?(): void
+  /** Whether the drain reads, over all connections; absent: it answers. */
+  proof?: ReadingProof | undefined
   /** What the peer sends; absent: it is read and forgotten. */
   onData?(bytes: Buffer): void
 }
@@ -21,6 +22,8 @@ export interface DrainSocketOptions {
 /** A connection that lives shorter is followed by a pause, so that a peer which only accepts is not dialled all the time. */
 const shortLifeMs = 1000
 const longestPauseMs = 1000
+/** For the peer to answer our good-bye. */
+const farewellMs = 5000
 
 /**
  * The one connection of a drain: made when it is needed, replaced when it is old, and always read from, so that a peer
@@ -63,12 +66,12 @@ export class DrainSocket {
   }
 
   /** Says good-bye first: what was written still arrives. */
-  retire(): void {
+  retire(waitMs = farewellMs): void {
     const { socket } = this
     this.socket = undefined
     if (!socket) return
     socket.end()
-    const timer = this.options.clock.after(shortLifeMs * 5, () => socket.destroy())
+    const timer = this.options.clock.after(waitMs, () => socket.destroy())
     socket.once('close', () => timer.cancel())
   }
 
@@ -97,7 +100,7 @@ export class DrainSocket {
   }
 
   private adopt(socket: Socket): void {
-    const { clock, onOpen, onRead, onData } = this.options
+    const { clock, onOpen, proof, onData } = this.options
     this.socket = socket
     this.openedAt = this.usedAt = clock.monotonic()
     let failure: Error | undefined
@@ -108,10 +111,13 @@ export class DrainSocket {
     else socket.resume()
     // A peer that ends its side reads no further, as far as one can know.
     socket.on('end', () => {
-      if (socket.bytesWritten > 0) onRead?.()
+      if (socket.bytesWritten > 0) proof?.ended()
       socket.destroy()
     })
     socket.on('close', () => this.gone(socket, failure))
+    proof?.opened(socket, clock, () => {
+      if (this.socket === socket) this.retire(trialFarewellMs)
+    })
     onOpen()
   }
 

@@ -36,7 +36,7 @@ export class Drain {
   /** Of logs, whether their type must be looked at. */
   readonly byType: boolean
   /** Of drains that all applications share. */
-  readonly gate: FloodGate | undefined
+  readonly gate: FloodGate | undefined = undefined
   ring: FrameRing | undefined = undefined
   delivery: Delivery | undefined = undefined
   spill: Spill | undefined = undefined
@@ -47,7 +47,8 @@ export class Drain {
   private series: DrainSeries | undefined = undefined
   private failure: Trouble | undefined = undefined
   private removed = false
-  private readonly proof = new ReadingProof()
+  /** Of drains that are the operator's, whose trouble is told. */
+  private readonly proof: ReadingProof | undefined = undefined
   /** What its connections are made by. */
   private terms = ''
   private readonly world: DrainWorld
@@ -60,7 +61,11 @@ export class Drain {
     for (const [name, number] of kindsByName) if (name !== 'none' && classTakes(drainClass, name)) kinds |= 1 << number
     this.kinds = kinds
     this.byType = includeLogTypes !== undefined || excludeLogTypes !== undefined
-    this.gate = spec.app === '' ? new FloodGate() : undefined
+    if (spec.app !== '') return
+    this.gate = new FloodGate()
+    this.proof = new ReadingProof(() => {
+      if (!this.delivery?.failing) this.failure = undefined
+    })
   }
 
   /** Whether a log of this type (`APP`, empty when it has none) passes. */
@@ -195,7 +200,7 @@ export class Drain {
 
   private sent(messages: number): void {
     this.world.account.sent += messages
-    if (!this.proof.doubted) this.failure = undefined
+    if (!this.proof?.doubted) this.failure = undefined
     if (this.series) this.series.sent += messages
     this.spill?.drain()
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { freePort } from '../../../test/support/free-port.ts'
+import { ManualClock } from '../../runtime/clock.ts'
 import { bindingCache, bindingsJson, cleanUp, exporter, logs, tcpDrain, until } from './test-kit.ts'
 
 afterEach(cleanUp)
@@ -51,6 +52,40 @@ test('an aggregate drain that reads nothing stays in trouble however often it is
   isOver = true
   await load
 })
+
+test('one with little to read shows that it reads again by ending a connection when we do', async () => {
+  let reads = false
+  const drain = await tcpDrain({ onSocket: (socket) => void (reads || socket.pause()) })
+  const clock = new ManualClock()
+  const settings = { aggregate_refresh_interval: '1h', write_timeout: '50ms', queue_size: 100 }
+  const aggregate_drains = [`syslog://127.0.0.1:${drain.port}`]
+  const { made, account } = await exporter({ aggregate_drains, ...settings }, clock)
+  const text = 'x'.repeat(10_000)
+  await until(() => {
+    made.consume(logs('app', ...Array.from({ length: 50 }, () => text)))
+    return !made.ready!()
+  })
+  const [{ sent }, since] = [account, clock.monotonic()]
+  reads = true
+  drain.server.prependListener('connection', slowly)
+  for (const socket of drain.sockets) slowly(socket)
+  await until(() => {
+    clock.advance(100)
+    return made.ready!()
+  })
+  // Far less than buffers hold.
+  expect(account.sent - sent).toBeLessThanOrEqual(100)
+  expect(clock.monotonic() - since).toBeLessThan(1_000_000)
+})
+
+/** Reads some KiB, pauses for a moment, and so on. */
+function slowly(socket: Socket): void {
+  socket.on('data', () => {
+    socket.pause()
+    setTimeout(() => socket.resume(), 1)
+  })
+  socket.resume()
+}
 
 test('one of an application is its owner to mend', async () => {
   const [port, well] = [await freePort(), await tcpDrain()]

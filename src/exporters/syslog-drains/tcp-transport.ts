@@ -13,8 +13,8 @@ export interface TcpTransportOptions {
   /** Bytes on their way at once. */
   maxFlightBytes: number
   maxAgeMs: number
-  /** Of the drain, whatever connections it has had. */
-  proof: ReadingProof
+  /** Of the drain, whatever connections it has had; undefined: nobody asks whether it reads. */
+  proof: ReadingProof | undefined
   onOpen(): void
 }
 
@@ -43,7 +43,7 @@ export class TcpTransport implements Transport {
       maxAgeMs,
       maxIdleMs: 0,
       onOpen,
-      onRead: () => proof.ended(),
+      proof,
       onClose: (error) => this.finish(new DrainError('write', error?.message ?? 'the drain closed the connection')),
     })
   }
@@ -70,11 +70,11 @@ export class TcpTransport implements Transport {
     const written = (error?: Error | null) => {
       // A write that was given up may still report.
       if (this.turn !== turn || !this.writing) return
-      if (!error) proof.taken()
+      if (!error) proof?.taken()
       this.finish(error ? new DrainError('write', error.message, error) : undefined)
     }
     if (socket !== this.watched) this.watch(socket)
-    proof.gives(size)
+    proof?.gives(size)
     if (pieces.length > 1) socket.cork()
     for (let i = 0; i < pieces.length; i++) {
       const { chunk, from, to } = pieces[i]!
@@ -88,7 +88,6 @@ export class TcpTransport implements Transport {
   /** A peer that reads slowly is left alone as long as it reads at all: Node's socket timeout asks how much is left. */
   private watch(socket: Socket): void {
     this.watched = socket
-    this.options.proof.opened()
     socket.setTimeout(this.options.writeTimeoutMs, () => {
       if (this.watched === socket && this.writing) this.timedOut()
     })
@@ -96,7 +95,7 @@ export class TcpTransport implements Transport {
 
   private timedOut(): void {
     this.connection.close()
-    this.options.proof.stoodStill()
+    this.options.proof?.stoodStill()
     this.finish(new DrainError('write', `the drain read nothing for ${this.options.writeTimeoutMs / 1000} s`))
   }
 

@@ -30,8 +30,8 @@ export interface Route {
 export interface Transports {
   /** Where this is the same, connections that others of the kind have made may stay. */
   readonly terms: string
-  /** `proof` is the drain's, over all of its connections. */
-  to(spec: DrainSpec, proof: ReadingProof): Route
+  /** `proof` is the drain's, over all of its connections, where somebody asks whether it reads. */
+  to(spec: DrainSpec, proof: ReadingProof | undefined): Route
 }
 
 /** Idle HTTPS connections go after this long; those for batches also after as long in use (the original's). */
@@ -45,7 +45,7 @@ export function newTransports(
   settings: TransportSettings,
   gathering: Gathering,
 ): Transports {
-  const to = (spec: DrainSpec, proof: ReadingProof): Route => {
+  const to = (spec: DrainSpec, proof: ReadingProof | undefined): Route => {
     const { url } = spec
     const common = { dial: dialOf(spec), clock, onOpen: () => settings.onOpen(spec) }
     const http = { ...common, url, timeoutMs: settings.answerTimeoutMs }

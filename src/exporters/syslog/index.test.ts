@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -8,6 +9,7 @@ import { encodeEnvelopeBatch } from '../../../test/support/decode.ts'
 import { envelopes, otlpLogs } from '../../../test/support/delivery.ts'
 import { newVault, until } from '../../net/test-kit.ts'
 import { newUnixDatagrams } from '../../net/unix-datagrams.ts'
+import { ManualClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import { Batch } from '../../telemetry/batch.ts'
 import syslog from './index.ts'
@@ -181,6 +183,38 @@ describe('streams', () => {
     await until(() => exporter.ready())
     isOver = true
     await load
+    await exporter.idle()
+    expect(exporter.ready()).toBe(true)
+  })
+
+  test('a peer with little to read shows that it reads again by ending a connection when we do', async () => {
+    const peer = await startPeer()
+    peer.onOpen = (socket) => socket.pause()
+    const clock = new ManualClock()
+    const queue = { when_full: 'drop_oldest', sending_queue: { queue_size: 20 }, write_timeout: '1s' }
+    const { exporter } = await runExporter({ endpoint: '127.0.0.1', port: peer.port, ...queue }, clock)
+    const some = texts(0, 10).map((text) => text.padEnd(100_000, '.'))
+    await until(() => {
+      exporter.consume(otlpLogs(some))
+      clock.advance(100)
+      return !exporter.ready()
+    })
+    // It reads some KiB, pauses for a moment, and so on.
+    const slowly = (socket: Socket) => {
+      socket.pause()
+      setTimeout(() => socket.resume(), 1)
+    }
+    peer.onOpen = undefined
+    peer.onData = slowly
+    for (const socket of peer.open) socket.resume()
+    const [{ sent }, since] = [exporter.account, clock.monotonic()]
+    await until(() => {
+      exporter.consume(otlpLogs(['a line']))
+      clock.advance(100)
+      return exporter.ready()
+    })
+    expect(clock.monotonic() - since).toBeLessThan(1_000_000)
+    expect(exporter.account.sent - sent).toBeGreaterThan(0)
     await exporter.idle()
     expect(exporter.ready()).toBe(true)
   })

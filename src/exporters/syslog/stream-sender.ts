@@ -34,7 +34,7 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
     dial,
     clock,
     idleMs: config.idle_timeout,
-    onRead: () => proof.ended(),
+    proof,
     onEnd: (error) => trouble.note('ended', `the peer ended the connection${error ? `: ${error.message}` : ''}`),
   })
 
@@ -93,10 +93,7 @@ export function newStreamSender({ dial, messages, config, clock, trouble }: Stre
       const socket = stream.current
       if (socket) return write(socket, batch, signal)
       return stream.open(signal).then(
-        (opened) => {
-          proof.opened()
-          return write(opened, batch, signal)
-        },
+        (opened) => write(opened, batch, signal),
         (error: Error) => {
           throw new Retryable(error.message, { cause: error })
         },

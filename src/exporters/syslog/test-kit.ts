@@ -6,7 +6,7 @@ import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import type { Queued } from '../../delivery/queued.ts'
 import { newHost } from '../../engine/host.ts'
-import { systemClock } from '../../runtime/clock.ts'
+import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { newLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
 import syslog from './index.ts'
@@ -109,13 +109,13 @@ export interface Run {
 }
 
 /** A started exporter with these settings, stopped at the end of the test. */
-export async function runExporter(written: Record<string, unknown>): Promise<Run> {
+export async function runExporter(written: Record<string, unknown>, clock: Clock = systemClock): Promise<Run> {
   const lines: string[] = []
   const ledger = new Ledger()
   const metrics = new Metrics()
   const shared = {
     log: newLog({ level: 'info', write: (line) => void lines.push(line.trim()) }),
-    clock: systemClock,
+    clock,
     metrics,
     ledger,
     budget: new Budget('service', 256 << 20),
