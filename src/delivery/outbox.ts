@@ -1,34 +1,22 @@
-import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Batch } from '../telemetry/batch.ts'
-import { type Part, settleAll } from './backlog.ts'
-import { backoff } from './backoff.ts'
+import { endAfter, pauseAfter, whyGivenUp } from './after-failure.ts'
+import { settleAll } from './backlog.ts'
+import { Courier } from './courier.ts'
 import type { Account } from './ledger.ts'
 import type { LostPart } from './loss-notes.ts'
 import { ownCopy } from './own-memory.ts'
-import { Progress, type Trouble } from './progress.ts'
+import type { Trouble } from './progress.ts'
 import type { Queue } from './queue.ts'
 import type { DropReason } from './reasons.ts'
 import { Rhythm } from './rhythm.ts'
-import { Dropped, fatesOf, maybeDelivered, Retryable, type SendResult } from './sender.ts'
+import { Dropped, fatesOf, maybeDelivered, type SendResult } from './sender.ts'
+import { SendingHealth } from './sending-health.ts'
 import type { Batching, DeliverySettings } from './settings.ts'
+import { newShipment, type Shipment } from './shipment.ts'
 import type { Legacy } from './succession.ts'
 import type { Attempts } from './traced.ts'
-
-/** One batch on its way, through all of its attempts. */
-interface Shipment extends Part {
-  /** Number of the attempt under way, from 1. */
-  attempt: number
-  /** When the first attempt began, monotonic milliseconds. */
-  since: number
-  /** An earlier attempt may have delivered it. */
-  uncertain: boolean
-  over: boolean
-  abort: AbortController | undefined
-  /** Until the timeout of an attempt, or between two of them until the next. */
-  timer: Timer | undefined
-  paused: boolean
-}
 
 export interface OutboxOptions {
   queue: Queue
@@ -56,12 +44,12 @@ export class Outbox {
   private readonly settings: DeliverySettings
   private readonly account: Account
   private readonly clock: Clock
-  private readonly log: Log
   private readonly onDrop: OnDrop
   private readonly onRefused: OnRefused | undefined
   private readonly random: () => number
   private readonly rhythm: Rhythm
-  private readonly progress = new Progress()
+  private readonly courier: Courier
+  private readonly health: SendingHealth
   private patienceMs: number
   private running = false
   /** Sends nothing yet: what comes before it is on the wire still. */
@@ -72,8 +60,6 @@ export class Outbox {
   private draining = false
   private pumping = false
   private free: number
-  /** Not aborted, and nobody listens to it. */
-  private spare = new AbortController()
   /** Oldest first. No Set: its former tables lead from one to the next, and keep batches from being collected young. */
   private readonly flying: Shipment[] = []
   private whenIdle: (() => void)[] = []
@@ -84,12 +70,20 @@ export class Outbox {
     this.settings = settings
     this.account = account
     this.clock = clock
-    this.log = log
     this.onDrop = onDrop
     this.onRefused = onRefused
     this.random = random
     this.free = settings.consumers
     this.patienceMs = settings.batching?.flushMs ?? 0
+    this.health = new SendingHealth(clock, log)
+    this.courier = new Courier({
+      sender,
+      account,
+      clock,
+      timeoutMs: settings.timeoutMs,
+      delivered: (shipment, result) => this.delivered(shipment, result),
+      failed: (shipment, error) => this.failed(shipment, error),
+    })
     this.rhythm = new Rhythm(settings, queue, clock, (now) => this.pump(now))
   }
 
@@ -110,7 +104,7 @@ export class Outbox {
     const [first] = this.flying
     const oldest = Math.min(first?.since ?? Number.POSITIVE_INFINITY, this.queue.oldest ?? Number.POSITIVE_INFINITY)
     const waits = Number.isFinite(oldest) ? oldest : undefined
-    return this.progress.trouble(this.clock.monotonic(), waits, this.patienceMs)
+    return this.health.trouble(waits, this.patienceMs)
   }
 
   run(): void {
@@ -131,9 +125,9 @@ export class Outbox {
         batches?.add(part.batch.count, part.bytes, full)
         this.rhythm.beat(now)
         this.free--
-        const next = shipment(part, now)
+        const next = newShipment(part, now)
         this.flying.push(next)
-        this.attempt(next)
+        this.courier.attempt(next)
       }
     } finally {
       this.pumping = false
@@ -235,48 +229,10 @@ export class Outbox {
     this.giveBack(shipment, true)
   }
 
-  private attempt(shipment: Shipment): void {
-    const { batch } = shipment
-    const number = ++shipment.attempt
-    this.account.attempts += batch.count
-    if (shipment.uncertain) this.account.maybe_duplicate += batch.count
-    const controller = this.spare
-    let result: SendResult | Promise<SendResult>
-    try {
-      result = this.sender.send(batch, controller.signal, number)
-    } catch (error) {
-      this.failed(shipment, error)
-      return
-    }
-    if (result instanceof Promise) this.follow(shipment, number, controller, result)
-    else this.delivered(shipment, result)
-  }
-
-  /** Waits for the answer of an attempt, or for its timeout. */
-  private follow(shipment: Shipment, number: number, controller: AbortController, result: Promise<SendResult>): void {
-    // Whoever waits may listen to the signal, so it is this attempt's alone.
-    this.spare = new AbortController()
-    shipment.abort = controller
-    const { timeoutMs } = this.settings
-    if (timeoutMs > 0) shipment.timer = this.clock.after(timeoutMs, () => this.timedOut(shipment, number))
-    const current = () => shipment.attempt === number && !shipment.over && !shipment.paused
-    result.then(
-      (answer) => void (current() && this.delivered(shipment, answer)),
-      (error) => void (current() && this.failed(shipment, error)),
-    )
-  }
-
-  private timedOut(shipment: Shipment, number: number): void {
-    if (shipment.attempt !== number || shipment.over) return
-    const error = new Retryable(`no answer within ${this.settings.timeoutMs} ms`, { maybeDelivered: true })
-    shipment.abort?.abort(error)
-    this.failed(shipment, error)
-  }
-
   private delivered(shipment: Shipment, result: SendResult): void {
     const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
-    if (!result.unproven) this.noteAnswer(sent, rejected, result.detail)
+    if (!result.unproven) this.health.answered(sent, rejected, result.detail)
     if (rejected > 0) {
       this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
       // Which of several it was the peer does not say.
@@ -292,43 +248,30 @@ export class Outbox {
   private failed(shipment: Shipment, error: unknown): void {
     shipment.timer?.cancel()
     shipment.timer = undefined
-    const asked = error instanceof Retryable ? error.retryAfterMs : 0
     const { retry } = this.settings
-    const own = retry ? backoff(retry, shipment.attempt - 1, this.random) : 0
-    const pause = Math.min(Math.max(asked, own), longestTimerMs)
-    const end = this.endAfter(shipment, error, pause)
+    const pause = pauseAfter(shipment, error, retry, this.random)
+    const { draining } = this
+    const end = endAfter(shipment, error, pause, { retry, draining, now: this.clock.monotonic() })
     if (this.heir && (!end || end === 'shutdown')) {
       shipment.uncertain ||= maybeDelivered(error)
       this.giveBack(shipment, true)
     } else if (end) {
-      if (error instanceof Dropped) this.refused(shipment, end, error.message)
-      else this.progress.failed(this.clock.monotonic(), textOf(error))
-      this.drop(shipment, end, `${whyNotAgain[end] ?? ''}${textOf(error)}`, error)
+      if (error instanceof Dropped) this.refused(shipment.batch, end, error.message)
+      else this.health.gaveUp(error)
+      this.drop(shipment, end, whyGivenUp(end, error), error)
     } else this.pause(shipment, error, pause)
   }
 
-  private refused({ batch }: Shipment, reason: DropReason, why: string): void {
-    if (reason === 'connection') this.progress.failed(this.clock.monotonic(), why)
-    else this.progress.refused(this.clock.monotonic(), why)
+  private refused(batch: Batch, reason: DropReason, why: string): void {
+    this.health.refused(reason, why)
     this.onRefused?.(batch, batch.count, reason, why)
-  }
-
-  /** The reason to give up after this failure, if there is one; `pause` would be the wait before the next attempt. */
-  private endAfter(shipment: Shipment, error: unknown, pause: number): DropReason | undefined {
-    if (error instanceof Dropped) return error.reason
-    const { retry } = this.settings
-    if (!retry) return 'connection'
-    if (this.draining) return 'shutdown'
-    if (retry.maxRetries !== undefined && shipment.attempt > retry.maxRetries) return 'retries_exhausted'
-    const elapsed = this.clock.monotonic() - shipment.since
-    return retry.maxElapsedMs > 0 && elapsed + pause > retry.maxElapsedMs ? 'retries_exhausted' : undefined
   }
 
   private pause(shipment: Shipment, error: unknown, pause: number): void {
     if (maybeDelivered(error)) shipment.uncertain = true
     // It may stand here for long: it must not pin the memory that others share.
     if (shipment.attempt === 1) shipment.batch = ownCopy(shipment.batch)
-    this.complain(error, pause)
+    this.health.failed(error, pause)
     shipment.abort = undefined
     shipment.paused = true
     shipment.timer = this.clock.after(pause, () => this.repeat(shipment))
@@ -338,7 +281,7 @@ export class Outbox {
     shipment.timer?.cancel()
     shipment.timer = undefined
     shipment.paused = false
-    this.attempt(shipment)
+    this.courier.attempt(shipment)
   }
 
   private drop(shipment: Shipment, reason: DropReason, detail?: string, cause?: unknown): void {
@@ -366,55 +309,6 @@ export class Outbox {
     this.free++
     this.queue.done(shipment)
   }
-
-  /** The first of a series is told, in the Collector's words. */
-  private complain(error: unknown, pause: number): void {
-    if (!this.progress.failing) {
-      const interval = `${Number((pause / 1000).toPrecision(3))}s`
-      this.log.warn('Exporting failed. Will retry the request after interval.', { error: textOf(error), interval })
-    }
-    this.progress.failed(this.clock.monotonic(), textOf(error))
-  }
-
-  private noteAnswer(sent: number, rejected: number, detail = ''): void {
-    if (this.progress.failing) this.recovered()
-    if (sent > 0) this.progress.delivered(this.clock.monotonic())
-    else if (rejected > 0) this.progress.refused(this.clock.monotonic(), detail)
-  }
-
-  private recovered(): void {
-    this.progress.answered()
-    this.log.info('sending works again')
-  }
-}
-
-function shipment(part: Part, since: number): Shipment {
-  const { batch, requests, bytes, cost } = part
-  return {
-    batch,
-    requests,
-    bytes,
-    cost,
-    attempt: 0,
-    since,
-    uncertain: false,
-    over: false,
-    abort: undefined,
-    timer: undefined,
-    paused: false,
-  }
 }
 
 const broken = new Error('the process is stopping')
-
-/** Timers of the runtime that are longer end at once. A peer may ask for any pause. */
-const longestTimerMs = 2_147_483_647
-
-/** In front of the error of what is not sent again: the Collector's words. */
-const whyNotAgain: Partial<Record<DropReason, string>> = {
-  rejected: 'not retryable error: ',
-  retries_exhausted: 'no more retries left: ',
-  shutdown: 'request will be cancelled before next retry: ',
-}
-
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

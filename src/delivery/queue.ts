@@ -8,6 +8,7 @@ import { FairGate } from './fair-gate.ts'
 import type { Shares } from './fairness.ts'
 import type { LostPart } from './loss-notes.ts'
 import type { DropReason } from './reasons.ts'
+import { queueFull, Room, type RoomOptions } from './room.ts'
 import { oversized, rowsToFree, withoutOversized } from './rows.ts'
 import { Shelter } from './shelter.ts'
 import type { Legacy } from './succession.ts'
@@ -15,18 +16,11 @@ import type { Legacy } from './succession.ts'
 /** What a full queue does. */
 export type WhenFull = 'drop_oldest' | 'drop_newest' | 'refuse' | 'wait'
 
-export interface QueueOptions {
+export interface QueueOptions extends RoomOptions {
   whenFull: WhenFull
   clock: Clock
-  /** The queue's own bound in bytes, with costs as in `entryCost`. */
-  budget: Budget
   /** The budget above it: losses because that one is used up are called `memory`. */
   memory: Budget
-  /** Bounds over what is queued and what is on the wire. Absent: none. */
-  maxRecords?: number
-  maxRequests?: number
-  /** Bound over the batches' bytes alone (the Collector's `sizer: bytes`). */
-  maxPayload?: number
   /** Largest record the peer takes: larger ones are dropped on arrival. */
   maxRecordBytes?: number
   /** Age of the head, in milliseconds, from which on the queue keeps its bytes in memory of its own. Default 100. */
@@ -50,8 +44,6 @@ const whole: TakeLimits = {
   fill: false,
 }
 
-const queueFull = new Refused('sending queue is full')
-const memoryFull = new Refused('data refused due to high memory usage', 1000)
 const stopping = new Refused('shutting down')
 
 /** Batches waiting for one destination: bounded in records and bytes, exact to the record in what it drops. */
@@ -60,12 +52,7 @@ export class Queue implements Admission {
   private readonly budget: Budget
   private readonly drops: boolean
   private readonly backlog: Backlog
-  private readonly maxRecords: number
-  private readonly maxRequests: number
-  private readonly maxPayload: number
-  private wireRecords = 0
-  private wireRequests = 0
-  private wireBytes = 0
+  private readonly room: Room
   private admitted = false
   /** Somebody asked while a run was under way. */
   private askedMeanwhile = false
@@ -75,16 +62,14 @@ export class Queue implements Admission {
   private readonly shelter: Shelter
 
   constructor(options: QueueOptions) {
-    const { whenFull, maxRecords, maxRequests, maxPayload } = options
+    const { whenFull } = options
     this.options = options
     this.budget = options.budget
     this.drops = whenFull === 'drop_oldest' || whenFull === 'drop_newest'
     this.backlog = new Backlog(apart(options))
+    this.room = new Room(this.backlog, options)
     this.gate = new FairGate(this.backlog)
     this.shelter = new Shelter(this.backlog, options.clock, options.stallAfterMs ?? 100)
-    this.maxRecords = maxRecords ?? Number.POSITIVE_INFINITY
-    this.maxRequests = maxRequests ?? Number.POSITIVE_INFINITY
-    this.maxPayload = maxPayload ?? Number.POSITIVE_INFINITY
   }
 
   /** Records queued, without those on the wire. */
@@ -99,7 +84,7 @@ export class Queue implements Admission {
 
   /** Records queued and on the wire. */
   get held(): number {
-    return this.backlog.records + this.wireRecords
+    return this.room.held
   }
 
   /** Whether the head is so old that the queue keeps its bytes to itself. */
@@ -119,7 +104,7 @@ export class Queue implements Admission {
       this.askedMeanwhile = true
       return 'wait'
     }
-    const obstacle = this.closed ? stopping : this.obstacle()
+    const obstacle = this.closed ? stopping : this.room.obstacle()
     if (!obstacle) this.admitted = true
     else if (!this.closed && this.options.whenFull === 'wait') return 'wait'
     return obstacle
@@ -133,17 +118,13 @@ export class Queue implements Admission {
   }
 
   sentBack(records: number): void {
-    const why = this.closed ? stopping : (this.obstacle() ?? queueFull)
+    const why = this.closed ? stopping : (this.room.obstacle() ?? queueFull)
     this.options.onSentBack?.(records, why.message)
   }
 
   /** How full it is, in the unit of its first bound: requests, records, bytes of payload or of memory. */
   fillOf(): { size: () => number; capacity: number } {
-    const { maxRequests, maxRecords, maxPayload, budget, backlog } = this
-    if (Number.isFinite(maxRequests)) return { size: () => backlog.entries + this.wireRequests, capacity: maxRequests }
-    if (Number.isFinite(maxRecords)) return { size: () => this.held, capacity: maxRecords }
-    if (Number.isFinite(maxPayload)) return { size: () => backlog.bytes + this.wireBytes, capacity: maxPayload }
-    return { size: () => budget.used, capacity: budget.maxBytes }
+    return this.room.fillOf()
   }
 
   onRoom(fn: () => void): void {
@@ -156,7 +137,7 @@ export class Queue implements Admission {
     let batch = this.withoutOversized(given)
     let shares: Shares | undefined
     if (this.drops) {
-      const fair = this.gate.enter(batch, this.fill())
+      const fair = this.gate.enter(batch, this.room.fill())
       shares = this.gate.shares
       batch = this.turnAway(batch, fair, 'unfair_share')
     }
@@ -180,9 +161,7 @@ export class Queue implements Admission {
   take(limits: TakeLimits): Part | undefined {
     const part = this.backlog.take(limits)
     if (!part) return undefined
-    this.wireRecords += part.batch.count
-    this.wireRequests += part.requests
-    this.wireBytes += part.bytes
+    this.room.leaves(part)
     this.shelter.leave(part)
     if (this.backlog.records === 0) this.shelter.reset()
     return part
@@ -190,9 +169,7 @@ export class Queue implements Admission {
 
   /** Ends the part's time on the wire. Its receipts are the caller's. */
   done(part: Part): void {
-    this.wireRecords -= part.batch.count
-    this.wireRequests -= part.requests
-    this.wireBytes -= part.bytes
+    this.room.gone(part)
     this.budget.give(part.cost)
     this.roomMade()
   }
@@ -241,38 +218,17 @@ export class Queue implements Admission {
   /** Calls those who wait, if there is room. */
   private roomMade = (): void => {
     if (this.waiting.length === 0) return
-    const obstacle = this.closed ? undefined : this.obstacle()
+    const obstacle = this.closed ? undefined : this.room.obstacle()
     if (!obstacle) for (const fn of this.waiting.splice(0)) fn()
     else if (!this.budget.fits(1)) this.budget.onRoom(this.roomMade)
-  }
-
-  /** Why there is no room: the bound of this queue, or the memory of all. */
-  private obstacle(): Refused | undefined {
-    const { backlog, budget } = this
-    if (backlog.records + this.wireRecords >= this.maxRecords) return queueFull
-    if (backlog.entries + this.wireRequests >= this.maxRequests) return queueFull
-    if (backlog.bytes + this.wireBytes >= this.maxPayload) return queueFull
-    if (budget.used >= budget.maxBytes) return queueFull
-    return budget.fits(1) ? undefined : memoryFull
-  }
-
-  /** Records and bytes above the queue's own bounds; whole requests count as all of their records. */
-  private excessRecords(): number {
-    if (this.backlog.entries + this.wireRequests > this.maxRequests) return Number.POSITIVE_INFINITY
-    return this.held - this.maxRecords
-  }
-
-  private excessBytes(): number {
-    const { budget } = this
-    return Math.max(this.backlog.bytes + this.wireBytes - this.maxPayload, budget.used - budget.maxBytes)
   }
 
   /** Makes room at the front, batch after batch. Memory that others use up is answered by giving back what came. */
   private trimOldest({ cost }: Entry): void {
     let given = 0
     for (let head = this.backlog.head(); head; head = this.backlog.head()) {
-      const records = this.excessRecords()
-      const bytes = this.excessBytes()
+      const records = this.room.excessRecords()
+      const bytes = this.room.excessBytes()
       const memory = Math.min(this.options.memory.excess(), cost - given)
       if (records <= 0 && bytes <= 0 && memory <= 0) return
       const full = records > 0 || bytes > 0
@@ -288,8 +244,8 @@ export class Queue implements Admission {
   /** Takes off the end of the newest batch what does not fit. */
   private trimNewest(entry: Entry): void {
     while (entry.count > 0) {
-      const records = this.excessRecords()
-      const bytes = this.excessBytes()
+      const records = this.room.excessRecords()
+      const bytes = this.room.excessBytes()
       const memory = this.options.memory.excess()
       if (records <= 0 && bytes <= 0 && memory <= 0) return
       const full = records > 0 || bytes > 0
@@ -324,12 +280,6 @@ export class Queue implements Admission {
     const most = this.options.maxRecordBytes
     if (most === undefined || batch.size <= most || oversized(batch, most) === 0) return batch
     return this.turnAway(batch, withoutOversized(batch, most), 'too_large')
-  }
-
-  /** How full the queue is, by whichever bound is nearest. */
-  private fill(): number {
-    const { backlog, budget } = this
-    return Math.max(backlog.records / this.maxRecords, backlog.bytes / this.maxPayload, backlog.cost / budget.maxBytes)
   }
 }
 
