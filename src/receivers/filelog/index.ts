@@ -6,6 +6,7 @@ import { newFilelog } from './filelog.ts'
 /** Reads files as they grow. */
 export default defineReceiver({
   type: 'filelog',
+  aliases: ['file_log'],
   stability: 'beta',
   summary: 'Reads log files as they grow, through rotation and restarts.',
   config,
