@@ -23,8 +23,9 @@ import type { Position } from './position-file.ts'
 import { Quarantine } from './quarantine.ts'
 import type { Recovered } from './recover.ts'
 import { Removals } from './removals.ts'
+import { Retention } from './retention.ts'
 import { frameBytes } from './segment-frame.ts'
-import type { Segment, Segments } from './segments.ts'
+import type { Segments } from './segments.ts'
 import { Syncer } from './syncer.ts'
 import { Troubles } from './troubles.ts'
 import { Writer } from './writer.ts'
@@ -53,6 +54,7 @@ export class DiskSpool implements Spool {
   private readonly cursor: Cursor
   private readonly troubles: Troubles
   private readonly removals: Removals
+  private readonly retention: Retention
   private readonly expiry: Expiry
   private lastLength = 0
   private readonly forgetMe: () => void
@@ -112,13 +114,24 @@ export class DiskSpool implements Spool {
       records: from.records,
       onCorrupt: (records, detail) => this.lose('corrupt', records, detail),
     })
+    this.retention = new Retention({
+      segments,
+      writer: this.writer,
+      cursor: this.cursor,
+      finished,
+      removals: this.removals,
+      troubles: this.troubles,
+      position: () => this.position.sequence,
+      savePosition: () => this.savePosition(),
+      lose: (...lost) => this.lose(...lost),
+    })
     this.forgetMe = registerSpool(folder.path, this)
     this.syncOld(from)
     this.expiry = new Expiry({
       clock,
       maxAgeMs,
-      oldest: () => this.oldest(),
-      remove: () => this.removeOldest('expired', `older than ${maxAgeMs} ms`) !== undefined,
+      oldest: () => this.retention.oldest(),
+      remove: () => this.retention.removeOldest('expired', `older than ${maxAgeMs} ms`) !== undefined,
     })
     this.expiry.watch()
   }
@@ -140,7 +153,7 @@ export class DiskSpool implements Spool {
     const noted = noteBytes(note)
     const length = payload.length + (noted?.length ?? 0)
     if (!this.fits(length)) throw new SpoolFull(`the queue has its ${this.options.maxBytes} bytes`, 'EFULL')
-    if (this.records === 0 && !this.hasRoom(length)) this.discard()
+    if (this.records === 0 && !this.hasRoom(length)) this.retention.discard()
     let sequence: number
     try {
       sequence = this.writer.append(payload, count, format, noted)
@@ -180,7 +193,7 @@ export class DiskSpool implements Spool {
     try {
       const records = await cursor.read(mostBytes)
       this.troubles.worked('read')
-      this.trim()
+      this.retention.trim()
       return records
     } catch (error) {
       this.troubles.failed('read', error)
@@ -194,7 +207,7 @@ export class DiskSpool implements Spool {
     const count = this.outstanding.finish(sequence)
     if (count === undefined) return
     this.records -= count
-    this.trim()
+    this.retention.trim()
     if (!this.closing) this.syncer.positionMoved()
   }
 
@@ -211,7 +224,7 @@ export class DiskSpool implements Spool {
   }
 
   dropOldest(): number | undefined {
-    return this.removeOldest('displaced', 'the queue on disk was full')
+    return this.retention.removeOldest('displaced', 'the queue on disk was full')
   }
 
   clear(): number {
@@ -221,7 +234,7 @@ export class DiskSpool implements Spool {
     this.cursor.toEnd()
     this.lose('removed', unread, 'an operator removed them')
     this.savePosition()
-    this.trim()
+    this.retention.trim()
     return unread
   }
 
@@ -255,7 +268,7 @@ export class DiskSpool implements Spool {
     this.expiry.close()
     this.writer.seal()
     this.savePosition()
-    this.trim()
+    this.retention.trim()
     await this.syncer.flush()
     await this.removals.ended()
     await this.saveFinished()
@@ -299,62 +312,6 @@ export class DiskSpool implements Spool {
     return maxBytes === 0 || this.segments.bytes + this.needed(bytes) <= maxBytes
   }
 
-  /** Gives back what finished batches still take on disk. */
-  private discard(): void {
-    this.writer.seal()
-    this.cursor.toEnd()
-    for (const segment of [...this.segments.list]) this.removeNow(segment)
-  }
-
-  /** Removes the segments in which everything is finished. */
-  private trim(): void {
-    const { list } = this.segments
-    for (;;) {
-      const [first, second] = list
-      if (!first || first === this.writer.active || this.cursor.needs(first)) return
-      if ((second?.first ?? this.writer.next) > this.position.sequence) return
-      if (!second) this.savePosition()
-      this.segments.forget(first)
-      this.removals.later(first)
-    }
-  }
-
-  private removeNow(segment: Segment): void {
-    this.segments.forget(segment)
-    this.removals.now(segment)
-  }
-
-  /** Removes the oldest segment and counts what nobody was given of it. */
-  private removeOldest(loss: SpoolLoss, why: string): number | undefined {
-    const { segments, writer, cursor } = this
-    const [first] = segments.list
-    if (!first || (first === writer.active && first.end === frameBytes)) return undefined
-    if (first === writer.active) writer.seal()
-    const next = segments.after(first)
-    const behind = this.startOf(next) ?? Math.max(cursor.records, first.start ?? 0)
-    const sequence = next?.first ?? writer.next
-    let lost = 0
-    if (cursor.sequence < sequence || cursor.needs(first)) {
-      lost = Math.max(0, behind - cursor.records - this.finished.takeBetween(cursor.sequence, sequence))
-      cursor.jump(next, behind)
-    }
-    this.savePosition()
-    this.removeNow(first)
-    this.lose(loss, lost, why)
-    return lost
-  }
-
-  /** Records before a segment; undefined when its front is damaged. */
-  private startOf(segment: Segment | undefined): number | undefined {
-    if (!segment) return this.writer.records
-    try {
-      this.segments.look(segment)
-    } catch (error) {
-      this.troubles.failed('read', error)
-    }
-    return segment.start
-  }
-
   private lose(loss: SpoolLoss, records: number, detail: string): void {
     if (loss === 'corrupt') this.options.log.warn(`damage in the queue: ${detail}`, { records })
     if (records === 0) return
@@ -373,12 +330,5 @@ export class DiskSpool implements Spool {
         this.troubles.failed('sync', error)
       }
     }
-  }
-
-  /** With what its front says of its age. */
-  private oldest(): Segment | undefined {
-    const [first] = this.segments.list
-    if (first) this.startOf(first)
-    return first
   }
 }
