@@ -8,10 +8,15 @@ import type { QueueInfo, Verified } from '../storage/inspect.ts'
 import { Batch } from '../telemetry/batch.ts'
 import { columns, grouped, mebibytes, records, span } from './words.ts'
 
+/** What is in a folder, where the format of its batches does not say it. */
+interface Holds {
+  readonly holds?: string | undefined
+}
+
 /** A table of queues. */
-export function listText(queues: readonly QueueInfo[], now: number): string {
-  const rows = queues.map(({ folder, batches, records, bytes, oldest, quarantined, holder }) => [
-    basename(folder),
+export function listText(queues: readonly (QueueInfo & Holds)[], now: number): string {
+  const rows = queues.map(({ folder, batches, records, bytes, oldest, quarantined, holder, holds }) => [
+    holds ? `${basename(folder)} (${holds})` : basename(folder),
     grouped(batches),
     grouped(records),
     mebibytes(bytes),
@@ -39,10 +44,11 @@ export function verifiedText({ folder, batches, records: all, bytes, faults, cut
 }
 
 /** One batch, and its first records, secrets masked. */
-export function batchText({ sequence, at, format, count, payload, note }: SpoolRecord, most: number): string {
+export function batchText(record: SpoolRecord & Holds, most: number): string {
+  const { sequence, at, format, count, payload, note, holds = format } = record
   const paint = process.stdout.isTTY && !process.env.NO_COLOR ? colourPaint : plainPaint
   const from = note?.origin ? ` from ${note.origin.address}` : ''
-  const size = `${format}, ${records(count)}, ${grouped(payload.length)} bytes${from}`
+  const size = `${holds}, ${records(count)}, ${grouped(payload.length)} bytes${from}`
   const lines = [paint.name(safeText(`#${sequence}  ${new Date(at).toISOString()}  ${size}`))]
   const { refusal } = note ?? {}
   if (refusal) lines.push(safeText(`  refused as ${refusal.reason}${refusal.detail ? `: ${refusal.detail}` : ''}`))
@@ -52,8 +58,9 @@ export function batchText({ sequence, at, format, count, payload, note }: SpoolR
 }
 
 /** The same as one line of JSON. */
-export function batchJson({ sequence, at, format, count, payload, note }: SpoolRecord, most: number): string {
-  const batch = { sequence, at: new Date(at).toISOString(), format, count, bytes: payload.length, ...note }
+export function batchJson(record: SpoolRecord & Holds, most: number): string {
+  const { sequence, at, format, count, payload, note, holds } = record
+  const batch = { sequence, at: new Date(at).toISOString(), format, holds, count, bytes: payload.length, ...note }
   return `${safeJson(JSON.stringify({ ...batch, records: shown(format, payload, most) }))}\n`
 }
 

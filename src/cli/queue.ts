@@ -1,4 +1,5 @@
 import { parseDuration } from '../config/units.ts'
+import { holdsOf, messagesOf } from '../drains/remnant.ts'
 import { deadLetterEnd, queueOfDeadLetters } from '../storage/folder-name.ts'
 import { inspectQueue, peekQueue, verifyQueue } from '../storage/inspect.ts'
 import type { AgentFlags } from './admin-client.ts'
@@ -40,7 +41,8 @@ const note = (text: string) => void process.stderr.write(`${text}\n`)
 /** Lists queues; also those that agents use at the moment. */
 export async function queueLs(place: string, flags: QueueFlags): Promise<number> {
   const queues = await Promise.all((await queuesAt(place, flags.exporter)).map((folder) => inspectQueue(folder)))
-  say(flags.json ? `${JSON.stringify(queues, undefined, 2)}\n` : listText(queues, Date.now()))
+  const named = queues.map((queue) => ({ ...queue, holds: holdsOf(queue.folder) }))
+  say(flags.json ? `${JSON.stringify(named, undefined, 2)}\n` : listText(named, Date.now()))
   return ExitCode.ok
 }
 
@@ -61,10 +63,12 @@ export async function queuePeek(place: string, flags: PeekFlags): Promise<number
   const [most, each] = [wholeNumber('--number', flags.number), wholeNumber('--records', flags.records)]
   const range = rangeOf(flags, Date.now())
   const folder = await queueAt(place, flags.exporter)
+  const holds = holdsOf(folder)
+  const show = flags.json ? batchJson : batchText
   let shown = 0
   for await (const batch of peekQueue(folder, range)) {
     if (shown === most) break
-    say(flags.json ? batchJson(batch, each) : batchText(batch, each))
+    say(show(holds ? { ...batch, payload: messagesOf(batch.payload), holds } : batch, each))
     shown++
   }
   if (shown === 0) note(`no batches${flags.since || flags.to ? ' of that time' : ''} wait in ${folder}`)
@@ -80,6 +84,10 @@ export async function queueReplay(place: string, flags: ReplayFlags): Promise<nu
     throw new Error(`--timeout takes a duration such as 10s, not "${flags.timeout}"`)
   const folder = await queueAt(place, flags.exporter)
   const { endpoint } = flags
+  if (holdsOf(folder))
+    throw new Error(
+      `${folder} holds finished syslog messages, which only the drains they were made for take: start the agent with its configuration, which sends them before all others; \`tailrace queue peek\` shows them, \`tailrace queue drop\` removes them`,
+    )
   if (endpoint === undefined) return requeue(folder, flags)
   const target = newTarget({ ...flags, endpoint, timeoutMs })
   try {

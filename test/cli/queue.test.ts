@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { writeRemnant } from '../../src/drains/remnant.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { silentLog } from '../../src/runtime/log.ts'
 import { openSpool, type Spool, type SpoolNote } from '../../src/storage/spool.ts'
@@ -83,6 +84,37 @@ test('verify names what is damaged, and fails', async () => {
   expect(code).toBe(1)
   expect(out).toMatch(/at 64, 75 bytes: the bytes of batch 1 are not those of its header; costs 1 record/)
   expect(readFileSync(file).equals(bytes)).toBe(true)
+})
+
+test('messages of drains are named, shown one by one, and not sent to anybody else', async () => {
+  const folder = join(newFolder(), 'exporter_syslog_drains_eu_memory')
+  const spool = await open(folder)
+  const frames = Buffer.from(
+    ['<14>1 - h app - - - one', '<14>1 - h app - - - two'].map((m) => `${m.length} ${m}`).join(''),
+  )
+  const pieces = [{ chunk: { bytes: frames }, from: 0, to: frames.length }]
+  spool.append(writeRemnant('4f1c', 'an-app', { pieces, bytes: frames.length }), 2, 'envelopes')
+  await spool.close()
+  expect((await ended('ls', folder)).out).toMatch(/^exporter_syslog_drains_eu_memory \(syslog messages\) +1 +2 /m)
+  const { out } = await ended('peek', folder)
+  expect(out).toMatch(/^#1 {2}\S+ {2}syslog messages, 2 records, /)
+  expect(out.split('\n').slice(1, 3)).toEqual([
+    expect.stringMatching(/an-app.*<14>1 - h app - - - one$/),
+    expect.stringMatching(/an-app.*<14>1 - h app - - - two$/),
+  ])
+  expect(JSON.parse((await ended('peek', folder, '--json')).out)).toMatchObject({ holds: 'syslog messages', count: 2 })
+  const { url, bodies } = await backend()
+  for (const flags of [[], ['--endpoint', url], ['--endpoint', '127.0.0.1:1', '--keep']]) {
+    const { code, err } = await ended('replay', folder, ...flags)
+    expect(code).toBe(1)
+    expect(err).toContain(
+      'holds finished syslog messages, which only the drains they were made for take: start the agent',
+    )
+  }
+  expect(bodies).toEqual([])
+  const again = await open(folder)
+  expect(again.records).toBe(2)
+  await again.close()
 })
 
 test('peek shows batches and records, secrets masked, and takes nothing', async () => {

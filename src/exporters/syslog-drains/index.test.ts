@@ -145,7 +145,7 @@ test('a drain that accepts and never reads is cut off after the write timeout; a
   const stalled = await tcpDrain({ onSocket: (socket) => !socket.pause() })
   const healthy = await tcpDrain()
   const { made, account } = await exporter({
-    write_timeout: '50ms',
+    write_timeout: '300ms',
     aggregate_drains: [`syslog://127.0.0.1:${stalled.port}`, `syslog://127.0.0.1:${healthy.port}`],
   })
   const text = 'x'.repeat(1000)

@@ -1,6 +1,7 @@
 import type { Budget } from '../../delivery/budget.ts'
 import type { Account } from '../../delivery/ledger.ts'
 import type { QueueStorage, StorageUse } from '../../delivery/queue-storage.ts'
+import { type Remnant, readRemnant, remnantsPart, writeRemnant } from '../../drains/remnant.ts'
 import type { DropReason } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
@@ -9,10 +10,7 @@ import type { DiskRefusals } from './disk-refusals.ts'
 import type { TakeLimits } from './flight.ts'
 import { closeFolder, removeFolder } from './folder-end.ts'
 import type { FrameRing } from './frame-ring.ts'
-import { type Remnant, readRemnant, writeRemnant } from './remnant.ts'
 
-/** The one folder for all drains of an exporter. */
-export const leftoversPart = 'memory'
 const readBytes = 1 << 20
 /** Written together; so much fits the smallest ring. */
 const together: TakeLimits = { bytes: 16_000, messages: Number.POSITIVE_INFINITY, overshoot: false }
@@ -151,7 +149,7 @@ export class Leftovers {
       this.messages -= messages
       account.drop(reason, messages)
     }
-    return { exporter, part: leftoversPart, onLost }
+    return { exporter, part: remnantsPart, onLost }
   }
 
   private sort(record: SpoolRecord): void {
@@ -178,6 +176,6 @@ export class Leftovers {
     const { spool, options } = this
     if (!spool || !this.isEmpty || spool.batches > 0) return
     this.spool = this.opening = undefined
-    void closeFolder(spool, options).then(() => removeFolder(leftoversPart, options))
+    void closeFolder(spool, options).then(() => removeFolder(remnantsPart, options))
   }
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Account } from '../../delivery/ledger.ts'
 import type { QueueStorage } from '../../delivery/queue-storage.ts'
+import { remnantsPart } from '../../drains/remnant.ts'
 import type { Host } from '../../plugin.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { DiskRefusals } from './disk-refusals.ts'
-import { Leftovers, leftoversPart } from './leftovers.ts'
+import { Leftovers } from './leftovers.ts'
 import type { DrainSpec } from './merge.ts'
 import type { Spill } from './spill.ts'
 
@@ -50,7 +51,7 @@ export async function newSpillWorld(
     log,
     clock,
   )
-  const isThere = parts.includes(leftoversPart)
+  const isThere = parts.includes(remnantsPart)
   return {
     storage,
     exporter,
@@ -61,7 +62,7 @@ export async function newSpillWorld(
     since: clock.monotonic(),
     open: new Set(),
     counting: Promise.resolve(),
-    left: new Set(parts.filter((part) => part !== leftoversPart)),
+    left: new Set(parts.filter((part) => part !== remnantsPart)),
     leftovers: new Leftovers({ storage, exporter, isThere, clock, log, budget, account, notTaken }),
     notTaken,
     notOpened: new DiskRefusals(
