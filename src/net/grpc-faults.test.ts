@@ -479,13 +479,15 @@ test('connections over the limit are closed at once', async () => {
 test('a handshake that never comes is given up', async () => {
   const tls = serverTls(newVault().files('metron'))
   const limits = { maxPendingHandshakes: 1, handshakeTimeoutMs: 50 }
-  const { port, server } = await pairOf({ methods: {}, tls, limits })
+  const clock = new ManualClock(Date.now())
+  const { port, server } = await pairOf({ methods: {}, tls, limits, clock })
   const silent = connectTcp(port, '127.0.0.1')
   silent.on('error', () => {})
   await until(() => server.stats.handshakesPending === 1)
   const refused = connectTcp(port, '127.0.0.1')
   refused.on('error', () => {})
   await until(() => server.stats.connectionsRefused === 1)
+  clock.advance(50)
   await until(() => server.stats.handshakesFailed.timeout === 1)
   await until(() => server.stats.handshakesPending === 0)
   silent.destroy()

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
+import { freePort } from '../../test/support/free-port.ts'
 import { issue, type KeyPair, newAuthority } from '../runtime/certs.ts'
 import { ManualClock } from '../runtime/clock.ts'
 import { fakeDns } from './fake-dns.fixture.ts'
@@ -65,14 +66,6 @@ const failure = (options: Partial<TcpDialOptions>): Promise<DialError> =>
     (error: DialError) => error,
   )
 
-const deadPort = async () => {
-  const server = createServer()
-  const port = await listening(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 describe('TCP', () => {
   test('connects to the first address that answers', async () => {
     const port = await listening(createServer())
@@ -81,7 +74,7 @@ describe('TCP', () => {
   })
 
   test('says that nobody listens', async () => {
-    const port = await deadPort()
+    const port = await freePort()
     const error = await failure({ port })
     expect(error).toMatchObject({ step: 'tcp', code: 'refused' })
     expect(error.message).toBe(`127.0.0.1:${port}: connection refused: nobody listens there`)

@@ -208,7 +208,8 @@ test('TLS: the verified subject of the peer is known', async () => {
 test('TLS: no certificate, a foreign one, plain text, silence: counted by cause, and the server goes on', async () => {
   const lines: string[] = []
   const log = newLog({ level: 'warn', write: (line) => void lines.push(line) })
-  const run = await started({ tls: tls('server2'), log, limits: { handshakeTimeoutMs: 50 } })
+  const clock = new ManualClock(Date.now())
+  const run = await started({ tls: tls('server2'), log, clock, limits: { handshakeTimeoutMs: 50 } })
   const { handshakesFailed } = run.server.stats
   await dialTls(run.port).over
   await until(() => handshakesFailed.no_certificate === 1)
@@ -218,7 +219,10 @@ test('TLS: no certificate, a foreign one, plain text, silence: counted by cause,
   plain.write('<14>1 - h app 0 - - plain text on the TLS port\n')
   await gone(plain)
   await until(() => handshakesFailed.not_tls === 1)
-  await gone(dial(run.port))
+  const silent = dial(run.port)
+  await until(() => run.server.stats.handshakesPending === 1)
+  clock.advance(50)
+  await gone(silent)
   await until(() => handshakesFailed.timeout === 1)
   expect(lines.join('')).toMatch(/sent no certificate[\s\S]*not signed by a CA[\s\S]*did not speak TLS/)
   dialTls(run.port, clientPair('app')).socket.end('fine')

@@ -132,14 +132,15 @@ describe('gRPC', () => {
   test('waits for room, and gives up when the caller does', async () => {
     const run = await startOtlp({ grpc: {} })
     run.verdict = 'wait'
-    const first = run.client().unary(exportLogs, l1)
+    const client = run.client()
+    const first = client.unary(exportLogs, l1)
     await until(() => run.asked > 0)
     run.verdict = undefined
     run.room()
     await first
     expect(run.batches).toHaveLength(1)
     run.verdict = 'wait'
-    const late = await failure(run.client().unary(exportLogs, l1, { timeoutMs: 50 }))
+    const late = await failure(client.unary(exportLogs, l1, { timeoutMs: 50 }))
     expect(late.code).toBe(GrpcCode.deadlineExceeded)
     await until(() => run.counter('refused_records', { transport: 'grpc', signal: 'logs' }) === 1)
     run.verdict = undefined
