@@ -91,7 +91,104 @@ test.each<[string, string, string]>([
   did you mean "drop"?
 `,
   ],
+  [
+    'a variable without braces: the cause is named',
+    around('statsd: {endpoint: $HOST_AND_PORT}'),
+    `expected host:port, got "$HOST_AND_PORT"
+  2 |   statsd: {endpoint: $HOST_AND_PORT}
+    |                      ^^^^^^^^^^^^^^
+  "$HOST_AND_PORT" is taken as text, not as a variable: write \${env:HOST_AND_PORT} for the variable, $$HOST_AND_PORT for the text
+`,
+  ],
+  [
+    'a variable that is not closed',
+    around('statsd: {endpoint: "${env:HOST:8125"}'),
+    '  "${" is taken as text: no "}" follows: close it, or write $${ for the text\n',
+  ],
+  [
+    'a key one block too high',
+    around('statsd:', '', 'loggregator: {endpoint: "127.0.0.1:1", ca_file: /a}'),
+    '  it belongs into a block: did you mean "tls.ca_file"?\n',
+  ],
+  [
+    'a pipeline beside the pipelines',
+    'receivers: {statsd: {}}\nexporters: {debug: {}}\nservice: {logs: {receivers: [statsd], exporters: [debug]}}\n',
+    '  it belongs into a block: did you mean "pipelines.logs"?\n',
+  ],
+  [
+    'settings of the telemetry beside it',
+    `${around('statsd:')}  logs: {level: INFO}\n`,
+    '  it belongs into a block: did you mean "telemetry.logs"?\n',
+  ],
+  [
+    'a ConfigMap',
+    'kind: ConfigMap\ndata:\n  otel.yaml: |\n    receivers:\n      statsd:\n',
+    `agent.yaml:1:1  TR_CONFIG_EMPTY
+  not a configuration: it seems to stand below data.otel.yaml
+  write what stands below data.otel.yaml into a file of its own
+`,
+  ],
+  [
+    "an operator's resource",
+    'kind: OpenTelemetryCollector\nspec: {config: {exporters: {debug: {}}, service: {pipelines: {}}}}\n',
+    '  not a configuration: it seems to stand below spec.config\n',
+  ],
+  [
+    'a template without quotes',
+    'exporters: {otlp: {headers: [{{ .vendor.secret }}]}}\n',
+    '  put quotes around the whole value, if this is a template: "{{ .name.secret }}"\n',
+  ],
+  ['no text at all', 'a: \0\0\n', '  not a text: it holds a null byte\n'],
+  [
+    'a key twice: where it stands again',
+    'receivers:\n  statsd:\n  statsd:\n',
+    `agent.yaml:3:3  TR_CONFIG_YAML
+  this key stands twice in one map
+  3 |   statsd:
+    |   ^^^^^^
+`,
+  ],
+  [
+    'a quote that nothing closes: where it opens',
+    'receivers:\n  statsd: {endpoint: "a:1}\nexporters:\n',
+    `agent.yaml:2:22  TR_CONFIG_YAML
+  not valid YAML: Missing closing "quote
+`,
+  ],
+  ['a bracket that nothing closes', 'a:\n  b: [c\n  d: e\n', '  there is no closing ]\n'],
+  ['a colon that is missing', 'receivers:\n  statsd\n  dropsonde:\n', '  a key without a colon\n'],
+  [
+    'a blank that is missing behind a colon',
+    around('otlp: {protocols: {grpc: "endpoint:0.0.0.0:4317"}}'),
+    '  write a blank behind the colon\n',
+  ],
+  ['an alias of nothing', 'receivers: *all\n', '  unknown alias *all\n'],
+  ['brackets without end', `a: ${'['.repeat(20_000)}`, '  nested too deeply\n'],
+  [
+    'curly quotes',
+    around('statsd: {endpoint: \u201ca:1\u201d}'),
+    '  curly quotes are part of the text: write " or none\n',
+  ],
+  [
+    'a blank that is none',
+    `${around('statsd:')}\u00a0x: 1\n`,
+    '  there is a blank in it that is no space: type it anew\n',
+  ],
+  [
+    'one port for two protocols',
+    around('otlp: {protocols: {grpc: {endpoint: "a:1"}, http: {endpoint: "a:1"}}}'),
+    '  receivers.otlp wants tcp a:1 twice\n',
+  ],
 ])('%s', async (_name, text, expected) => expect(await said(text)).toContain(expected))
+
+test.each([
+  ['a misspelt type', 'receivers: {statsd: }\nexporters: {debgu: }\n', 1],
+  ['a section that is no map', 'receivers: [statsd]\nexporters: {debug: }\n', 1],
+  ['tabs', 'receivers:\n\tstatsd:\n\t\tendpoint: a:1\n', 2],
+])('%s: what follows from it is not told', async (_name, text, problems) => {
+  const service = 'service: {pipelines: {metrics: {receivers: [statsd], exporters: [debug]}}}\n'
+  expect([...(await said(text + service)).matchAll(/^agent\.yaml:/gm)]).toHaveLength(problems)
+})
 
 test.each([
   ['TRUE', true],

@@ -122,7 +122,16 @@ export function checkResources(findings: Findings, used: readonly ComponentConfi
       const owner = owners.get(resource)
       owners.set(resource, owner ?? component)
       // Port 0 is another one each time.
-      if (!owner || owner === component || /:0$/.test(resource)) continue
+      if (!owner || /:0$/.test(resource)) continue
+      if (owner === component) {
+        const message = `${name} wants ${resource} twice`
+        const [section, id] = component.path
+        report(findings, 'TR_CONFIG_RESOURCE', [section!], message, {
+          key: id!,
+          hint: 'write another port for one of them',
+        })
+        continue
+      }
       const { file, line } = findings.loaded.at(owner.path.slice(0, 1), owner.path[1]!)
       const message = `${owner.path.join('.')} and ${name} both want ${resource}`
       const hint = `change one of them (the other one is at ${file}:${line})`

@@ -150,11 +150,21 @@ function reference(
   const [kind] = kinds as [Kind]
   if (typeof parsed === 'string')
     report(findings, 'TR_CONFIG_ID', path, parsed, { hint: 'an id is "type" or "type/name"' })
-  else if (!kinds.some((each) => declared[each].has(key))) {
+  else if (!kinds.some((each) => declared[each].has(key)) && !isConsequence(findings, kinds, parsed.type)) {
     const message = `${label}: references ${kind} "${key}" which is not configured`
     report(findings, 'TR_CONFIG_REFERENCE', path, message, { hint: referenceHint(declared, kinds, key) })
   }
   return key
+}
+
+/** Whether a name leads nowhere for a reason that was told already: its section is no map, or its type is misspelt there. */
+function isConsequence({ problems }: Findings, kinds: readonly Kind[], type: string): boolean {
+  const sections = kinds.map((kind): string => sectionOf[kind])
+  return problems.some(
+    ({ code, path, hint }) =>
+      (code === 'TR_CONFIG_TYPE' && sections.includes(path)) ||
+      (code === 'TR_CONFIG_COMPONENT' && sections.includes(path.split('.')[0]!) && hint === `did you mean "${type}"?`),
+  )
 }
 
 function referenceHint(declared: Declared, kinds: Kind[], key: string): string {

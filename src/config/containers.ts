@@ -106,7 +106,15 @@ const ObjectType = z.core.$constructor<z.ZodObject, z.core.$ZodObjectDef>('Tailr
     const given = unwrapped(payload.value) ?? (payload.value === undefined ? undefined : {})
     if (!isMap(given)) {
       const message = given === undefined ? 'is required' : `expected a map, got ${shapeName(payload.value)}`
-      payload.issues.push({ code: 'custom', message, input: payload.value, inst, continue: false })
+      const params = typeof given === 'string' && /^[\w.]+:\S/.test(given) && { hint: 'write a blank behind the colon' }
+      payload.issues.push({
+        code: 'custom',
+        message,
+        input: payload.value,
+        inst,
+        continue: false,
+        ...(params && { params }),
+      })
       return payload
     }
     payload.value = withoutNulls(given, inst.shape)

@@ -62,6 +62,7 @@ function deeper(key: string, shape: Readonly<Record<string, z.ZodType>>): string
 
 /** `did you mean "http"?`, or all that is known. */
 export function keyHint(key: string, known: readonly string[]): string {
+  if (/[\u00a0\u2000-\u200f\u3000\ufeff]/.test(key)) return 'there is a blank in it that is no space: type it anew'
   const meant = nearest(key, known)
   if (meant !== undefined) return `did you mean "${meant}"?`
   return known.length === 0 ? 'nothing is configured here' : `known are: ${known.join(', ')}`
@@ -84,7 +85,9 @@ function wrongValue(issue: Issue, base: readonly string[], loaded: LoadedConfig)
     message: missing ? `${String(path.at(-1))} is required` : issue.message,
   }
   if (issue.params?.expected !== undefined) problem.expected = issue.params.expected
-  if (issue.params?.hint !== undefined) problem.hint = issue.params.hint
+  const isCurly = /[\u201c-\u201f]/.test(issue.message)
+  const hint = isCurly ? 'curly quotes are part of the text: write " or none' : issue.params?.hint
+  if (hint !== undefined) problem.hint = hint
   return problem
 }
 

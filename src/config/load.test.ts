@@ -290,10 +290,10 @@ describe('broken text', () => {
     `)
     expect(formatProblems(load('a: [1, 2\nb: 3\n').problems)).toMatchInlineSnapshot(`
       "a.yaml:2:1  TR_CONFIG_YAML
-        not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]
+        there is no closing ]
         2 | b: 3
           | ^
-        line up the keys of one map in the same column"
+        close it in the line above, or further up"
     `)
   })
 

@@ -49,14 +49,7 @@ export function substitute(node: Node, from: Surroundings, depth = 0): Node {
 }
 
 function scalar(node: ScalarNode, text: string, from: Surroundings, depth: number): Node {
-  const old = oldVariable.exec(text)?.[2]
-  if (old !== undefined)
-    from.warn(
-      'TR_CONFIG_VALUE',
-      node.spot,
-      `"$${old}" is taken as text, not as a variable`,
-      `write \${env:${old}} for the variable, $$${old} for the text`,
-    )
+  warnOfText(text, node.spot, from)
   const tokens = tokenise(text)
   const only = tokens.length === 1 ? tokens[0]! : ''
   if (typeof only === 'string') {
@@ -69,6 +62,17 @@ function scalar(node: ScalarNode, text: string, from: Surroundings, depth: numbe
   if (!found) return { ...node, value: null }
   const value = new Substituted(found.text, found.value, found.source)
   return found.inner ? { ...node, value, inner: found.inner } : { ...node, value }
+}
+
+/** Warns of what looks like a reference and is none. */
+function warnOfText(text: string, spot: Spot, from: Surroundings): void {
+  const old = oldVariable.exec(text)?.[2]
+  if (old !== undefined) {
+    const hint = `write \${env:${old}} for the variable, $$${old} for the text`
+    from.warn('TR_CONFIG_VALUE', spot, `"$${old}" is taken as text, not as a variable`, hint)
+  }
+  if (/(?<!\$)\$\{[^}]*$/.test(text))
+    from.warn('TR_CONFIG_VALUE', spot, '"${" is taken as text: no "}" follows', 'close it, or write $${ for the text')
 }
 
 /** The text with all references replaced by theirs. */

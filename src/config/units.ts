@@ -79,8 +79,8 @@ function endpointHint(text: string): string {
   if (/^\d{1,5}$/.test(text)) return loopbackHint(text)
   if ((text.match(/:/g)?.length ?? 0) > 1) return 'write an IPv6 address in brackets, such as "[::1]:4317"'
   return text === ''
-    ? 'write an address such as "127.0.0.1:8125"'
-    : `add a port, such as "${text.replace(/:.*/, '')}:8125"`
+    ? 'write an address such as "127.0.0.1:4317"'
+    : `add a port, such as "${text.replace(/:.*/, '')}:4317"`
 }
 
 /** What to write when only a port was given. */

@@ -117,12 +117,13 @@ function configOf(declared: Declared, pipelines: PipelineConfig[], service: Serv
   }
 }
 
-/** A value that is wrong because a variable of it is not set: that is what to mend, so the problem says it, not a warning. */
+/** A value that is wrong because a variable of it is not set, or is none: the problem says it, for that is what to mend. */
 function blamingVariables(problems: Problem[], warnings: Problem[]): Validation {
   const blamed = (problem: Problem, path: string) =>
     path === problem.path || (problem.code === 'TR_CONFIG_VALUE' && path.replace(/\.[^.]*$/, '') === problem.path)
-  const unset = warnings.filter(({ code, path }) => {
-    return code === 'TR_CONFIG_UNSET' && problems.some((problem) => blamed(problem, path))
+  const unset = warnings.filter(({ code, message, path }) => {
+    const isVariable = code === 'TR_CONFIG_UNSET' || message.includes(' is taken as text')
+    return isVariable && problems.some((problem) => blamed(problem, path))
   })
   const explained = problems.map((problem) => {
     const causes = unset.filter(({ path }) => blamed(problem, path))

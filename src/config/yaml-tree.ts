@@ -27,42 +27,79 @@ export function parseTree(source: Source, faults: SyntaxFault[], at?: Spot, text
     return nothing
   }
   try {
+    const binary = text.indexOf('\0')
+    if (binary >= 0) {
+      const hint = 'is this the right file? If it is, save it as UTF-8'
+      faults.push({
+        message: 'not a text: it holds a null byte',
+        hint,
+        spot: at ?? { source, start: binary, end: binary },
+      })
+      return nothing
+    }
     const doc = parseDocument(text, { prettyErrors: false, schema: 'failsafe', stringKeys: false, logLevel: 'error' })
-    for (const error of doc.errors.slice(0, 20)) faults.push(syntaxFault(error, source, at))
+    const tabs = doc.errors.filter(({ code }) => code === 'TAB_AS_INDENT')
+    for (const error of (tabs.length > 0 ? tabs : doc.errors).slice(0, 20)) faults.push(syntaxFault(error, source, at))
     if (doc.errors.length > 0 || !doc.contents) return nothing
     return new Builder(source, doc, faults, at).node(doc.contents as YamlNode, 0)
   } catch (error) {
     // The parser is recursive: text that nests thousands deep ends here.
+    const isDeep = error instanceof RangeError
     faults.push({
-      message: `cannot be read as YAML: ${(error as Error).message}`,
+      message: isDeep ? 'nested too deeply' : `cannot be read as YAML: ${(error as Error).message}`,
       spot: { ...whole, end: whole.start },
     })
     return nothing
   }
 }
 
-function syntaxFault(
-  error: { code: string; message: string; pos: [number, number] },
-  source: Source,
-  at?: Spot,
-): SyntaxFault {
-  const spot = at ?? { source, start: error.pos[0], end: error.pos[1] }
-  const hints: Record<string, string> = {
-    TAB_AS_INDENT: 'indent with spaces, never with tabs',
-    DUPLICATE_KEY: 'keep one of the two',
-    MULTIPLE_DOCS: 'put each document (after "---") into a file of its own',
-    BAD_INDENT: 'line up the keys of one map in the same column',
+type YamlError = { code: string; message: string; pos: [number, number] }
+
+function syntaxFault(error: YamlError, source: Source, at?: Spot): SyntaxFault {
+  const spot = at ?? placeOf(error, source)
+  if (/^Flow (sequence|map)/.test(error.message)) {
+    const bracket = error.message.includes('sequence') ? ']' : '}'
+    return { message: `there is no closing ${bracket}`, hint: 'close it in the line above, or further up', spot }
   }
-  const hint = hints[error.code]
   const message = messages[error.code] ?? sentence(error.message)
+  const hint = hints[error.code]
   return hint === undefined ? { message, spot } : { message, hint, spot }
 }
 
-const messages: Record<string, string> = {
+/** Where people look for it: the parser names the end of the text for a quote, and what stands before a key for the key. */
+function placeOf({ code, message, pos: [start, end] }: YamlError, source: Source): Spot {
+  const { text } = source
+  const quote = /^Missing closing (["'])quote/.exec(message)?.[1]
+  if (quote !== undefined) {
+    let from = 0
+    for (const line of text.split('\n')) {
+      const quotes = line.split(quote).length - 1
+      if (quotes % 2 === 1) return { source, start: from + line.lastIndexOf(quote), end: from + line.length }
+      from += line.length + 1
+    }
+  }
+  if (code !== 'DUPLICATE_KEY') return { source, start, end }
+  const [blank = ''] = /^(?:[\s,]|#.*)*/.exec(text.slice(start)) ?? []
+  const [key = ''] = /^(?:"[^"]*"|'[^']*'|[^\s:]+)/.exec(text.slice(start + blank.length)) ?? []
+  return { source, start: start + blank.length, end: start + blank.length + key.length }
+}
+
+const hints: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'indent with spaces, never with tabs',
+  DUPLICATE_KEY: 'keep one of the two',
+  MULTIPLE_DOCS: 'put each document (after "---") into a file of its own',
+  BAD_INDENT: 'line up the keys of one map in the same column',
+  MULTILINE_IMPLICIT_KEY: 'write a colon behind it',
+  UNEXPECTED_TOKEN: 'write "key: value", one a line',
+}
+
+const messages: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'this key stands twice in one map',
   MULTIPLE_DOCS: 'there is more than one document in this file',
+  MULTILINE_IMPLICIT_KEY: 'a key without a colon',
 }
-const sentence = (text: string) => `not valid YAML: ${text.split('\n')[0]}`
+const sentence = (text: string) =>
+  text.startsWith('Maximum call stack') ? 'nested too deeply' : `not valid YAML: ${text.split('\n')[0]}`
 
 /** Turns the nodes of the yaml package into ours. Holds the budget that stops an alias bomb. */
 class Builder {
@@ -99,7 +136,8 @@ class Builder {
 
   private alias(yaml: { resolve(doc: Document): unknown; source: string }, depth: number, spot: Spot): Node {
     const target = yaml.resolve(this.doc) as YamlNode | undefined
-    if (!target) this.faults.push({ message: `unknown alias *${yaml.source}`, spot })
+    if (!target)
+      this.faults.push({ message: `unknown alias *${yaml.source}`, hint: `nothing is marked &${yaml.source}`, spot })
     return this.node(target, depth + 1, spot)
   }
 
