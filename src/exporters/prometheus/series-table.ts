@@ -241,6 +241,8 @@ export class SeriesTable implements MetricVisitor {
     if (!written) return
     const name = this.options.naming.namespace === '' ? 'target_info' : `${this.options.naming.namespace}_target_info`
     const family = this.family(name, 'gauge', 'Target metadata')
+    // Somebody else has the name: lines of a histogram would have labels twice.
+    if (family.type !== 'gauge') return
     const key = `${labels.job}\n${labels.instance}`
     const text = labelsText(written)
     const known = family.series.get(key)

@@ -24,10 +24,12 @@ export function nativeFault({
   stale,
 }: PointView): string | undefined {
   if (scale < coarsest) return `the scale of an exponential histogram is below ${coarsest}`
+  if (stale) return undefined
+  if (count >= 2 ** 63) return 'an exponential histogram counts more than 2^63'
   const inBuckets = zeroCount + total(positive) + total(negative)
   // Observations that are NaN are in no bucket, and make the sum NaN.
   const isWhole = inBuckets === count || (inBuckets < count && Number.isNaN(sum))
-  return isWhole || stale ? undefined : 'the buckets of an exponential histogram hold more or less than its count'
+  return isWhole ? undefined : 'the buckets of an exponential histogram hold more or less than its count'
 }
 
 function total({ counts }: Buckets): number {
@@ -42,10 +44,7 @@ export function nativeHistogram(point: PointView): Buffer {
   writer.reset()
   writer.varint(Math.max(0, point.timeMs))
   writer.tag(15, WireType.varint)
-  writeSide(point.positive, coarser, 11, 12)
-  writeSide(point.negative, coarser, 8, 9)
-  writer.varint(point.zeroCount)
-  writer.tag(6, WireType.varint)
+  if (!point.stale) writeCounts(point, coarser)
   writer.double(point.zeroThreshold || zeroThreshold)
   writer.tag(5, WireType.fixed64)
   writeZigzag(point.scale - coarser)
@@ -53,9 +52,17 @@ export function nativeHistogram(point: PointView): Buffer {
   if (point.stale) writer.fixed64(STALE.lo, STALE.hi)
   else writer.double(point.sum)
   writer.tag(3, WireType.fixed64)
-  writer.varint(point.count)
-  writer.tag(1, WireType.varint)
   return writer.finish()
+}
+
+/** What a series that ends has not. */
+function writeCounts({ positive, negative, zeroCount, count }: PointView, coarser: number): void {
+  writeSide(positive, coarser, 11, 12)
+  writeSide(negative, coarser, 8, 9)
+  writer.varint(zeroCount)
+  writer.tag(6, WireType.varint)
+  writer.varint(count)
+  writer.tag(1, WireType.varint)
 }
 
 /** One span with all buckets of a side, and the differences from each to the next. */

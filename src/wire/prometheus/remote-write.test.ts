@@ -76,6 +76,14 @@ const sound = Buffer.from(
   ) as Buffer,
 )
 
+/** A request with one point that has three observations in its buckets. */
+function exponential(more: object): Buffer {
+  const point = { timeUnixNano, sum: 1, positive: { bucketCounts: ['1', '1'] }, negative: { bucketCounts: ['1'] } }
+  const exponentialHistogram = { aggregationTemporality: 2, dataPoints: [{ ...point, ...more }] }
+  const all = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'e', exponentialHistogram }] }] }] }
+  return decodeOtlpJson('metrics', Buffer.from(JSON.stringify(all))) as Buffer
+}
+
 /** Whether a message consists of whole fields. */
 function isMessage(bytes: Uint8Array): boolean {
   const reader = new Reader(bytes)
@@ -143,18 +151,21 @@ describe('a request', () => {
     ['with more in buckets than its count', { count: '3', zeroCount: '1' }, 0],
     ['with less in buckets than its count', { count: '5', zeroCount: '1' }, 0],
     ['that saw numbers that are none', { count: '5', zeroCount: '1', sum: 'NaN' }, 1],
+    ['that counts more than can be', { count: '18446744073709551615', sum: 'NaN' }, 0],
     ['that ends', { count: '5', flags: 1 }, 1],
     ['that adds up', { count: '4', zeroCount: '1' }, 1],
   ])('has an exponential histogram %s, or not: the receiver would refuse the rest with it', (_name, more, points) => {
-    const point = { timeUnixNano, sum: 1, positive: { bucketCounts: ['1', '1'] }, negative: { bucketCounts: ['1'] } }
-    const exponentialHistogram = { aggregationTemporality: 2, dataPoints: [{ ...point, ...more }] }
-    const all = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'e', exponentialHistogram }] }] }] }
     const one = writer()
-    const pieces = one.write(decodeOtlpJson('metrics', Buffer.from(JSON.stringify(all))) as Buffer)
+    const pieces = one.write(exponential(more))
     expect(pieces.reduce((sum, piece) => sum + piece.points, 0)).toBe(points)
     expect([one.lost, one.why]).toEqual(
-      points === 1 ? [0, ''] : [1, expect.stringMatching(/more or less than its count/)],
+      points === 1 ? [0, ''] : [1, expect.stringMatching(/more than 2\^63|more or less than its count/)],
     )
+  })
+
+  test('that ends an exponential histogram has no buckets of it', () => {
+    const ends = (more: object) => writer().write(exponential({ ...more, flags: 1 }))[0]!.body
+    expect(ends({})).toEqual(ends({ positive: {}, negative: {} }))
   })
 
   test('of any bytes, or of bytes that broke on the way, is sound or empty', () => {
