@@ -17,15 +17,18 @@ const formats = ['yaml', 'json']
 export async function printConfig(
   files: readonly string[],
   set: readonly string[],
-  { mode, format, validate, gates }: PrintFlags & { gates: GateChoice },
+  { validate, gates, ...flags }: PrintFlags & { gates: GateChoice },
 ): Promise<number> {
+  const [mode, format] = [flags.mode.toLowerCase(), flags.format.toLowerCase()]
   if (!modes.includes(mode)) return refuse(`invalid mode ${JSON.stringify(mode)}: modes are: ${modes.join(', ')}`)
   if (!formats.includes(format)) return refuse(`unrecognized print format: ${format}`)
   const configuration = await readConfiguration(files, set, gates)
   const unknown = unknownGatesWarning(gates)
   if (unknown) process.stderr.write(`warning: ${unknown}\n`)
-  if (String(validate) !== 'false' && configuration.problems.length > 0) {
-    process.stderr.write(findingsText(configuration))
+  // What cannot be read or replaced is not printed as if it were nothing.
+  const problems = String(validate) === 'false' ? configuration.loaded.problems : configuration.problems
+  if (problems.length > 0) {
+    process.stderr.write(findingsText({ ...configuration, problems }))
     return ExitCode.config
   }
   const effective = effectiveConfig(configuration.loaded, { masked: mode === 'redacted' })

@@ -58,7 +58,7 @@ function newProgram(): Command {
   const program = new Command('tailrace').exitOverride()
   program
     .description('Loggregator and OpenTelemetry in one agent: receivers, processors, exporters over one engine.')
-    .version(`tailrace ${version()}`, '-V, --version')
+    .version(`tailrace ${version()}`, '-v, --version')
     .addHelpText('after', exitCodes)
     .showHelpAfterError('(tailrace --help lists the commands)')
     .hook('preAction', (_, command) => void (command.name() === 'run' || process.stdout.on('error', endUnread)))

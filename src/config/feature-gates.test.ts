@@ -17,5 +17,6 @@ test('unknown gates are named, an empty one is a fault', () => {
   expect(unknownGatesWarning(choice)).toMatch(/^no such feature gate "a\.b", "c"\. valid gates: \[confmap\./)
   expect(unknownGatesWarning(readFeatureGates([append]))).toBeUndefined()
   expect(readFeatureGates([`${append},`]).fault).toBe('empty feature gate identifier at index 1')
-  expect(readFeatureGates(['']).fault).toBe('empty feature gate identifier at index 0')
+  expect(readFeatureGates([',a']).fault).toBe('empty feature gate identifier at index 0')
+  expect(readFeatureGates([''])).toEqual({ on: new Set(), unknown: [] })
 })

@@ -22,7 +22,7 @@ export interface GateChoice {
 export function readFeatureGates(texts: readonly string[]): GateChoice {
   const on = new Set<FeatureGate>()
   const unknown = new Set<string>()
-  for (const text of texts) {
+  for (const text of texts.filter((each) => each !== '')) {
     for (const [index, item] of text.split(',').entries()) {
       const [, sign, name] = /^([-+]?)(.*)$/s.exec(item.trim())!
       if (name === '') return { on, unknown: [...unknown], fault: `empty feature gate identifier at index ${index}` }

@@ -131,12 +131,20 @@ test('print-config prints what came of merging and substitution, secrets masked'
   expect(out).toContain('      key: "[REDACTED]"\n')
   expect(out).not.toContain('topsecret')
   expect((await ended([...args, '--mode', 'unredacted'], { KEY: 'topsecret' })).out).toContain('key: topsecret')
+  expect((await ended([...args, '--mode=Unredacted', '--format=JSON'], { KEY: 'k' })).out).toContain('"key": "k"')
   expect((await ended([...args, '--mode', 'x'])).err).toContain('invalid mode "x": modes are: redacted, unredacted')
   expect((await ended([...args, '--format', 'toml'])).err).toContain('unrecognized print format: toml')
   const wrong = newFolder({ 'b.yaml': pipelines })
   expect((await ended(['print-initial-config', `--config=${wrong}/b.yaml`])).code).toBe(78)
   const printed = await ended(['print-initial-config', `--config=${wrong}/b.yaml`, '--validate=false'])
   expect([printed.code, printed.out]).toEqual([0, expect.stringContaining('receivers:\n')])
+  // What cannot be replaced is not printed as nothing.
+  const unreplaced = await ended([
+    'print-config',
+    '--config=yaml:exporters::otlp::endpoint: ${nope:x}',
+    '--validate=false',
+  ])
+  expect([unreplaced.code, unreplaced.out]).toEqual([78, ''])
 })
 
 test('a component of the Collector that is not here: what to use instead', async () => {
