@@ -52,6 +52,8 @@ const noMemory = (bytes: number) =>
 
 const SLAB_BYTES = 64 * 1024
 const MAX_FREE_SLABS = 16
+/** Of a message that this much has come of, no more may ever come. */
+const BEGUN_BYTES = 1024
 /** Slabs between two uses, shared by all streams: an idle stream holds no memory. */
 const freeSlabs: Buffer[] = []
 
@@ -193,8 +195,10 @@ export class FrameReader {
   #room(bytes: number): Buffer {
     const old = this.#body
     if (old && old.length >= bytes) return old
-    const small = this.#need <= SLAB_BYTES
-    const size = small ? SLAB_BYTES : Math.min(this.#need, Math.max(bytes * 2, 4 * SLAB_BYTES))
+    const begun = bytes <= BEGUN_BYTES
+    const small = !begun && this.#need <= SLAB_BYTES
+    const usual = small ? SLAB_BYTES : Math.min(this.#need, Math.max(bytes * 2, 4 * SLAB_BYTES))
+    const size = begun ? Math.min(this.#need, 4 * BEGUN_BYTES) : usual
     const { memory, onHeld } = this.#options
     if (memory && !memory.fits(size)) throw this.#refused()
     const next = small ? (freeSlabs.pop() ?? Buffer.allocUnsafeSlow(size)) : Buffer.allocUnsafeSlow(size)

@@ -14,7 +14,7 @@ import type { Address } from './address.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './frames.ts'
 import { type Handler, newServerStats, type ServerStats } from './grpc-types.ts'
 import { newLogSeries } from './log-series.ts'
-import type { Memory } from './memory.ts'
+import { callBytes, type Memory, newCharge } from './memory.ts'
 import { originOf, peerOf } from './peer-origin.ts'
 import { type DoorLimits, newDoor } from './server-door.ts'
 import { ServerSession, type SessionShared } from './server-session.ts'
@@ -28,7 +28,7 @@ export interface GrpcServerOptions {
   tls?: ServerTls | undefined
   /** Longest received message; default 4 MiB. */
   maxMessageBytes?: number | undefined
-  /** Charged with connections and with messages that are being assembled. */
+  /** Charged with connections, with calls where one has many, and with messages that are being assembled. */
   memory?: Memory | undefined
   /** Clients may repeat what is refused: messages without room in `memory` are, before they are read. Default false. */
   refuses?: boolean | undefined
@@ -161,6 +161,7 @@ function sharedBySessions(
     methods: new Map(Object.entries(options.methods)),
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     memory: options.memory,
+    calls: newCharge(options.memory, callBytes, true),
     refuses: options.refuses ?? false,
     readBytesPerTurn: options.readBytesPerTurn ?? 256 * 1024,
     gzip: options.gzip ?? true,
@@ -177,6 +178,8 @@ function newFront(options: GrpcServerOptions): Http2Server | Http2SecureServer {
     settings: {
       initialWindowSize: options.windows?.streamBytes ?? 1_000_000,
       maxConcurrentStreams: options.limits?.maxConcurrentStreams ?? 1000,
+      // As much as Node's HTTP/1 takes; a call with more is reset.
+      maxHeaderListSize: 16 << 10,
     },
     // MB; the windows are the bound. The default of 10 would end sessions with large replies under way.
     maxSessionMemory: 100,

@@ -97,10 +97,12 @@ export interface ServerStats extends DoorStats {
   bytesOut: number
   /** Bytes of buffers in which messages are being assembled right now. */
   heldBytes: number
-  /** Messages refused because there was no memory for them. */
+  /** Messages and calls refused because there was no memory for them. */
   messagesRefused: number
   /** Connections ended with GOAWAY `too_many_pings`. */
   pingAbuse: number
+  /** Connections ended with GOAWAY `too_many_frames`. */
+  floods: number
 }
 
 export const newServerStats = (): ServerStats => ({
@@ -129,4 +131,5 @@ export const newServerStats = (): ServerStats => ({
   heldBytes: 0,
   messagesRefused: 0,
   pingAbuse: 0,
+  floods: 0,
 })

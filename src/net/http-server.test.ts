@@ -1,10 +1,10 @@
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type ServerResponse } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import { silentLog } from '../runtime/log.ts'
+import { newLog, silentLog } from '../runtime/log.ts'
 import { newHttpServer, type Route } from './http-server.ts'
-import { newVault } from './test-kit.ts'
+import { newVault, until } from './test-kit.ts'
 import { serverTls } from './tls.ts'
 import { loadTlsFiles } from './tls-files.ts'
 
@@ -66,6 +66,30 @@ test('a request that never ends is cut after the read timeout', async () => {
   socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n')
   socket.resume()
   await new Promise((resolve) => socket.on('close', resolve))
+  await server.stop()
+})
+
+test('who sends ever more requests without waiting for answers is cut off', async () => {
+  const lines: string[] = []
+  const waiting: ServerResponse[] = []
+  const hold: Route = (_request, response) => void waiting.push(response)
+  const log = newLog({ write: (line) => void lines.push(line) })
+  const server = newHttpServer({ endpoint, routes: { '/hold': hold, ...routes }, log })
+  const { port } = await server.start()
+  const ask = (count: number) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    socket.write('GET /hold HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
+    return { socket, closed: new Promise((resolve) => socket.resume().on('close', resolve)) }
+  }
+  const patient = ask(100)
+  await until(() => waiting.length === 100)
+  await ask(3000).closed
+  expect(waiting).toHaveLength(200)
+  expect(lines.filter((line) => line.includes('does not wait for answers'))).toHaveLength(1)
+  for (const response of waiting) response.end()
+  await until(() => waiting.slice(0, 100).every((response) => response.writableFinished))
+  expect(await get({ port, path: '/metrics' })).toEqual([200, 'up 1\n'])
+  patient.socket.destroy()
   await server.stop()
 })
 

@@ -8,9 +8,10 @@ import type { Address } from './address.ts'
 import { descriptorsText, isOfTheLast } from './descriptors.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
-import { newLogSeries } from './log-series.ts'
-import { chargeConnections, type Memory } from './memory.ts'
+import { type LogSeries, newLogSeries } from './log-series.ts'
+import { connectionBytes, type Memory, newCharge } from './memory.ts'
 import { createServer } from './node-http.ts'
+import { peerOf } from './peer-origin.ts'
 import type { ServerTls } from './tls.ts'
 
 export type Route = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
@@ -43,8 +44,12 @@ export interface HttpServer {
 /** A small HTTP or HTTPS server for metrics, profiles and health. Unknown paths get 404. */
 export function newHttpServer(options: HttpServerOptions): HttpServer {
   const { routes, tls, memory, log } = options
-  const charge = chargeConnections(memory, tls !== undefined)
-  const handle = (request: IncomingMessage, response: ServerResponse) => void answer(routes, request, response, log)
+  const charge = newCharge(memory, connectionBytes[tls ? 'tls' : 'plain'])
+  const series = newLogSeries(log, options.clock ?? systemClock)
+  const inTurn = limitPipelines((peer) => series.note('pipelined', `${peer} does not wait for answers: cut off`))
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (inTurn(request, response)) void answer(routes, request, response, series)
+  }
   const timeout = options.readTimeoutMs ?? 5000
   const limits = {
     requestTimeout: timeout,
@@ -56,7 +61,6 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
     ? createTlsServer({ ...limits, ...tls.options(), handshakeTimeout: timeout }, handle)
     : createServer(limits, handle)
   const sockets = new Set<Socket>()
-  const series = newLogSeries(log, options.clock ?? systemClock)
   let lease: Lease | undefined
   let unwatch: (() => void) | undefined
   server.on('clientError', (_error, socket) => socket.destroy())
@@ -102,6 +106,26 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   }
 }
 
+/** Requests of a connection that were not answered yet: whoever sends more of them ahead reads no answers. */
+const mostAhead = 100
+
+/** Cuts off connections that send ever more requests without waiting for answers; false for what comes from such a one. */
+function limitPipelines(onCut: (peer: string) => void) {
+  const ahead = new WeakMap<Socket, number>()
+  return ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
+    if (socket.destroyed) return false
+    const count = ahead.get(socket) ?? 0
+    if (count >= mostAhead) {
+      onCut(peerOf(socket))
+      socket.destroy()
+      return false
+    }
+    ahead.set(socket, count + 1)
+    response.on('close', () => ahead.set(socket, ahead.get(socket)! - 1))
+    return true
+  }
+}
+
 /** Resolves when the last connection has closed; destroys them when the signal aborts. */
 function emptied(sockets: Set<Socket>, signal: AbortSignal | undefined): Promise<void> {
   if (sockets.size === 0) return Promise.resolve()
@@ -126,7 +150,7 @@ async function answer(
   routes: Record<string, Route>,
   request: IncomingMessage,
   response: ServerResponse,
-  log: Log,
+  series: LogSeries,
 ): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!
   const route = find(routes, path)
@@ -135,7 +159,7 @@ async function answer(
     response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
     response.end('404 page not found\n')
   } catch (error) {
-    log.warn(`answering ${path} failed: ${(error as Error).message}`)
+    series.note('fault', `answering ${path} failed: ${(error as Error).message}`)
     if (response.headersSent) response.destroy()
     else response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end('internal error\n')
   }

@@ -22,23 +22,25 @@ export async function charged<T>(memory: Memory, bytes: number, use: () => Promi
 
 /** What an open connection costs while nothing moves on it: measured over 1,000 of each kind, 2 to 26 kB and 95 kB. */
 export const connectionBytes = { plain: 24 << 10, tls: 96 << 10 } as const
+/** What an open call costs with headers of the usual size: measured over 50,000. */
+export const callBytes = 8 << 10
 
-/** The connections of one port. */
-export interface ConnectionCharge {
+/** The connections of one port, or their calls. */
+export interface Charge {
   /** Charges one more. False: there is no memory for it. */
   enter(): boolean
   leave(): void
 }
 
-/** Whoever is to be told to come again later must be let in: only what connections take beyond this is refused. */
-const alwaysOfAll = 1 / 4
+/** Whoever is to be told to come again later must be let in: so much is theirs even where nothing is left. */
+const ownShare = 1 / 4
 
-export function chargeConnections(memory: Memory | undefined, isTls: boolean): ConnectionCharge {
-  const cost = isTls ? connectionBytes.tls : connectionBytes.plain
+/** `cost` bytes for each that enters; `atMost` their share: also where there is more room, which is for others. */
+export function newCharge(memory: Memory | undefined, cost: number, atMost = false): Charge {
   let held = 0
   return {
     enter() {
-      if (memory && !memory.fits(cost) && held + cost > memory.maxBytes * alwaysOfAll) return false
+      if (memory && held + cost > memory.maxBytes * ownShare && (atMost || !memory.fits(cost))) return false
       held += cost
       memory?.take(cost)
       return true

@@ -29,6 +29,7 @@ export class ServerCall implements Call, ServerStream {
   #answered = false
   #status: GrpcError | undefined
   #finished = false
+  #isStalled = false
   #over = false
   #onDrain: (() => void) | undefined
   #onClose: ((error: GrpcError | undefined) => void) | undefined
@@ -137,6 +138,14 @@ export class ServerCall implements Call, ServerStream {
     this.#status = status
     this.#abort?.abort(status)
     this.#finish()
+  }
+
+  /** To be called now and then: a unary call that waits for its peer twice, for the message or to read the answer, is over. */
+  endIfStalled(): void {
+    if (this.#handler.kind !== 'unary' || (this.#taken && !this.#finished)) return
+    if (!this.#isStalled) this.#isStalled = true
+    else if (this.#finished) this.#stream.close(constants.NGHTTP2_CANCEL)
+    else this.fail(new GrpcError(GrpcCode.deadlineExceeded, 'the message did not arrive in time'))
   }
 
   /** Nothing can be written any more; trying would throw. */

@@ -7,7 +7,7 @@ import type { HandshakeFailure } from './grpc-types.ts'
 import { handshakeFailure } from './handshake.ts'
 import { acquire, type Lease } from './listener.ts'
 import type { LogSeries } from './log-series.ts'
-import { chargeConnections, type Memory } from './memory.ts'
+import { connectionBytes, type Memory, newCharge } from './memory.ts'
 import { parentOf, peerOf } from './peer-origin.ts'
 import type { ServerTls } from './tls.ts'
 
@@ -65,7 +65,7 @@ export interface Door {
 
 export function newDoor(options: DoorOptions): Door {
   const { limits, tls, memory, stats, series, log } = options
-  const charge = chargeConnections(memory, tls !== undefined)
+  const charge = newCharge(memory, connectionBytes[tls ? 'tls' : 'plain'])
   const maxConnections = limits.maxConnections ?? 10_000
   const maxPending = limits.maxPendingHandshakes ?? 256
   const sockets = new Set<Socket>()

@@ -1,9 +1,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { Clock } from '../runtime/clock.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
 import { noDecompressor, readableEncodings } from './frames.ts'
 import type { Handler, PeerOrigin, ServerStats } from './grpc-types.ts'
 import type { LogSeries } from './log-series.ts'
-import type { Memory } from './memory.ts'
+import type { Charge, Memory } from './memory.ts'
 import { ServerCall } from './server-call.ts'
 import { limitAge, type SessionLimits } from './session-age.ts'
 import { encodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
@@ -16,6 +16,8 @@ export interface SessionShared {
   readonly methods: ReadonlyMap<string, Handler>
   readonly maxMessageBytes: number
   readonly memory: Memory | undefined
+  /** Calls beyond those that a connection is good for. */
+  readonly calls: Charge
   readonly refuses: boolean
   readonly readBytesPerTurn: number
   readonly gzip: boolean
@@ -29,6 +31,16 @@ export interface SessionShared {
 /** grpc-go ends a connection on the third bad ping, and expects none for two hours where they are not permitted. */
 const MAX_PING_STRIKES = 2
 const NO_STREAM_PING_MS = 2 * 3_600_000
+
+/** So many calls at a time are in what a connection is charged with. */
+const CALLS_INCLUDED = 16
+
+/** A unary call whose peer does nothing is looked at this often, and ended the second time. */
+const STALLED_MS = 60_000
+
+/** So many pieces of data in a row that are shorter on average come from nobody who has something to say. */
+const LOOKED_AT_PIECES = 1024
+const MIN_PIECE_BYTES = 16
 
 const accepted = [...readableEncodings, 'identity'].join(',')
 
@@ -50,12 +62,16 @@ export class ServerSession {
   readonly #session: ServerHttp2Session
   readonly #calls = new Set<ServerCall>()
   #turnBytes = 0
+  #pieces = 0
+  #pieceBytes = 0
   #held: ServerCall[] | undefined
   #lastPing = Number.NEGATIVE_INFINITY
   #strikes = 0
+  #isSentAway = false
   #replied = false
   #sentBytes = 0
   #idleSince: number
+  #look: Timer | undefined
 
   constructor(shared: SessionShared, session: ServerHttp2Session, origin: PeerOrigin) {
     this.shared = shared
@@ -70,6 +86,7 @@ export class ServerSession {
     })
     for (const event of ['remoteSettings', 'close']) session.once(event, () => silent.cancel())
     this.#idleSince = shared.clock.monotonic()
+    session.once('close', () => this.#look?.cancel())
     if (shared.age) session.once('close', limitAge(this, shared.age, shared.clock))
     session.on('stream', (stream, headers) => this.#open(stream, headers))
   }
@@ -114,7 +131,10 @@ export class ServerSession {
   }
 
   closed(call: ServerCall): void {
-    if (this.#calls.delete(call)) this.shared.stats.streamsOpen--
+    if (this.#calls.delete(call)) {
+      this.shared.stats.streamsOpen--
+      if (this.#calls.size >= CALLS_INCLUDED) this.shared.calls.leave()
+    }
     if (this.shared.age && this.#calls.size === 0) this.#idleSince = this.shared.clock.monotonic()
   }
 
@@ -124,6 +144,7 @@ export class ServerSession {
    */
   overTurn(bytes: number, call: ServerCall): boolean {
     this.#turnBytes += bytes
+    this.#weigh(bytes)
     if (this.#turnBytes <= this.shared.readBytesPerTurn) return false
     if (!this.#held) {
       this.#held = []
@@ -148,7 +169,33 @@ export class ServerSession {
     for (const call of held) call.letGo()
   }
 
+  #endStalled(): void {
+    for (const call of this.#calls) call.endIfStalled()
+    const goesOn = this.#calls.size > 0 && !this.#session.destroyed
+    this.#look = goesOn ? this.shared.clock.after(STALLED_MS, () => this.#endStalled()) : undefined
+  }
+
+  /** Each piece costs as much time as a message, whatever is in it. */
+  #weigh(bytes: number): void {
+    this.#pieceBytes += bytes
+    if (++this.#pieces < LOOKED_AT_PIECES) return
+    if (this.#pieceBytes < LOOKED_AT_PIECES * MIN_PIECE_BYTES && !this.#isSentAway) {
+      this.shared.stats.floods++
+      this.#sendAway('pieces', 'sends its data in tiny pieces', 'too_many_frames')
+    }
+    this.#pieces = 0
+    this.#pieceBytes = 0
+  }
+
+  #sendAway(key: string, what: string, reason: string): void {
+    this.#isSentAway = true
+    this.shared.series.note(key, `${this.origin.address} ${what}: its connection is ended (${reason})`)
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(reason))
+    setImmediate(() => this.#session.destroy())
+  }
+
   #ping(): void {
+    if (this.#isSentAway) return
     const now = this.shared.clock.monotonic()
     const allowed = this.#calls.size > 0 || this.shared.permitPingsWithoutStream
     const least = allowed ? this.shared.minPingIntervalMs : NO_STREAM_PING_MS
@@ -162,9 +209,7 @@ export class ServerSession {
     this.#lastPing = now
     if (this.#strikes <= MAX_PING_STRIKES || this.#session.destroyed) return
     this.shared.stats.pingAbuse++
-    this.shared.series.note('pings', `${this.origin.address} pings too often: its connection is ended (too_many_pings)`)
-    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'))
-    setImmediate(() => this.#session.destroy())
+    this.#sendAway('pings', 'pings too often', 'too_many_pings')
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -173,11 +218,23 @@ export class ServerSession {
     if (stream.destroyed || stream.closed) return
     const handler = this.#route(stream, headers)
     if (!handler) return
+    if (this.#calls.size >= CALLS_INCLUDED && !this.shared.calls.enter()) {
+      this.#refuse(stream)
+      return
+    }
     const call = new ServerCall(this, stream, headers, handler)
     this.#calls.add(call)
     this.shared.stats.streams++
     this.shared.stats.streamsOpen++
+    this.#look ??= this.shared.clock.after(STALLED_MS, () => this.#endStalled())
     call.start()
+  }
+
+  /** REFUSED_STREAM: surely not taken, so that clients come again. */
+  #refuse(stream: ServerHttp2Stream): void {
+    this.shared.stats.messagesRefused++
+    this.shared.series.note('calls', `calls of ${this.origin.address} are refused: no memory left for more of them`)
+    stream.close(constants.NGHTTP2_REFUSED_STREAM)
   }
 
   #route(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Handler | undefined {

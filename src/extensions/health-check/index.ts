@@ -59,7 +59,14 @@ async function newGrpc({ use_v2, grpc }: HealthConfig, host: Host, checkup: () =
   ])
   const { endpoint, tls } = grpc
   const methods = healthMethods(checkup, host.clock)
-  return newGrpcServer({ endpoint, tls: serverTlsFrom(tls, host), methods, log: host.log, clock: host.clock })
+  return newGrpcServer({
+    endpoint,
+    tls: serverTlsFrom(tls, host),
+    methods,
+    memory: host.budget,
+    log: host.log,
+    clock: host.clock,
+  })
 }
 
 /** Where it will listen. */

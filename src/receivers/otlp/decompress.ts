@@ -12,10 +12,11 @@ interface Way {
 }
 
 type Native = (body: Buffer, options: { maxOutputLength: number }) => Buffer
-type Pooled = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
+type Pooled = (body: Buffer, options: { maxOutputLength: number; chunkSize: number }) => Promise<Buffer>
 const native = (sync: Native, pooled: Pooled, broken: string): Way => ({
   now: (body, maxOutputLength) => sync(body, { maxOutputLength }),
-  later: (body, maxOutputLength) => pooled(body, { maxOutputLength }),
+  // In large steps: each is a way there and back.
+  later: (body, maxOutputLength) => pooled(body, { maxOutputLength, chunkSize: 256 << 10 }),
   broken,
 })
 const snappy = (decode: typeof decodeSnappy): Way => ({
@@ -39,8 +40,12 @@ const known: Record<string, Way> = {
   'x-snappy-framed': snappy(decodeSnappyFrames),
 }
 
-/** Smaller bodies are undone here and now: the way through the thread pool alone takes 0.3 ms. */
+/**
+ * Smaller bodies are undone here and now, if they do not become large: the way through the thread pool alone takes 0.3 ms,
+ * and 20 MiB, which 20 kB may become, would keep everybody waiting for 10.
+ */
 const pooledFrom = 256 << 10
+const largeBytes = 1 << 20
 
 /** Undoes it; what becomes larger than `most` bytes throws or rejects with `tooLarge`. */
 export type Decompress = (body: Buffer, most: number) => Buffer | Promise<Buffer>
@@ -53,12 +58,15 @@ export function decompressor(encoding: string | undefined, allowed: readonly str
   if (!way) throw new HttpFault(400, `unsupported Content-Encoding: ${encoding}`)
   return (body, most) => {
     const limit = Math.max(1, most)
+    const { now, later } = way
+    const atOnce = later ? Math.min(limit, largeBytes) : limit
     try {
-      if (!way.later || body.length < pooledFrom) return way.now(body, limit)
+      if (!later || body.length < pooledFrom) return now(body, atOnce)
     } catch (error) {
-      throw broken(error, way.broken)
+      const fault = broken(error, way.broken)
+      if (!later || atOnce === limit || !isTooLarge(fault)) throw fault
     }
-    return way.later!(body, limit).catch((error) => Promise.reject(broken(error, way.broken)))
+    return later(body, limit).catch((error) => Promise.reject(broken(error, way.broken)))
   }
 }
 

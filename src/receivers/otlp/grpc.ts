@@ -97,6 +97,7 @@ function watch(stats: Readonly<ServerStats>, host: Host): void {
   )
   host.total('refused_requests', refusedHelp, () => stats.messagesRefused, labels)
   host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse, labels)
+  host.total('floods', 'Connections ended because the client sent its data in tiny pieces.', () => stats.floods, labels)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
     host.total('handshakes_failed', 'TLS handshakes that failed.', () => stats.handshakesFailed[reason], {
       ...labels,

@@ -18,7 +18,7 @@ import { type Decompress, decompressor, isTooLarge } from './decompress.ts'
 import { faultOf, HttpFault } from './http-fault.ts'
 import { type Inlet, refusedHelp, signals } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
-import { ClientGone, type Held, hold, letGo, NoMemory, readBody } from './read-body.ts'
+import { ClientGone, type Held, hold, letGo, NoMemory, readBody, TooManyPieces } from './read-body.ts'
 
 type Server = Required<Pick<Authenticator, 'authenticate'>>
 
@@ -138,7 +138,11 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     } catch (error) {
       if (error instanceof ClientGone) return
       if (error instanceof NoMemory) refused.add(1)
-      const fault = error instanceof GrpcError ? faultOf(error) : error
+      const isFlood = error instanceof TooManyPieces
+      // The rest of it is not even thrown away.
+      if (isFlood) response.shouldKeepAlive = false
+      const status = isFlood ? inlet.malformed(signal, error.message, originFor(request)) : error
+      const fault = status instanceof GrpcError ? faultOf(status) : status
       if (!(fault instanceof HttpFault)) throw error
       answerFault(response, fault, encoding)
     } finally {

@@ -20,6 +20,17 @@ export class NoMemory extends HttpFault {
   }
 }
 
+/** Each piece costs as much time as a small request. */
+const mostTinyPieces = 4096
+const tinyBytes = 16
+
+/** The body comes in pieces of a few bytes: to read them all would take long. */
+export class TooManyPieces extends Error {
+  constructor() {
+    super('http: the body comes in too many small chunks')
+  }
+}
+
 /** Charges `held` with more; throws when there is no room for it. */
 export function hold(held: Held, bytes: number, memory: Memory): void {
   if (!memory.fits(bytes)) throw new NoMemory()
@@ -43,26 +54,58 @@ export function readBody(request: IncomingMessage, maxBytes: number, memory: Mem
     return Promise.reject(new NoMemory())
   }
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    const body = newBody(announced, (change) =>
+      change > 0 ? hold(held, change, memory) : letGo(held, -change, memory),
+    )
     let size = 0
+    let pieces = 0
     const fail = (error: Error) => {
       request.removeAllListeners('data')
       // Whatever still comes is thrown away.
       request.resume()
       reject(error)
     }
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
+    request.on('data', (piece: Buffer) => {
+      size += piece.length
       if (size > maxBytes) return fail(tooLarge())
+      if (++pieces > mostTinyPieces && size < pieces * tinyBytes) return fail(new TooManyPieces())
       try {
-        hold(held, chunk.length, memory)
-        chunks.push(chunk)
+        body.add(piece)
       } catch (error) {
         fail(error as Error)
       }
     })
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)))
+    request.on('end', () => resolve(body.bytes()))
     request.on('error', () => reject(new ClientGone()))
     request.on('close', () => reject(new ClientGone()))
   })
+}
+
+/** Puts pieces together in one buffer, however small they are; a single one stays where it is. Tells what it takes before it does. */
+function newBody(announced: number, onHeld: (change: number) => void) {
+  let bytes: Buffer | undefined
+  let size = 0
+  const grow = (least: number) => {
+    const old = bytes
+    const room = Math.max(2 * least, 16 << 10)
+    const next = announced >= least ? Math.min(announced, room) : room
+    onHeld(next)
+    bytes = Buffer.allocUnsafeSlow(next)
+    if (!old) return
+    old.copy(bytes, 0, 0, size)
+    onHeld(-old.length)
+  }
+  return {
+    add(piece: Buffer) {
+      if (!bytes && piece.length >= announced) {
+        onHeld(piece.length)
+        bytes = piece
+      } else {
+        if (!bytes || size + piece.length > bytes.length) grow(size + piece.length)
+        piece.copy(bytes!, size)
+      }
+      size += piece.length
+    },
+    bytes: () => bytes?.subarray(0, size) ?? Buffer.alloc(0),
+  }
 }
