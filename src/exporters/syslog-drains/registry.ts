@@ -41,10 +41,19 @@ export class Registry {
   setApps(wanted: ReadonlyMap<string, readonly DrainSpec[]>): void {
     const before = this.apps
     const next = new Map<string, readonly Drain[]>()
-    for (const [app, specs] of wanted) next.set(app, this.matched(before.get(app) ?? [], specs))
-    for (const [app, drains] of before) if (!wanted.has(app)) for (const drain of drains) drain.remove()
-    this.apps = next
-    this.table = new SourceTable(next)
+    let isSame = before.size === wanted.size
+    for (const [app, specs] of wanted) {
+      const had = before.get(app) ?? []
+      const drains = this.matched(had, specs)
+      next.set(app, drains)
+      if (drains !== had) isSame = false
+    }
+    // Most lists bring nothing new.
+    if (!isSame) {
+      for (const [app, drains] of before) if (!wanted.has(app)) for (const drain of drains) drain.remove()
+      this.apps = next
+      this.table = new SourceTable(next)
+    }
     this.appsSince = Math.min(this.appsSince, this.world.clock.monotonic())
   }
 
@@ -68,6 +77,7 @@ export class Registry {
 
   /** The drains for `specs`: those of `before` that stand for the same, and new ones. The others of `before` are removed. */
   private matched(before: readonly Drain[], specs: readonly DrainSpec[]): readonly Drain[] {
+    if (before.length === specs.length && before.every(({ spec }, i) => sameDrain(spec, specs[i]!))) return before
     const left = new Set(before)
     const find = (spec: DrainSpec, same: typeof sameDrain) => {
       const found = before.find((drain) => left.has(drain) && same(drain.spec, spec))

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { newFolder } from '../../../test/support/folder.ts'
 import { freePort } from '../../../test/support/free-port.ts'
+import { ManualClock } from '../../runtime/clock.ts'
 import {
   atEnd,
   bindingCache,
@@ -98,6 +99,24 @@ test('tighter limits lose the oldest, and count them; a failure before the chang
   await reload({ aggregate_drains, queue_size: 40, dial_timeout: '7s' })
   await until(() => back.messages.length === 40)
   expect(back.texts()).toEqual(range(110, 150))
+})
+
+test('hundreds of drains learn of other settings in several turns, and none is forgotten by the next reload', async () => {
+  const { port } = await deadDrain()
+  const manual = new ManualClock()
+  let asked = 0
+  // Time passes with every look at it.
+  const clock = { now: () => manual.now(), monotonic: () => (asked += 5), after: manual.after.bind(manual) }
+  const aggregate_drains = Array.from({ length: 200 }, (_, i) => `${url(port)}/${i}`)
+  const { made, account, reload } = await exporter({ aggregate_drains }, clock)
+  made.consume(logs('app', ...range(0, 100)))
+  const displaced = () => account.dropped('displaced')
+  await reload({ aggregate_drains, queue_size: 40 })
+  expect(displaced()).toBeGreaterThan(0)
+  expect([displaced() < 200 * 60, account.imbalance()]).toEqual([true, 0])
+  await reload({ aggregate_drains, queue_size: 20 })
+  await until(() => displaced() === 200 * 80)
+  expect([account.held(), account.imbalance()]).toEqual([200 * 20, 0])
 })
 
 test('a drain that the new one does not have still gets what waits, as long as that works; the rest is counted', async () => {

@@ -21,6 +21,11 @@ import type { Transports } from './transports.ts'
 /** So long what is on disk waits for drains that do not come. */
 const patienceMs = 600_000
 
+/** So long a turn may be in which drains learn of other settings, */
+const sliceMs = 3
+/** and so many always do. */
+const togetherAtLeast = 64
+
 /** What one exporter's settings make of the drains. */
 export interface WorksSettings {
   config: SyslogDrainsConfig
@@ -49,6 +54,8 @@ export class Works {
   owner: object | undefined
   /** Makes the one that is to come the owner. */
   successor: (() => void) | undefined
+  /** Drains that do not know the settings of the moment yet. */
+  private adapting: Drain[] = []
 
   constructor({ host, account, slots, config, transports, stream, spill }: WorksOptions) {
     const { clock, log } = host
@@ -95,8 +102,25 @@ export class Works {
     world.rounds.maxMs = config.max_round_interval
     if (spill !== world.spill) this.changeDisk(spill)
     Object.assign(world.limits, limitsOf(config))
-    for (const drain of [...world.live]) drain.adapt()
-    world.shares.bound(config.max_memory)
+    this.adapting = [...world.live]
+    this.adapt(this.adapting, config.max_memory)
+  }
+
+  /** In slices: to make ten thousand connections anew takes long. A drain whose turn has not come goes on as before. */
+  private adapt(drains: Drain[], maxMemory: number): void {
+    const { live, clock, shares } = this.world
+    const end = clock.monotonic() + sliceMs
+    for (let done = 1; ; done++) {
+      const drain = drains.pop()
+      if (!drain) break
+      if (live.has(drain)) drain.adapt()
+      if (done % togetherAtLeast > 0 || clock.monotonic() < end) continue
+      setImmediate(() => {
+        if (this.adapting === drains) this.adapt(drains, maxMemory)
+      })
+      return
+    }
+    shares.bound(maxMemory)
   }
 
   /** What drains have on the disk before comes from there until it is used up; what is written from then on goes to this one. */
@@ -124,6 +148,7 @@ export class Works {
   /** The end of the process: one attempt for what waits in memory; what is left then goes to disk, where there is one. */
   async stop(deadline: AbortSignal): Promise<void> {
     const { live, clock, rounds, notices, spill } = this.world
+    this.adapting = []
     await Promise.all(Array.from(live, (drain) => drain.spill?.park()))
     if (sum(live, heldBy) > 0) await spill?.leftovers.open()
     for (const drain of live) drain.stop()
