@@ -3,6 +3,7 @@ import type { Plan } from '../engine/plan.ts'
 import type { ProcessorSpec } from '../plugin.ts'
 import type { Attributes, OwnMetric } from '../runtime/own-metric.ts'
 import { FamilyPage } from './family-page.ts'
+import { addFilters } from './otelcol-filters.ts'
 import { records } from './otelcol-instruments.ts'
 import { addItems } from './otelcol-items.ts'
 import { addProcess } from './otelcol-process.ts'
@@ -21,6 +22,7 @@ export function otelcolFamilies(sources: OtelcolSources): OwnMetric[] {
   addReceivers(page, sources)
   addScrapers(page, sources)
   addProcessors(page, sources)
+  addFilters(page, sources)
   addExporters(page, sources)
   addItems(page, sources)
   addBatches(page, sources)

@@ -25,6 +25,8 @@ const units: Readonly<Record<Format, string>> = {
   dropsonde: '{envelope}',
 }
 
+const contrib = 'github.com/open-telemetry/opentelemetry-collector-contrib/processor'
+
 /** Where the Collector makes these metrics: the names of its scopes, which `views` select by. */
 const scopes = {
   receiver: 'go.opentelemetry.io/collector/receiver/receiverhelper',
@@ -34,6 +36,9 @@ const scopes = {
   limiter: 'go.opentelemetry.io/collector/processor/memorylimiterprocessor',
   exporter: 'go.opentelemetry.io/collector/exporter/exporterhelper',
   service: 'go.opentelemetry.io/collector/service',
+  filter: `${contrib}/filterprocessor`,
+  tail: `${contrib}/tailsamplingprocessor`,
+  sampler: `${contrib}/probabilisticsamplerprocessor`,
 } as const
 
 type Row = [name: string, scope: keyof typeof scopes, type: Instrument['type'], unit: string, help: string]
@@ -84,6 +89,7 @@ const one: Row[] = [
   ['process_runtime_total_sys_memory_bytes', 'service', 'gauge', 'By', 'Total bytes of memory obtained from the OS.'],
   ['process_uptime', 'service', 'counter', 's', 'Uptime of the process.'],
   ...flows('items', '{item}', 'Number of items'),
+  ...filters(),
 ]
 
 const normal: Row[] = [
@@ -143,9 +149,36 @@ function flows(what: 'items' | 'size', unit: string, help: string): Row[] {
   })
 }
 
+/** Of the processors that keep a part of what comes. */
+function filters(): Row[] {
+  const filtered = (key: string, what: string): Row => {
+    return [`processor_filter_${key}.filtered`, 'filter', 'counter', '1', `Number of ${what} dropped by the filter.`]
+  }
+  const tail = (key: string, type: Instrument['type'], unit: string, help: string): Row => {
+    return [`processor_tail_sampling_${key}`, 'tail', type, unit, help]
+  }
+  const sampled = (key: string, what: string): Row => {
+    return [`processor_probabilistic_sampler_${key}`, 'sampler', 'counter', '1', `Number of ${what} sampled or not.`]
+  }
+  return [
+    filtered('logs', 'log records'),
+    filtered('datapoints', 'data points'),
+    filtered('spans', 'spans'),
+    tail('count_traces_sampled', 'counter', '{traces}', 'Number of traces sampled or not, by policy.'),
+    tail('global_count_traces_sampled', 'counter', '{traces}', 'Number of traces sampled or not.'),
+    tail('sampling_traces_on_memory', 'gauge', '{traces}', 'Number of traces that wait for their decision.'),
+    tail('sampling_trace_dropped_too_early', 'counter', '{traces}', 'Number of traces that could not wait so long.'),
+    tail('sampling_policy_evaluation_error', 'counter', '{errors}', 'Number of conditions of policies that failed.'),
+    tail('early_releases_from_cache_decision', 'counter', '{spans}', 'Number of spans after their decision.'),
+    sampled('count_logs_sampled', 'log records'),
+    sampled('count_spans_processed', 'spans'),
+    sampled('count_traces_sampled', 'spans (deprecated in the Collector)'),
+  ]
+}
+
 const shownFrom = (level: MetricsLevel, rows: readonly Row[]) =>
   rows.map(([key, scope, type, unit, help]): [string, Instrument] => {
-    const name = `otelcol${key.includes('.') ? '.' : '_'}${key}`
+    const name = `otelcol${/^[a-z]+\./.test(key) ? '.' : '_'}${key}`
     return [key, { name, scope: scopes[scope], type, unit, help, level }]
   })
 

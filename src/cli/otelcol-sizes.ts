@@ -18,9 +18,9 @@ export function addSizes(page: FamilyPage, { meter, ledger, plan }: OtelcolSourc
         page.add('processor_internal_duration', { processor: id, 'otel.signal': format }, station.took)
     const hasQueue = ledger.accounts.some((each) => each.id === id && isSendingQueue(each, plan))
     if (kind !== 'exporter' || !hasQueue) continue
-    for (const [format, { records, bytes }] of station.consumed) {
-      page.add('exporter_enqueue_size', { exporter: id, data_type: format }, records)
-      page.add('exporter_enqueue_size_bytes', { exporter: id, data_type: format }, bytes)
+    for (const { records, bytes } of station.consumed.values()) {
+      page.add('exporter_enqueue_size', { exporter: id }, records)
+      page.add('exporter_enqueue_size_bytes', { exporter: id }, bytes)
     }
   }
 }
