@@ -11,6 +11,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    // Many tests wait for processes: one worker a core, not one less.
+    maxWorkers: '100%',
     projects: [
       project('unit', ['src/**/*.test.ts', 'plugins/**/*.test.ts', 'test/repository/**/*.test.ts'], 120_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 180_000),

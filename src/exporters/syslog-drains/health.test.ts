@@ -23,15 +23,15 @@ test('an aggregate drain that reads nothing stays in trouble however often it is
   const drain = await tcpDrain({ onSocket: (socket) => void socket.pause() })
   const { made, account } = await exporter({
     aggregate_drains: [`syslog://127.0.0.1:${drain.port}`],
-    write_timeout: '50ms',
+    write_timeout: '250ms',
     queue_size: 1000,
   })
   const text = 'x'.repeat(10_000)
   let isOver = false
   const load = (async () => {
     while (!isOver) {
-      made.consume(logs('app', ...Array.from({ length: 50 }, () => text)))
-      await new Promise((resolve) => setTimeout(resolve, 1))
+      made.consume(logs('app', ...Array.from({ length: 20 }, () => text)))
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
   })()
   await until(() => !made.ready!())

@@ -133,7 +133,7 @@ describe('streams', () => {
       endpoint: '127.0.0.1',
       port: peer.port,
       on_broken_write,
-      write_timeout: '100ms',
+      write_timeout: '400ms',
       queue_bytes: 0,
       max_batch_bytes: '64MiB',
     })
@@ -158,7 +158,7 @@ describe('streams', () => {
     const { exporter, lines } = await runExporter({
       endpoint: '127.0.0.1',
       port: peer.port,
-      write_timeout: '50ms',
+      write_timeout: '250ms',
       when_full: 'drop_oldest',
     })
     const { account } = exporter
@@ -167,7 +167,7 @@ describe('streams', () => {
     const load = (async () => {
       while (!isOver) {
         exporter.consume(otlpLogs(some))
-        await new Promise((resolve) => setTimeout(resolve, 1))
+        await new Promise((resolve) => setTimeout(resolve, 10))
       }
     })()
     await until(() => !exporter.ready())
