@@ -22,7 +22,7 @@ interface AgentFile {
 const agentFile = ({ backend, spans, http, traces = '', processor = 'batch: {schedule_delay: 20, ' }: AgentFile) => `
 receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:${http}', include_metadata: true}}}}
 processors: {attributes: {actions: [{key: seen, value: yes, action: insert}]}}
-exporters: {otlp: {endpoint: '${backend}', tls: {insecure: true}}}
+exporters: {otlp: {endpoint: '${backend}', tls: {insecure: true}, retry_on_failure: {initial_interval: 100ms}}}
 service:
   telemetry:
     resource: {service.name: the-agent}

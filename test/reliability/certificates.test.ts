@@ -27,7 +27,7 @@ async function tryWith(address: string, pair: { cert: string; key: string }): Pr
   const tls = clientTls({ ca, cert: `${files}/own.crt`, key: `${files}/own.key` }, { reloadMs: 0 })
   const client = newGrpcClient({ address, tls, serverName: 'metron', log: silentLog })
   try {
-    await client.unary(ingressPaths.send, encodeEnvelopeBatch([log('x')]), { timeoutMs: 10_000 })
+    await client.unary(ingressPaths.send, encodeEnvelopeBatch([log('x')]), { timeoutMs: 60_000 })
     return 'ok'
   } catch (error) {
     return (error as { code: number }).code

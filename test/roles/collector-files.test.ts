@@ -55,7 +55,7 @@ type Tls = ReturnType<typeof clientTlsOf>
 async function overGrpc(address: string, signal: Signal, bytes: Buffer, tls?: Tls): Promise<void> {
   const grpc = newGrpcClient({ address, log: silentLog, serverName: 'otel-collector', ...(tls && { tls }) })
   onTestFinished(() => grpc.close())
-  await grpc.unary(otlpPaths[signal], bytes, { timeoutMs: 10_000, waitForReady: true })
+  await grpc.unary(otlpPaths[signal], bytes, { timeoutMs: 60_000, waitForReady: true })
 }
 
 async function overHttp(address: string, signal: Signal, body: Buffer, token = ''): Promise<number> {

@@ -81,7 +81,7 @@ async function sendAll(address: string): Promise<void> {
   const grpc = newGrpcClient({ address, tls, serverName: 'otel-collector', log: silentLog })
   onTestFinished(() => grpc.close())
   for (const signal of ['logs', 'metrics', 'traces'] as const)
-    await grpc.unary(otlpPaths[signal], requests[signal], { timeoutMs: 30_000, waitForReady: true })
+    await grpc.unary(otlpPaths[signal], requests[signal], { timeoutMs: 60_000, waitForReady: true })
 }
 
 const only = (receiver: string) => (page: Page) => page.sum(`otelcol_receiver_accepted_${receiver}`)

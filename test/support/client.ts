@@ -32,7 +32,7 @@ export function ingressClient(address: string, options: { name?: string; plainte
         stream.write(frameMessage(bytesOf(envelopes)), (error) => (error ? reject(error) : resolve())),
       ),
     async send(envelopes) {
-      await grpc.unary(ingressPaths.send, bytesOf(envelopes), { timeoutMs: 30_000, waitForReady: true })
+      await grpc.unary(ingressPaths.send, bytesOf(envelopes), { timeoutMs: 60_000, waitForReady: true })
     },
   }
 }

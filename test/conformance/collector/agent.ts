@@ -61,7 +61,7 @@ export async function startAgent(yaml: string, set: Record<string, string> = {})
     async call(records = 1) {
       const client = newGrpcClient({ address: `127.0.0.1:${grpc}`, log: silentLog })
       try {
-        await client.unary(otlpPaths.logs, logs(records), { timeoutMs: 10_000, waitForReady: true })
+        await client.unary(otlpPaths.logs, logs(records), { timeoutMs: 60_000, waitForReady: true })
         return undefined
       } catch (error) {
         return error as GrpcError
