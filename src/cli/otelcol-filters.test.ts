@@ -35,6 +35,9 @@ function shown(): string[] {
   const sampler = { id: 'probabilistic_sampler', policy: 'trace_id_hash', sampled: 'false' }
   count('probabilistic_sampler_records_total', 10, { ...sampler, pipeline: 'logs' })
   count('probabilistic_sampler_records_total', 11, { ...sampler, pipeline: 'traces' })
+  // A reload took them away.
+  count('tail_sampling_traces_total', 99, { ...tail, pipeline: 'gone', decision: 'not_sampled' })
+  count('probabilistic_sampler_records_total', 99, { ...sampler, id: 'gone', pipeline: 'logs' })
   const pipelines = [pipeline('logs', 'logs'), pipeline('logs/2', 'logs')]
   const here = {
     ...plan,

@@ -2,7 +2,7 @@ import type { ReadSeries } from '../runtime/metrics.ts'
 import type { Attributes } from '../runtime/own-metric.ts'
 import type { Format } from '../telemetry/format.ts'
 import type { FamilyPage } from './family-page.ts'
-import type { OtelcolSources } from './otelcol-sources.ts'
+import { isHere, type OtelcolSources } from './otelcol-sources.ts'
 
 /** What `filter`, `tail_sampling` and `probabilistic_sampler` kept and dropped, in the words of the Collector's. */
 export function addFilters(page: FamilyPage, sources: OtelcolSources): void {
@@ -26,13 +26,13 @@ function addFiltered(page: FamilyPage, { plan, ledger }: OtelcolSources): void {
   }
 }
 
-function addTail(page: FamilyPage, { metrics }: OtelcolSources): void {
+function addTail(page: FamilyPage, sources: OtelcolSources): void {
   const add = (
     ours: string,
     theirs: string,
     attributesOf: (labels: ReadSeries['labels']) => Attributes = () => ({}),
   ) => {
-    for (const { labels, value } of metrics.find(`tailrace_tail_sampling_${ours}`)?.series ?? [])
+    for (const { labels, value } of seriesOf(sources, `tail_sampling_${ours}`))
       page.add(`processor_tail_sampling_${theirs}`, attributesOf(labels), value)
   }
   add('policy_traces_total', 'count_traces_sampled', ({ id, policy, decision }) => {
@@ -52,11 +52,16 @@ function decided(text: string): Attributes {
   return { sampled: String(decision === 'sampled'), decision }
 }
 
-function addSampled(page: FamilyPage, { plan, metrics }: OtelcolSources): void {
-  for (const { labels, value } of metrics.find('tailrace_probabilistic_sampler_records_total')?.series ?? []) {
-    const format = plan.pipelines.find(({ id }) => id === labels.pipeline)?.format
+function addSampled(page: FamilyPage, sources: OtelcolSources): void {
+  for (const { labels, value } of seriesOf(sources, 'probabilistic_sampler_records_total')) {
+    const format = sources.plan.pipelines.find(({ id }) => id === labels.pipeline)?.format
     const keys = format === 'logs' ? ['logs_sampled'] : format === 'traces' ? ['spans_processed', 'traces_sampled'] : []
     const { policy, sampled } = labels as Record<'policy' | 'sampled', string>
     for (const key of keys) page.add(`processor_probabilistic_sampler_count_${key}`, { policy, sampled }, value)
   }
 }
+
+const seriesOf = ({ plan, metrics }: OtelcolSources, name: string): readonly ReadSeries[] =>
+  (metrics.find(`tailrace_${name}`)?.series ?? []).filter(({ labels: { id, pipeline } }) =>
+    isHere(plan, { kind: 'processor', id: id!, pipeline: pipeline! }),
+  )
