@@ -230,7 +230,7 @@ function newChain(all: readonly Written[], format: Format, isShared: boolean) {
 }
 
 describe.each(['logs', 'metrics', 'traces', 'envelopes'] as const)('%s', (format) => {
-  test('whatever follows what: the bytes and the books are those of one after the other', { timeout: 60_000 }, () => {
+  test('whatever follows what: the bytes and the books are those of one after the other', () => {
     fc.assert(
       fc.property(requests[format], fc.array(processors(format), { minLength: 2, maxLength: 4 }), (bytes, all) => {
         const [shared, apart] = [newChain(all, format, true), newChain(all, format, false)]

@@ -321,7 +321,7 @@ async function turn(): Promise<void> {
   for (let i = 0; i < 30; i++) await Promise.resolve()
 }
 
-test('the books add up through reloads and kills, whatever happens meanwhile', { timeout: 120_000 }, async () => {
+test('the books add up through reloads and kills, whatever happens meanwhile', async () => {
   await fc.assert(
     fc.asyncProperty(shape, fc.array(step, { minLength: 15, maxLength: 40 }), async (first, steps) => {
       const world = new World(first)

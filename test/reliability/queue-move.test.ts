@@ -4,9 +4,7 @@ import { newFolder, writeFiles } from '../support/folder.ts'
 import { diskQueueFile, newLineSenders, otlpAddress, startCounter } from '../support/numbered-lines.ts'
 import { startProcess, until } from '../support/role.ts'
 
-test('what waits for a backend that is away is moved elsewhere while the agent runs and takes more: nothing lost, nothing twice', {
-  timeout: 90_000,
-}, async () => {
+test('what waits for a backend that is away is moved elsewhere while the agent runs and takes more: nothing lost, nothing twice', async () => {
   const backend = await startCounter()
   const elsewhere = await startCounter()
   backend.sink.refuse(new GrpcError(GrpcCode.unavailable, 'away'))

@@ -117,7 +117,7 @@ test('a peer that is away loses nothing until the queue is full, then exactly th
   expect(books.sent).toBeGreaterThanOrEqual(100)
   expect(lines(back.messages).slice(-99)).toEqual(Array.from({ length: 99 }, (_, i) => `line ${51 + i}`))
   expect(books.imbalance()).toBe(0)
-}, 30_000)
+})
 
 test('agents are found by their port files; those of the collector and duplicates are left out', async () => {
   const peer = await agent()
@@ -176,7 +176,7 @@ test('a peer that ends the stream while it is written to costs what was on its w
   await until(() => back.messages.length > 0)
   expect(books.sent + books.droppedTotal).toBe(21)
   expect(books.imbalance()).toBe(0)
-}, 30_000)
+})
 
 test('a peer that ends every stream is named, in few lines', async () => {
   const peer = await serving({})

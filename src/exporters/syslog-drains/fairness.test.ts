@@ -47,7 +47,7 @@ test('an application that floods its own drain hurts nobody else', async () => {
   const lost = metric('lost_total').map(({ labels, value }) => [labels.drain_url, value])
   expect(lost).toContainEqual([`syslog://127.0.0.1:${drain.port}`, 0])
   expect(Number(lost.find(([url]) => url === `syslog://127.0.0.1:${slow.port}`)![1])).toBeGreaterThan(20_000)
-}, 20_000)
+})
 
 test('in a drain that all share, 95 of a hundred losses fall on the one that floods', async () => {
   // It reads what the quiet ones write twice over, and no more.
@@ -84,7 +84,7 @@ test('in a drain that all share, 95 of a hundred losses fall on the one that flo
   expect(total).toBe(account.droppedTotal)
   expect(total).toBeGreaterThan(50_000)
   expect(quiet).toBeLessThan(total * 0.05)
-}, 30_000)
+})
 
 test('a thousand drains that accept and say nothing stay under max_memory, and one that reads does not notice', async () => {
   const stalled = await tcpDrain({ onSocket: (socket) => !socket.pause() })
@@ -116,7 +116,7 @@ test('a thousand drains that accept and say nothing stay under max_memory, and o
   expect(account.dropped('memory')).toBeGreaterThan(10_000)
   expect(account.imbalance()).toBe(0)
   expect(metric('memory_bytes')[0]!.value).toBe(budget.used)
-}, 30_000)
+})
 
 test('ten thousand drains that nobody writes to cost little', async () => {
   const list: Record<string, string[]> = {}
@@ -133,4 +133,4 @@ test('ten thousand drains that nobody writes to cost little', async () => {
   expect(metric('active_drains')[0]!.value).toBe(0)
   // Without a forced collection this includes garbage.
   expect(bytes).toBeLessThan(16_384)
-}, 20_000)
+})

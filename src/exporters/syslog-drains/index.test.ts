@@ -157,7 +157,7 @@ test('a drain that accepts and never reads is cut off after the write timeout; a
   await until(() => stalled.connections > 1)
   expect(account.imbalance()).toBe(0)
   expect(account.maybe_duplicate).toBeGreaterThan(0)
-}, 20_000)
+})
 
 test('a drain that reads slowly, but reads, is left alone however long a write takes', async () => {
   const slow = await tcpDrain({
@@ -184,7 +184,7 @@ test('a drain that reads slowly, but reads, is left alone however long a write t
   await until(() => Number(slow.messages[0]) > 12_000_000)
   expect(slow.connections).toBe(1)
   expect(account.maybe_duplicate).toBe(0)
-}, 20_000)
+})
 
 test('drains that are taken away flush what they hold; those that stay keep their connection; series go too', async () => {
   const [gone, stays] = [await tcpDrain(), await tcpDrain()]
@@ -402,7 +402,7 @@ test('https-batch: an answer before the whole body was sent costs the connection
   expect(drain.connections).toBe(4)
   expect(bodies).toHaveLength(1)
   expect(bodies[0]!.toString('latin1', 0, 17)).toBe('POST / HTTP/1.1\r\n')
-}, 20_000)
+})
 
 test('a drain whose certificate nobody vouches for is refused, one with the right authority is not; the owner is told', async () => {
   const drain = await tcpDrain({ tls: true })

@@ -111,7 +111,7 @@ test('debug adds series of the process and opens the profiles; without it there 
   const { lines, page: plain } = await started({})
   expect(lines.join('')).not.toContain('pprof')
   expect((await plain()).text).not.toContain('process_')
-}, 30_000)
+})
 
 describe('selectors', () => {
   const ledger = new Ledger()
