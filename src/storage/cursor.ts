@@ -25,6 +25,8 @@ export interface CursorOptions {
   /** Records in the queue's life before it. */
   records: number
   onCorrupt(records: number, detail: string): void
+  /** Whether a file that cannot be opened is gone for good. */
+  isGone(error: unknown): boolean
 }
 
 /** So often in a row the disk is asked for the same place; then the rest of that segment is given up. */
@@ -191,7 +193,7 @@ export class Cursor {
     const before = this.records
     this.pass(sequence)
     const lost = records - this.records
-    if (lost > 0) this.options.onCorrupt(lost, `their place in ${segment?.name ?? 'the queue'} is damaged`)
+    if (lost > 0) this.options.onCorrupt(lost, whyMissing(segment))
     if (records <= before) return
     this.records = records
     this.options.outstanding.addDone(sequence - 1, records - before, before)
@@ -241,6 +243,12 @@ export class Cursor {
 
   /** Throws until it has failed too often at this place; then the rest of the segment is given up. */
   private failed(segment: Segment, error: unknown): SpoolRecord[] {
+    if (this.options.isGone(error)) {
+      this.failures = 0
+      segment.removed = segment.looked = true
+      segment.end = this.offset
+      return []
+    }
     if (++this.failures < mostFailures || isOurs(error)) throw failure(`cannot read ${segment.path}`, error)
     this.failures = 0
     segment.unreadable = {
@@ -259,5 +267,13 @@ export class Cursor {
 /** Nothing is read of it behind this place. */
 const endOf = ({ unreadable, end }: Segment): number => unreadable?.offset ?? end
 
-/** Failures of the process, not of the disk: they end. */
-const isOurs = (error: unknown) => ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'].includes(codeOf(error))
+const whyMissing = (segment: Segment | undefined) =>
+  segment?.removed ? `somebody removed ${segment.path}` : `their place in ${segment?.name ?? 'the queue'} is damaged`
+
+/** Failures of the process and of people, not of the disk: they end. */
+const isOurs = (error: unknown) => passing.has(codeOf(error))
+const passing = new Set([
+  ...['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR', 'EAGAIN'],
+  // The folder was moved away, or is another user's now.
+  ...['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM'],
+])

@@ -14,8 +14,9 @@ import { Cursor } from './cursor.ts'
 import type { Disk } from './disk.ts'
 import { headerBytes } from './disk-record.ts'
 import { Expiry } from './expiry.ts'
+import { codeOf } from './failures.ts'
 import { type Finished, finishedName } from './finished-file.ts'
-import type { QueueFolder } from './folder.ts'
+import { isInPlace, type QueueFolder } from './folder.ts'
 import { noteBytes } from './note.ts'
 import { registerSpool } from './open-spools.ts'
 import { Outstanding } from './outstanding.ts'
@@ -113,6 +114,7 @@ export class DiskSpool implements Spool {
       sequence: from.sequence,
       records: from.records,
       onCorrupt: (records, detail) => this.lose('corrupt', records, detail),
+      isGone: (error) => codeOf(error) === 'ENOENT' && isInPlace(disk, folder),
     })
     this.retention = new Retention({
       segments,

@@ -37,6 +37,8 @@ export interface Disk {
   open(path: string): number
   size(fd: number): number
   sizeOf(path: string): number
+  /** How many names an open file or folder has; 0: somebody removed it. */
+  links(fd: number): number
   /** A folder, to be synced. */
   openFolder(path: string): number
   /** Writes the parts one behind the other at a place; answers how many bytes were written, which may be fewer. */
@@ -71,6 +73,7 @@ export const realDisk: Disk = {
   open: (path) => openSync(path, constants.O_RDWR),
   size: (fd) => fstatSync(fd).size,
   sizeOf: (path) => statSync(path).size,
+  links: (fd) => fstatSync(fd).nlink,
   openFolder: (path) => openSync(path, constants.O_RDONLY | constants.O_DIRECTORY),
   write: (fd, parts, at) => writevSync(fd, parts as Uint8Array[], at),
   readNow: (fd, into, at) => readSync(fd, into, 0, into.length, at),

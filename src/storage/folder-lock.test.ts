@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newFolder } from '../../test/support/folder.ts'
@@ -40,6 +40,15 @@ test.runIf(openFlock())(
     lockFolder(folder).release()
   },
 )
+
+test.runIf(openFlock())('a folder whose lock file somebody removed is not free', () => {
+  const folder = newFolder()
+  const lock = lockFolder(folder)
+  rmSync(join(folder, 'lock'))
+  expect(() => lockFolder(folder)).toThrow(`the queue in ${folder} is in use by another process`)
+  lock.release()
+  lockFolder(folder).release()
+})
 
 test('a process that runs is named', () => {
   const folder = lockedBy({ pid: process.ppid, start: startOf(process.ppid) })

@@ -39,15 +39,20 @@ export const lockName = 'lock'
  */
 export function lockFolder(folder: string, flock: Flock | undefined = openFlock()): FolderLock {
   const path = join(folder, lockName)
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+  // The folder itself too: somebody may remove the file.
+  const around = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+  let fd: number | undefined
   try {
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600)
     const holder = readHolder(fd)
-    if (flock && !flock(fd)) throw new Error(inUse(folder, holder))
+    if (flock && !(flock(around) && flock(fd))) throw new Error(inUse(folder, holder))
     if (holder && !(flock && holder.guarded) && mayLive(holder)) throw new Error(inUse(folder, holder))
     sign(fd, flock !== undefined)
-    return { release: () => release(fd) }
+    const file = fd
+    return { release: () => release(file, around) }
   } catch (error) {
-    closeSync(fd)
+    if (fd !== undefined) closeSync(fd)
+    closeSync(around)
     throw error
   }
 }
@@ -82,13 +87,14 @@ function sign(fd: number, guarded: boolean): void {
   }
 }
 
-function release(fd: number): void {
+function release(fd: number, around: number): void {
   try {
     ftruncateSync(fd, 0)
   } catch {
     // The kernel's lock goes with the descriptor; a name that stays is seen to be of a dead process.
   }
   closeSync(fd)
+  closeSync(around)
 }
 
 function readHolder(fd: number): Holder | undefined {

@@ -46,6 +46,17 @@ export async function openFolder(disk: Disk, path: string): Promise<QueueFolder>
   }
 }
 
+/** Whether files that are missing in it are gone for good: they may come back with a folder that was moved away. */
+export function isInPlace(disk: Disk, { path, fd }: QueueFolder): boolean {
+  if (disk.links(fd) === 0) return true
+  try {
+    disk.list(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Throws unless the folder is a queue's that this version can read, or can become one. Changes nothing. */
 export function checkNames(path: string, names: readonly string[]): void {
   const foreign = names.filter((name) => !isOurs(name))
@@ -98,7 +109,10 @@ export function checkFormatText(path: string, text: string): void {
         'as it is; run that version again, or give this one another directory',
     )
   }
-  throw new Error(`${join(path, formatName)} does not say which version of the format the queue in ${path} has`)
+  throw new Error(
+    `${join(path, formatName)} does not say which version of the format the queue in ${path} has: put the file back as it was, or move ` +
+      'the folder away',
+  )
 }
 
 export function readText(disk: Disk, file: string): string {

@@ -1,5 +1,6 @@
 import type { Log } from '../runtime/log.ts'
 import type { Disk } from './disk.ts'
+import { codeOf } from './failures.ts'
 import type { Quarantine } from './quarantine.ts'
 import type { Segment } from './segments.ts'
 
@@ -45,6 +46,8 @@ export class Removals {
   }
 
   private failed({ path }: Segment, error: unknown): void {
+    // Somebody else was faster.
+    if (codeOf(error) === 'ENOENT') return
     this.log.warn('cannot remove a file of the queue', { file: path, error: String(error) })
   }
 }

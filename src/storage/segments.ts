@@ -28,6 +28,8 @@ export interface Segment {
   dirty: boolean
   /** Set when the disk does not give what is in it: then the file is kept. */
   unreadable: Damage | undefined
+  /** Somebody removed its file. */
+  removed: boolean
   fd: number | undefined
   users: number
 }
@@ -74,6 +76,15 @@ export class Segments {
   forget(segment: Segment): void {
     this.list.splice(this.list.indexOf(segment), 1)
     this.bytes -= segment.size
+    if (segment.removed && segment.fd !== undefined) this.leave(segment)
+  }
+
+  /** Keeps a segment open whose file somebody removed: the descriptor is all that is left of it. False: it is there. */
+  keepRemoved(segment: Segment): boolean {
+    if (segment.removed || !this.list.includes(segment) || this.disk.links(segment.fd!) > 0) return false
+    segment.removed = true
+    this.use(segment)
+    return true
   }
 
   /** Opens it if need be. Each `use` needs a `leave`: the last one closes the file. */
@@ -133,6 +144,7 @@ export function newSegment(path: string, name: string, at: { first: number; salt
     broken: false,
     dirty: false,
     unreadable: undefined,
+    removed: false,
     fd: undefined,
     users: 0,
   }

@@ -152,6 +152,12 @@ export class SimulatedDisk implements Disk {
     return this.seenNames.get(path)!.seen.length
   }
 
+  links(fd: number): number {
+    this.check()
+    const opened = this.opened.get(fd)
+    return opened?.file && this.seenNames.get(opened.path) !== opened.file ? 0 : 1
+  }
+
   write(fd: number, parts: readonly Uint8Array[], at: number): number {
     const file = this.at(fd)
     let bytes = Buffer.concat(parts)

@@ -147,7 +147,7 @@ export class Syncer {
     this.running = { upTo, group, since: clock.monotonic() }
     this.positionDirty ||= dirty.length > 0
     const position = this.syncPosition()
-    const jobs = dirty.map(async (segment) => disk.sync(segment.fd!))
+    const jobs = dirty.map((segment) => this.sync(segment))
     if (folder) jobs.push(disk.syncFolder(this.options.folderFd))
     const failed = (await Promise.allSettled(jobs)).find((job) => job.status === 'rejected')
     await position
@@ -170,6 +170,14 @@ export class Syncer {
       group.resolve()
     }
     this.schedule()
+  }
+
+  private async sync(segment: Segment): Promise<void> {
+    const { disk, segments } = this.options
+    await disk.sync(segment.fd!)
+    if (!segments.keepRemoved(segment)) return
+    const lost = 'what is in it is lost if the process ends before it is sent'
+    throw new SpoolFailed(`somebody removed ${segment.path}: ${lost}`, 'ENOENT')
   }
 
   /** A kill of the process does not lose what the system has. */
