@@ -226,3 +226,15 @@ describe('what is not valid, and why', () => {
     expect(prometheus.config.safeParse(written).error?.issues).toMatchObject([{ path, message }])
   })
 })
+
+test('a target of scrape_configs that has recovered is named by its URL: it has no other name', async () => {
+  const statuses = [500, 200]
+  const server = createServer((_, response) => void response.writeHead(statuses.shift()!).end('a 1\n'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closers.push(() => server.close().closeAllConnections())
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const receiver = await scraping([address])
+  await nextBatches(receiver)
+  await nextBatches(receiver)
+  expect(receiver.lines.at(-1)).toBe(`http://${address}/metrics has recovered`)
+})

@@ -46,7 +46,7 @@ export function newScraper(target: ScrapeTarget, failures: Counter, use: Scraper
     preparePage(page, target)
     const kept = target.metricRelabel ? countSamples(page) : samples
     checkLimits(page, kept, target)
-    if (failing) log.line(`${target.instanceId} has recovered`)
+    if (failing) log.line(`${target.instanceId || target.url} has recovered`)
     failing = false
     // Both are written before anything is awaited: the page belongs to the next scrape then.
     await Promise.all([
