@@ -6,7 +6,7 @@ import { validate } from '../config/validate.ts'
 const check = (text: string) =>
   validate(loadConfig(['a.yaml'], { set: [], env: {}, readFile: () => text }), new Catalogue())
 
-const endless = '(?:a+){20}'
+const endless = '(a+){0,20}'
 const policy = `{name: p, type: string_attribute, string_attribute: {key: k, values: ['${endless}'], enabled_regex_matching: true}}`
 const rule = `{action: keep, source_labels: [a], regex: '${endless}'}`
 
@@ -22,7 +22,7 @@ test.each([
   const { warnings } = await check(`${section}: {${type}: ${settings}}`)
   expect(warnings.map(({ path, message }) => `${path}: ${message}`)).toContainEqual(
     expect.stringMatching(
-      new RegExp(`^${section}.${type}: the pattern ".*\\(\\?:a\\+\\)\\{20\\}.*" may take very long`),
+      new RegExp(`^${section}.${type}: the pattern ".*\\(a\\+\\)\\{0,20\\}.*" may take very long`),
     ),
   )
 })

@@ -1,5 +1,6 @@
 import { boundBacktracking, isLinear, noteUnbounded } from '../config/bounded-regex.ts'
 import { hideLineEnds, type Spelling, showLineEnds, spelled } from './char-set.ts'
+import { countedLoops } from './counted-loops.ts'
 import { PatternError, type Translation, translate } from './go-syntax.ts'
 
 export { PatternError }
@@ -14,10 +15,9 @@ export class GoRegex {
   /** Names of the groups by number; group 0 is the whole match. Empty when a group has none. */
   readonly groups: readonly string[]
   private readonly translation: Translation
-  private readonly plain: RegExp
-  private readonly plainAll: RegExp
-  /** For texts with surrogate pairs, and for those with ends of lines that Go does not know; made when needed. */
-  private readonly others: Partial<Record<Spelling, { one: RegExp; all: RegExp }>> = {}
+  private readonly plain: Matchers
+  /** For texts that are long, have surrogate pairs, or ends of lines that Go does not know; made when needed. */
+  private readonly others = new Map<string, Matchers>()
 
   constructor(source: string) {
     boundBacktracking()
@@ -28,9 +28,7 @@ export class GoRegex {
     try {
       const wide = textOf(translation, 'wide')
       if (wide.length > longest) throw new Error('too long, with its classes written out')
-      const text = textOf(translation, 'plain')
-      this.plain = new RegExp(text)
-      this.plainAll = new RegExp(text, 'g')
+      this.plain = newMatchers(textOf(translation, 'plain'))
       if (!isLinear(wide)) noteUnbounded(source)
     } catch (cause) {
       throw new PatternError(`${JSON.stringify(source)} is no regular expression: ${reasonOf(cause as Error)}`)
@@ -39,21 +37,19 @@ export class GoRegex {
 
   test(text: string): boolean {
     const spelling = this.spellingFor(text)
-    if (spelling === 'plain') return this.plain.test(text)
-    return this.other(spelling).one.test(spelling === 'hidden' ? hideLineEnds(text) : text)
+    return this.matchers(spelling, text).one.test(spelling === 'hidden' ? hideLineEnds(text) : text)
   }
 
   exec(text: string): RegExpExecArray | null {
     const spelling = this.spellingFor(text)
-    if (spelling === 'plain') return this.plain.exec(text)
-    const { one } = this.other(spelling)
+    const { one } = this.matchers(spelling, text)
     return spelling === 'hidden' ? shown(one.exec(hideLineEnds(text)), text) : one.exec(text)
   }
 
   /** Replaces every match by what `make` answers for it. Empty matches directly behind another do not count (Go). */
   replaceAll(text: string, make: (match: RegExpExecArray) => string): string {
     const spelling = this.spellingFor(text)
-    const regex = spelling === 'plain' ? this.plainAll : this.other(spelling).all
+    const regex = this.matchers(spelling, text).all
     const searched = spelling === 'hidden' ? hideLineEnds(text) : text
     regex.lastIndex = 0
     let out = ''
@@ -74,16 +70,28 @@ export class GoRegex {
     return surrogates.test(text) ? 'wide' : 'plain'
   }
 
-  private other(spelling: Spelling): { one: RegExp; all: RegExp } {
-    const made = this.others[spelling]
+  private matchers(spelling: Spelling, { length }: string): Matchers {
+    const isLong = length >= longText
+    if (spelling === 'plain' && !isLong) return this.plain
+    const key = isLong ? `${spelling}, long` : spelling
+    const made = this.others.get(key)
     if (made) return made
     const text = textOf(this.translation, spelling)
-    const other = { one: new RegExp(text), all: new RegExp(text, 'g') }
-    this.others[spelling] = other
-    return other
+    const matchers = newMatchers(isLong ? countedLoops(text) : text)
+    this.others.set(key, matchers)
+    return matchers
   }
 }
 
+/** A pattern for the first match, and for all. */
+interface Matchers {
+  readonly one: RegExp
+  readonly all: RegExp
+}
+const newMatchers = (text: string): Matchers => ({ one: new RegExp(text), all: new RegExp(text, 'g') })
+
+/** From here on steps that nobody counts would take milliseconds. */
+const longText = 512
 /** Characters of a translated pattern: its classes are written out. */
 const longest = 1 << 20
 const textOf = ({ parts }: Translation, spelling: Spelling) =>

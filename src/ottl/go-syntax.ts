@@ -1,12 +1,13 @@
 import { type CharSet, charSet, inverted, property, withBothCases } from './char-set.ts'
 import { anything, controls, noNewline, perl, posix, setOf } from './go-classes.ts'
+import { type Part, repeated } from './go-repetitions.ts'
 
 /** A pattern that Go's regular expressions (RE2) do not have, or that cannot be meant the same here. */
 export class PatternError extends Error {}
 
-/** A pattern of JavaScript: text, and characters still to be spelled out. */
+/** A pattern of JavaScript. */
 export interface Translation {
-  parts: (string | CharSet)[]
+  parts: Part[]
   groups: string[]
   /** Whether `$` stands for the ends of lines somewhere. */
   hasLineEnds: boolean
@@ -19,11 +20,13 @@ const lines = { '^': '(?<![^\\n])', $: '(?m:$)' } as const
 export function translate(source: string): Translation {
   const refuse = (what: string): PatternError => new PatternError(`${JSON.stringify(source)}: ${what}`)
   const groups = ['']
-  const parts: (string | CharSet)[] = []
+  const parts: Part[] = []
   let hasLineEnds = false
   let pos = 0
   let flags = { i: false, m: false, s: false }
-  const stack: (typeof flags)[] = []
+  const stack: { flags: typeof flags; at: number }[] = []
+  /** Where in `parts` the group begins that ended last. */
+  let groupAt = 0
   /** Whether something stands here that can be repeated, and what a repetition directly before was. */
   let repeatable = false
 
@@ -132,13 +135,14 @@ export function translate(source: string): Translation {
       parts.push(charClass())
       repeatable = true
     } else if (char === '(') {
-      stack.push({ ...flags })
+      stack.push({ flags: { ...flags }, at: parts.length })
       parts.push(group())
       repeatable = false
     } else if (char === ')') {
       const before = stack.pop()
       if (!before) throw refuse('a ")" has no "("')
-      flags = before
+      flags = before.flags
+      groupAt = before.at
       parts.push(')')
       repeatable = true
     } else if (char === '|') {
@@ -167,27 +171,20 @@ export function translate(source: string): Translation {
   function repetition(char: string): void {
     if (!repeatable) throw refuse(`nothing stands before "${char}" that could be repeated`)
     repeatable = false
-    let times = char
-    let counts: number[] = []
+    let counts: [least: number, most: number] | undefined
     if (char === '{') {
       const [text, least, comma, most] = /^(\d+)(?:(,)(\d*))?\}/.exec(source.slice(pos))!
       counts = [Number(least), most ? Number(most) : comma ? Number.POSITIVE_INFINITY : Number(least)]
       if (counts.some((each) => each > 1000 && each < Number.POSITIVE_INFINITY)) {
         throw refuse('Go repeats 1000 times at most')
       }
-      if (counts[0]! > counts[1]!) throw refuse('numbers out of order in {} quantifier')
+      if (counts[0] > counts[1]) throw refuse('numbers out of order in {} quantifier')
       pos += text.length
-      times += text
     }
     const lazy = source[pos] === '?' ? '?' : ''
     pos += lazy.length
-    const set = parts.at(-1)!
-    if (typeof set === 'string' || !counts.some((each) => each > chunk && each < Number.POSITIVE_INFINITY)) {
-      parts.push(times + lazy)
-      return
-    }
-    parts.pop()
-    parts.push(...inChunks(set, counts[0]!, counts[1]!, lazy))
+    if (!counts) parts.push(char + lazy)
+    else parts.push(...repeated(parts.splice(parts.at(-1) === ')' ? groupAt : parts.length - 1), ...counts, lazy))
   }
 
   /** What stands behind a "(": answers how the group begins. Flags for the rest of a group open none. */
@@ -217,17 +214,4 @@ export function translate(source: string): Translation {
     stack.pop()
     return ''
   }
-}
-
-/** V8's linear matcher takes 16 repetitions at most: 40 are written as 16, 16 and 8, up to 40 as 16 and up to 24, or up to 15. */
-const chunk = 16
-
-function inChunks(set: CharSet, least: number, most: number, lazy: string): (string | CharSet)[] {
-  if (least > chunk) return [set, `{${chunk}}`, ...inChunks(set, least - chunk, most - chunk, lazy)]
-  if (most === Number.POSITIVE_INFINITY) return [set, `{${least},}${lazy}`]
-  if (least > 0 && most > chunk) return [set, `{${least}}`, ...inChunks(set, 0, most - least, lazy)]
-  if (most <= chunk) return most === 0 ? [] : [set, `{${least},${most}}${lazy}`]
-  const more = [set, `{${chunk}}`, ...inChunks(set, 0, most - chunk, lazy)]
-  const few = [set, `{0,${chunk - 1}}${lazy}`]
-  return lazy ? ['(?:', ...few, '|', ...more, ')'] : ['(?:', ...more, '|', ...few, ')']
 }

@@ -1,4 +1,5 @@
 import { boundBacktracking, isLinear, noteUnbounded } from '../../config/bounded-regex.ts'
+import { countedLoops } from '../../ottl/counted-loops.ts'
 
 /**
  * A regular expression as the Collector takes them (RE2), over bytes: text is matched as Latin-1, a character beyond
@@ -18,7 +19,8 @@ export function compilePattern(source: string): RegExp {
   rest = withoutCase(rest, letters.includes('i'))
   rest = rest.replace(/[\u0080-\u{10ffff}]/gu, (char) => `(?:${Buffer.from(char).toString('latin1')})`)
   boundBacktracking()
-  const regex = new RegExp(rest, flags)
+  // Windows of files are long texts.
+  const regex = new RegExp(countedLoops(new RegExp(rest, flags).source), flags)
   if (!isLinear(rest, flags)) noteUnbounded(source)
   return regex
 }
