@@ -133,6 +133,7 @@ export const otlpConfig = object({
 }).refine(({ protocols }) => protocols.grpc !== undefined || protocols.http !== undefined, {
   path: ['protocols'],
   message: 'must specify at least one protocol when using the OTLP receiver',
+  params: { hint: 'write protocols: {grpc: {}, http: {}}, or one of them' },
 })
 
 export type OtlpReceiverConfig = ConfigOf<typeof otlpConfig>
