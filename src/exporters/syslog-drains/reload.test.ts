@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { newFolder } from '../../../test/support/folder.ts'
 import { freePort } from '../../../test/support/free-port.ts'
@@ -213,10 +214,13 @@ describe('with a disk', () => {
     first.made.consume(logs('app', ...range(0, 40)))
     await first.made.stop(AbortSignal.timeout(1000))
     const { sending_queue: _, ...diskless } = small
+    expect(readdirSync(directory).filter((name) => name.endsWith('_memory'))).toHaveLength(1)
     const { made, account, reload } = await exporter({ ...diskless, aggregate_drains })
     made.consume(logs('app', ...range(40, 70)))
     await reload({ ...small, aggregate_drains }, await newStorage(directory))
-    await until(() => account.recovered === 40)
+    // All of it is back, and its folder of no use.
+    await until(() => !readdirSync(directory).some((name) => name.endsWith('_memory')))
+    expect(account.recovered).toBe(40)
     const back = await dead.comeBack()
     await reload({ ...small, aggregate_drains, dial_timeout: '7s' }, await newStorage(directory))
     await until(() => back.messages.length === 70)
