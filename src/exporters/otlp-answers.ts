@@ -1,5 +1,6 @@
 import type { SendResult } from '../delivery/sender.ts'
 import type { LogSeries } from '../net/log-series.ts'
+import { shortened } from '../net/shortened.ts'
 import { Reader, WireType } from '../wire/protobuf.ts'
 
 /** What an Export…ServiceResponse says of records that were not taken. */
@@ -72,7 +73,10 @@ function typeOf(reply: Uint8Array, start: number, end: number): string {
 export function readStatusJson(reply: Uint8Array): StatusText | undefined {
   const { message, details } = asMap(parsed(reply))
   if (typeof message !== 'string') return undefined
-  return { message, details: Array.isArray(details) ? details.map((each) => asText(asMap(each)['@type'])) : [] }
+  return {
+    message: shortened(message),
+    details: Array.isArray(details) ? details.map((each) => asText(asMap(each)['@type'])) : [],
+  }
 }
 
 /** What became of `count` records that were answered with OK; what the peer had to say about them goes to the log. */
@@ -84,7 +88,7 @@ export function resultOf({ rejected, message }: PartialSuccess, count: number, s
 }
 
 const textOf = (bytes: Uint8Array, { start, stop }: Reader) =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString()
+  shortened(Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString())
 
 function parsed(bytes: Uint8Array): unknown {
   try {
@@ -97,4 +101,4 @@ function parsed(bytes: Uint8Array): unknown {
 const asMap = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 
-const asText = (value: unknown) => (typeof value === 'string' ? value : '')
+const asText = (value: unknown) => (typeof value === 'string' ? shortened(value) : '')

@@ -3,6 +3,7 @@ import { addAbortSignal } from 'node:stream'
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { ClientConnection, Link } from './client-connection.ts'
 import { FrameReader, type MessageListener } from './frames.ts'
+import { shortened } from './shortened.ts'
 import { codeForHttp, codeForReset, decodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
 import { formatTimeout } from './timeout.ts'
 
@@ -61,6 +62,12 @@ export class ClientCall {
   #over = false
   #timeoutMs = Number.POSITIVE_INFINITY
   #startedAt = 0
+  #wrote = false
+  #openedAt = 0
+  /** What had been read from the peer by then. */
+  #heard = 0
+  /** Headers with a status that did not end the stream. */
+  #statusInHead: IncomingHttpHeaders | undefined
 
   constructor(shared: CallShared, path: string, options: CallOptions, events: CallEvents, encoding?: string) {
     this.#shared = shared
@@ -146,9 +153,11 @@ export class ClientCall {
       return
     }
     this.#link = link
+    this.#openedAt = this.#shared.clock.monotonic()
+    this.#heard = link.socket.bytesRead
     link.streams++
     this.#stream = stream
-    stream.on('response', (headers) => this.#response(headers))
+    stream.on('response', (headers, flags) => this.#response(headers, flags))
     stream.on('trailers', (headers) => this.#trailers(headers))
     stream.on('data', (chunk: Buffer) => this.#read(() => this.#reader.push(chunk)))
     stream.on('end', () => this.#readEnded())
@@ -167,27 +176,33 @@ export class ClientCall {
   /** In order, as the writes were; a failed one waits for the status that `close` brings. */
   readonly #written = (error?: Error | null): void => {
     // Node reports the write that a dying stream swallowed as done.
-    if (!error && !this.#stream!.destroyed) this.#writes.shift()?.()
+    if (error || this.#stream!.destroyed) return
+    this.#wrote = true
+    this.#writes.shift()?.()
   }
 
-  #response(headers: IncomingHttpHeaders): void {
+  #response(headers: IncomingHttpHeaders, flags: number): void {
     this.#httpStatus = Number(headers[':status'] ?? 0)
     this.#reader.announce(headers['grpc-encoding'] as string | undefined)
-    if (headers['grpc-status'] !== undefined) this.#trailers(headers)
-    else if (this.#httpStatus !== 200) this.#stop(httpError(this.#httpStatus))
+    if (headers['grpc-status'] !== undefined) {
+      // A status before the end counts when the end comes without another.
+      if (flags & constants.NGHTTP2_FLAG_END_STREAM) this.#trailers(headers)
+      else this.#statusInHead = headers
+    } else if (this.#httpStatus !== 200) this.#stop(httpError(this.#httpStatus))
+    else if (!/^application\/grpc/.test(headers['content-type'] ?? 'application/grpc'))
+      this.#stop(new GrpcError(GrpcCode.unknown, `unexpected content type ${headers['content-type']} of an answer`))
   }
 
   #trailers(headers: IncomingHttpHeaders): void {
     if (this.#peerSaid || this.#status || headers['grpc-status'] === undefined) return
     this.#peerSaid = true
-    const code = Number(headers['grpc-status'])
+    const code = /^\d{1,9}$/.test(String(headers['grpc-status'])) ? Number(headers['grpc-status']) : GrpcCode.unknown
     if (code === GrpcCode.ok) return
     const bin = headers['grpc-status-details-bin']
-    this.#status = new GrpcError(
-      Number.isInteger(code) ? code : GrpcCode.unknown,
-      decodeGrpcMessage(String(headers['grpc-message'] ?? '')),
-      { details: typeof bin === 'string' ? Buffer.from(bin, 'base64') : undefined, fromPeer: true },
-    )
+    this.#status = new GrpcError(code, shortened(decodeGrpcMessage(String(headers['grpc-message'] ?? ''))), {
+      details: typeof bin === 'string' ? Buffer.from(bin, 'base64') : undefined,
+      fromPeer: true,
+    })
   }
 
   #read(step: () => void): void {
@@ -204,19 +219,22 @@ export class ClientCall {
     if (this.#reader.waiting || this.#over) return
     const stream = this.#stream!
     // The peer has ended the call while we could still write: free the stream now.
-    if (!stream.writableEnded) setImmediate(() => stream.destroyed || stream.close(constants.NGHTTP2_CANCEL))
+    if (!stream.writableFinished) setImmediate(() => stream.destroyed || stream.close(constants.NGHTTP2_CANCEL))
   }
 
   /** Ends the call from this side. */
   #stop(status: GrpcError): void {
     // What the peer has said stands, unless a reader that pauses would never come to it.
     if (this.#over || (this.#peerSaid && !this.#paused)) return
-    this.#status ??= status
+    const stream = this.#stream
+    // What was not handed over whole was not taken.
+    const unsent = !stream || !this.#wrote
+    this.#status ??= unsent ? new GrpcError(status.code, status.message, { unsent }) : status
     this.#reader.close()
     this.#withdraw?.()
-    const stream = this.#stream
-    if (!stream) this.#finishSoon(status)
+    if (!stream) this.#finishSoon(this.#status)
     else {
+      if (this.#shared.clock.monotonic() - this.#openedAt >= silenceMs) this.#link!.doubt(this.#heard)
       // `close` would half-close first, and the peer would take a cut stream for a complete one.
       // An aborted stream is reset with CANCEL.
       addAbortSignal(AbortSignal.abort(), stream)
@@ -226,6 +244,7 @@ export class ClientCall {
   #closed(): void {
     if (this.#over) return
     this.#link!.streams--
+    if (this.#readEnd && this.#statusInHead) this.#trailers(this.#statusInHead)
     if (!this.#peerSaid) this.#status ??= this.#cut()
     else if (!this.#status && this.#reader.partial)
       this.#status = new GrpcError(GrpcCode.internal, 'the stream ended inside a message')
@@ -293,6 +312,9 @@ function requestHeaders(
   if (encoding) headers['grpc-encoding'] = encoding
   return options.metadata ? Object.assign(headers, options.metadata) : headers
 }
+
+/** A peer from which nothing comes for so long while a call waits is asked whether it is there. */
+const silenceMs = 1000
 
 const cancelled = () => new GrpcError(GrpcCode.cancelled, 'the call was cancelled')
 const streamOver = () => new GrpcError(GrpcCode.cancelled, 'the stream is over')

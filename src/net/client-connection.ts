@@ -44,6 +44,8 @@ export interface Link {
   failure: Error | undefined
   /** The last stream the peer will answer, after GOAWAY. */
   lastStream: number | undefined
+  /** A call had no answer: unless more than `heard` bytes have come from the peer by now, or come soon, it is cut. */
+  doubt(heard: number): void
 }
 
 type Waiter = (error: GrpcError | undefined, link: Link | undefined) => void
@@ -172,7 +174,14 @@ export class ClientConnection {
       settings: { enablePush: false, initialWindowSize: windows.streamBytes },
       maxSessionMemory: 100,
     })
-    const link: Link = { session, socket, streams: 0, failure: undefined, lastStream: undefined }
+    const link: Link = {
+      session,
+      socket,
+      streams: 0,
+      failure: undefined,
+      lastStream: undefined,
+      doubt: newDoubt(() => link, clock),
+    }
     this.#links.add(link)
     this.#opening = link
     const timer = clock.after(connectTimeoutMs, () =>
@@ -292,6 +301,27 @@ function cut(link: Link, reason?: Error): void {
   link.failure ??= reason
   link.session.destroy(reason)
   link.socket.destroy()
+}
+
+/** How long a peer may take to answer a ping after a call that it did not answer. */
+const SIGN_OF_LIFE_MS = 10_000
+
+/** Without pings of its own a connection to a machine that has vanished would last until TCP gives up, a quarter of an hour. */
+function newDoubt(linkOf: () => Link, clock: Clock): Link['doubt'] {
+  let asked = false
+  return (heard) => {
+    const link = linkOf()
+    const { session, socket } = link
+    if (asked || session.destroyed || session.closed || socket.bytesRead !== heard) return
+    asked = true
+    const timer = clock.after(SIGN_OF_LIFE_MS, () =>
+      cut(link, new Error(`no sign of life for ${SIGN_OF_LIFE_MS} ms after a call without an answer`)),
+    )
+    session.ping(() => {
+      asked = false
+      timer.cancel()
+    })
+  }
 }
 
 const closedError = () => new GrpcError(GrpcCode.cancelled, 'the client is closed', { unsent: true })

@@ -39,6 +39,7 @@ describe('grpc-message', () => {
 })
 
 describe('RetryInfo', () => {
+  const type = 'type.googleapis.com/google.rpc.RetryInfo'
   // google.rpc.Status of code 8, message "slow", RetryInfo of 1.5 s, as protobuf-go writes it.
   const known = Buffer.from(
     '0808' +
@@ -54,6 +55,19 @@ describe('RetryInfo', () => {
   )
 
   test('is read from a status of protobuf-go', () => expect(readRetryDelay(fixed(known))).toBe(1500))
+
+  test.each([
+    ['a second ago', 'ffffffffffffffffff01', '00', 0],
+    ['nanoseconds ago', '00', 'ffffffffffffffffff01', 0],
+    ['in ten years', '8086b09601', '00', 315_360_000_000],
+    ['in 2^33 seconds', '8080808020', '00', 2 ** 33 * 1000],
+  ])('of a time %s', (_when, seconds, nanos, expected) => {
+    const field = (tag: number, hex: string) =>
+      Buffer.concat([Buffer.from([tag, hex.length / 2]), Buffer.from(hex, 'hex')])
+    const info = field(0x0a, `08${seconds}10${nanos}`)
+    const any = Buffer.concat([field(0x0a, Buffer.from(type).toString('hex')), field(0x12, info.toString('hex'))])
+    expect(readRetryDelay(field(0x1a, any.toString('hex')))).toBe(expected)
+  })
 
   test('is written the same way', () =>
     expect(writeRetryInfo(8, 'slow', 1500).toString('hex')).toBe(fixed(known).toString('hex')))

@@ -181,9 +181,13 @@ function readDuration(bytes: Uint8Array, start: number, end: number): number | u
   const reader = new Reader(bytes, start, end)
   let ms = 0
   while (reader.next()) {
-    if (reader.wire === WireType.varint && reader.field === 1) ms += reader.varint32() * 1000
-    else if (reader.wire === WireType.varint && reader.field === 2) ms += reader.varint32() / 1e6
-    else reader.skip()
+    if (reader.wire !== WireType.varint || reader.field > 2) reader.skip()
+    else {
+      reader.varint64()
+      // Both are signed: a time in the past is no delay.
+      const value = (reader.hi | 0) * 2 ** 32 + reader.lo
+      ms += reader.field === 1 ? value * 1000 : value / 1e6
+    }
   }
-  return reader.ok ? ms : undefined
+  return reader.ok ? Math.max(0, ms) : undefined
 }
