@@ -24,6 +24,8 @@ export interface Findings {
   loaded: LoadedConfig
   problems: Problem[]
   warnings: Problem[]
+  /** Kinds whose section is no map, and `exporter/debug` where that type was misspelt: references to them follow from it. */
+  misnamed: Set<string>
 }
 
 /** Notes a problem at a path, or at the key of it that is named. */
@@ -93,6 +95,7 @@ function sectionEntries(findings: Findings, kind: Kind): [string, unknown][] {
   report(findings, 'TR_CONFIG_TYPE', [section], `expected a map of ${section}`, {
     hint: 'write one "id:" per line below it',
   })
+  findings.misnamed.add(kind)
   return []
 }
 
@@ -108,17 +111,21 @@ async function findEntry(findings: Findings, catalogue: Catalogue, kind: Kind, t
     return undefined
   }
   const message = `unknown type: "${type}" for id: "${written}" (valid values: [${catalogue.types(kind).join(' ')}])`
-  report(findings, 'TR_CONFIG_COMPONENT', section, message, { key: written, hint: typeHint(catalogue, kind, type) })
+  const hint = elsewhereHint(catalogue, kind, type)
+  const meant = hint === undefined ? nearest(type, catalogue.types(kind)) : undefined
+  if (meant !== undefined) findings.misnamed.add(`${kind}/${meant}`)
+  report(findings, 'TR_CONFIG_COMPONENT', section, message, {
+    key: written,
+    hint: meant === undefined ? hint : `did you mean "${meant}"?`,
+  })
   return undefined
 }
 
-function typeHint(catalogue: Catalogue, kind: Kind, type: string): string | undefined {
+function elsewhereHint(catalogue: Catalogue, kind: Kind, type: string): string | undefined {
   const own = catalogue.hint?.(kind, type)
   if (own !== undefined) return own
   const elsewhere = kinds.find((other) => catalogue.types(other).includes(type))
-  if (elsewhere) return `there is ${article(elsewhere)} of that type: put it under ${sectionOf[elsewhere]}`
-  const meant = nearest(type, catalogue.types(kind))
-  return meant === undefined ? undefined : `did you mean "${meant}"?`
+  return elsewhere && `there is ${article(elsewhere)} of that type: put it under ${sectionOf[elsewhere]}`
 }
 
 export const article = (kind: Kind) => `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`

@@ -157,15 +157,9 @@ function reference(
   return key
 }
 
-/** Whether a name leads nowhere for a reason that was told already: its section is no map, or its type is misspelt there. */
-function isConsequence({ problems }: Findings, kinds: readonly Kind[], type: string): boolean {
-  const sections = kinds.map((kind): string => sectionOf[kind])
-  return problems.some(
-    ({ code, path, hint }) =>
-      (code === 'TR_CONFIG_TYPE' && sections.includes(path)) ||
-      (code === 'TR_CONFIG_COMPONENT' && sections.includes(path.split('.')[0]!) && hint === `did you mean "${type}"?`),
-  )
-}
+/** Whether a name leads nowhere for a reason that was told already. */
+const isConsequence = ({ misnamed }: Findings, kinds: readonly Kind[], type: string): boolean =>
+  kinds.some((kind) => misnamed.has(kind) || misnamed.has(`${kind}/${type}`))
 
 function referenceHint(declared: Declared, kinds: Kind[], key: string): string {
   const known = kinds.flatMap((kind) => [...declared[kind].keys()])

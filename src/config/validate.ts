@@ -29,7 +29,12 @@ export async function validate(
   catalogue: Catalogue,
   gates: ReadonlySet<FeatureGate> = new Set(),
 ): Promise<Validation> {
-  const findings: Findings = { loaded, problems: [...loaded.problems], warnings: [...loaded.warnings] }
+  const findings: Findings = {
+    loaded,
+    problems: [...loaded.problems],
+    warnings: [...loaded.warnings],
+    misnamed: new Set(),
+  }
   const { problems, warnings } = findings
   // A file that is missing as a whole would make everything that it should hold a problem.
   if (loaded.problems.some(({ code, path }) => path === '' && code !== 'TR_CONFIG_SET')) return { problems, warnings }
@@ -119,18 +124,20 @@ function configOf(declared: Declared, pipelines: PipelineConfig[], service: Serv
 
 /** A value that is wrong because a variable of it is not set, or is none: the problem says it, for that is what to mend. */
 function blamingVariables(problems: Problem[], warnings: Problem[]): Validation {
-  const blamed = (problem: Problem, path: string) =>
-    path === problem.path || (problem.code === 'TR_CONFIG_VALUE' && path.replace(/\.[^.]*$/, '') === problem.path)
-  const unset = warnings.filter(({ code, message, path }) => {
-    const isVariable = code === 'TR_CONFIG_UNSET' || message.includes(' is taken as text')
-    return isVariable && problems.some((problem) => blamed(problem, path))
+  const variables = warnings.filter(({ code, message }) => {
+    return code === 'TR_CONFIG_UNSET' || message.includes(' is taken as text')
   })
+  const byPath = Map.groupBy(variables, ({ path }) => path)
+  const byBlock = Map.groupBy(variables, ({ path }) => path.replace(/\.[^.]*$/, ''))
+  const blamed = new Set<Problem>()
   const explained = problems.map((problem) => {
-    const causes = unset.filter(({ path }) => blamed(problem, path))
+    const around = problem.code === 'TR_CONFIG_VALUE' ? byBlock.get(problem.path) : undefined
+    const causes = byPath.get(problem.path) ?? around ?? []
+    for (const cause of causes) blamed.add(cause)
     if (causes.length === 0) return problem
     return { ...problem, hint: causes.map(({ message, hint }) => `${plainly(message)}: ${hint}`).join('; ') }
   })
-  return { problems: explained, warnings: warnings.filter((warning) => !unset.includes(warning)) }
+  return { problems: explained, warnings: warnings.filter((warning) => !blamed.has(warning)) }
 }
 
 const plainly = (message: string) => message.replace(/^.* unset environment variable (\S+)$/, '$1 is not set')
