@@ -18,6 +18,7 @@ import type { Queue, WhenFull } from './queue.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
 import type { DropReason } from './reasons.ts'
 import { StoredReceipt } from './stored-receipt.ts'
+import type { Heir } from './succession.ts'
 import { type Recall, Withdrawal } from './withdrawal.ts'
 
 export interface DurableOptions {
@@ -44,6 +45,7 @@ export interface DurableOptions {
   onSentBack: (records: number, why: string) => void
 }
 
+const orphaned = 'undelivered records stay in a queue on disk that nothing sends any more'
 const queueFull = new Refused('sending queue is full')
 const stopping = new Refused('shutting down')
 const notOpen = new Refused('the queue on disk is not open yet', diskRetryMs)
@@ -63,6 +65,7 @@ export class DurableFront implements Admission {
   private writer: DiskWriter | undefined
   private answers: DiskAnswers | undefined
   private withdrawal: Withdrawal | undefined
+  private heir: Heir | undefined
   private maxBytes = Number.POSITIVE_INFINITY
   private admitted = false
   private askedMeanwhile = false
@@ -86,11 +89,6 @@ export class DurableFront implements Admission {
     return this.feed.unread + this.parked.records + this.options.queue.held
   }
 
-  /** Why the disk does not take anything right now. */
-  get trouble(): string | undefined {
-    return this.gap.trouble
-  }
-
   /** The same as what keeps the queue from its work. */
   fault(): Trouble | undefined {
     return this.gap.fault()
@@ -99,7 +97,8 @@ export class DurableFront implements Admission {
   /** What status and metrics show of the disk. */
   state(): Omit<DiskState, 'deadLetters' | 'deadLettersFailed'> {
     const status = this.spool?.status()
-    const { held: records, trouble = status?.trouble } = this
+    const { held: records } = this
+    const { trouble = status?.trouble } = this.gap
     return { records, bytes: status?.bytes ?? 0, trouble }
   }
 
@@ -148,8 +147,8 @@ export class DurableFront implements Admission {
     account.recovered += records
     feed.opened(spool, records)
     const { folder } = spool.status()
-    const orphaned = isFed ? '' : ', to which no pipeline leads any more: they are sent all the same'
-    if (records > 0) log.info(`found undelivered records in the queue on disk${orphaned}`, { records, folder })
+    const why = isFed ? '' : ', to which no pipeline leads any more: they are sent all the same'
+    if (records > 0) log.info(`found undelivered records in the queue on disk${why}`, { records, folder })
     else log.debug('queue on disk', { folder })
     this.roomMade()
   }
@@ -220,6 +219,17 @@ export class DurableFront implements Admission {
     this.withdrawal?.end()
   }
 
+  /** From now on another one sends. */
+  bequeath(heir: Heir): void {
+    this.heir = heir
+    this.stopFeeding()
+  }
+
+  /** Or is going to: a folder that has not changed opens when its predecessor is gone. */
+  sendsFrom(folder: string): boolean {
+    return this.spool === undefined || this.spool.status().folder === folder
+  }
+
   /** Counts what is given up now and is there for the next process. */
   keep(records: number): void {
     this.options.account.kept += records
@@ -248,7 +258,10 @@ export class DurableFront implements Admission {
     this.roomMade()
     if (this.keptNow > 0) {
       const { folder } = this.spool!.status()
-      this.options.log.info('undelivered records stay in the queue on disk', { records: this.keptNow, folder })
+      const { log } = this.options
+      const left = { records: this.keptNow, folder }
+      if (this.heir?.sendsFrom?.(folder) ?? true) log.info('undelivered records stay in the queue on disk', left)
+      else log.warn(`${orphaned}: tailrace queue replay --endpoint does`, left)
     }
     await this.spool?.close()
   }

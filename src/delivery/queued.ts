@@ -162,10 +162,11 @@ export function queued(
       queue.inherit(legacy, first)
       pump(clock.monotonic())
     },
+    sendsFrom: (folder) => front?.sendsFrom(folder) ?? false,
     waitFor: (ready) => outbox.waitFor(ready),
   }
   const bequeath = (to: Heir) => {
-    front?.stopFeeding()
+    front?.bequeath(to)
     return outbox.bequeath((legacy, first) => {
       // What is on disk stays there: who opens it next finds it.
       if (front && isStored(legacy.batch)) front.leave(legacy.batch)

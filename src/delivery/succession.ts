@@ -16,6 +16,8 @@ export interface Heir {
   readonly account: Account
   /** Records that were counted as received already; `first`: before all that is queued. */
   inherit(legacy: Legacy, first: boolean): void
+  /** Whether it sends what stands in this folder, or is going to. Absent: it does. */
+  sendsFrom?(folder: string): boolean
   /** Sends nothing before `ready` resolves, where it promises order. */
   waitFor(ready: Promise<void>): void
 }

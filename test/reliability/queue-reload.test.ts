@@ -41,3 +41,24 @@ test('a reload that changes an exporter hands its queue on disk over: nothing is
   expect(agent.lines.filter((line) => /fault|in use by|did not open/.test(line))).toEqual([])
   expect(await agent.stop()).toMatchObject({ code: 0 })
 })
+
+test('a reload that names another directory says what stays in the one before', async () => {
+  const { sink } = await startCounter()
+  await sink.stop()
+  const folder = newFolder()
+  const file = `${folder}/agent.yaml`
+  const yaml = diskQueueFile(folder, sink.address)
+  writeFileSync(file, yaml)
+  const agent = startProcess(['run', file])
+  const load = newLineSenders({ senders: 1, perRequest: 5, lineBytes: 20 })
+  load.to(await otlpAddress(agent))
+  await until('lines are taken', () => load.taken.size >= 100)
+  await load.stop()
+  writeFileSync(file, yaml.replace(`${folder}/queues`, `${folder}/elsewhere`))
+  agent.signal('SIGHUP')
+  const [, records, where] = await agent.line(
+    /records stay in a queue on disk that nothing sends any more: tailrace queue replay .*records=(\d+) folder=(\S+)/,
+  )
+  expect([Number(records) >= load.taken.size, where]).toEqual([true, `${folder}/queues/exporter_otlp__logs`])
+  expect(await agent.stop()).toMatchObject({ code: 0 })
+})
