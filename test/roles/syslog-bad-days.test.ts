@@ -6,7 +6,7 @@ import { type IssueOptions, issue, newAuthority } from '../../src/runtime/certs.
 import { binding, startCloudController, startFakeCache } from '../support/bindings.ts'
 import { certificateFolder } from '../support/certificates.ts'
 import { type IngressClient, ingressClient, log } from '../support/client.ts'
-import { startDrainProcess } from '../support/drain-process.ts'
+import { isConnectedTo, startDrainProcess } from '../support/drain-process.ts'
 import { startHttpDrain, startTcpDrain, textOfMessage } from '../support/drains.ts'
 import { bindingCacheEnv, type SyslogAgentOptions, syslogAgentEnv } from '../support/environments.ts'
 import { freePort } from '../support/free-port.ts'
@@ -275,6 +275,8 @@ describe('drains', () => {
     await client.write(stream, numbered(0, 1000))
     await until('a thousand lines', () => drain.messages.length === 1000)
     await drain.kill()
+    // Before it knows, it may write into the void.
+    await until('the agent knows', () => !isConnectedTo(drain.port))
     for (let i = 1000; i < 5000; i += 100) await client.write(stream, numbered(i, i + 100))
     await drain.restart()
     await until('all lines', () => drain.messages.length === 5000)

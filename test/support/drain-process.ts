@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 import { newFrameReader } from './drains.ts'
 import { freePort } from './free-port.ts'
@@ -44,4 +45,14 @@ export async function startDrainProcess(): Promise<DrainProcess> {
   const port = await start(await freePort())
   onTestFinished(kill)
   return { port, messages, kill, restart: async () => void (await start(port)) }
+}
+
+/** Whether somebody on this machine has a socket that was connected to this port of 127.0.0.1 and that it has not closed. */
+export function isConnectedTo(port: number): boolean {
+  const [established, closeWait] = ['01', '08']
+  const peer = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/))
+  return rows.some(([, , remote, state]) => remote === peer && (state === established || state === closeWait))
 }
