@@ -6,9 +6,9 @@ import type { Log } from '../plugin.ts'
 
 const index = `Profiles of this process, in the formats of Node.js (open them in the developer tools of a browser):
   profile?seconds=30   CPU profile (.cpuprofile)
-  heap                 heap snapshot (.heapsnapshot); the process stands still meanwhile
+  heap                 heap snapshot (.heapsnapshot), secrets and records in it; the process stands still meanwhile
   allocs?seconds=30    sampled allocations (.heapprofile)
-  report               diagnostic report without the environment (.json)
+  report               diagnostic report without environment and arguments (.json)
 `
 
 /** Profiles on a port of their own, which should be a loopback one, under the paths of the original. */
@@ -88,5 +88,8 @@ function report(_request: IncomingMessage, response: ServerResponse): void {
   const diagnostics = process.report as NodeJS.ProcessReport & { excludeEnv?: boolean }
   // It would show every secret that came by a variable.
   diagnostics.excludeEnv = true
-  download(response, 'tailrace-report.json', JSON.stringify(diagnostics.getReport()))
+  const made = diagnostics.getReport() as { header: { commandLine: string[] } }
+  // As do `--set` and `--config=yaml:`.
+  made.header.commandLine.length = Math.min(1, made.header.commandLine.length)
+  download(response, 'tailrace-report.json', JSON.stringify(made))
 }
