@@ -23,7 +23,7 @@ test('what waits for a backend that is away is moved elsewhere while the agent r
   }
   await until('lines are taken', () => load.taken.size >= 2000)
   const early = new Set(load.taken)
-  expect(await ask('replay', queue, '--endpoint', elsewhere.sink.address)).toMatchObject({
+  expect(await ask('replay', queue, '--timeout', '60s', '--endpoint', elsewhere.sink.address)).toMatchObject({
     code: 0,
     said: expect.stringMatching(/^sent \d+,?\d* records in /),
   })
