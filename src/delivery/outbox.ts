@@ -233,16 +233,18 @@ export class Outbox {
     const { sent, rejected, fault } = fatesOf(result, shipment.batch.count)
     this.account.sent += sent
     if (!result.unproven) this.health.answered(sent, rejected, result.detail)
-    if (rejected > 0) {
-      this.onRefused?.(shipment.batch, rejected, 'rejected', result.detail ?? '')
-      // Which of several it was the peer does not say.
-      const all = rejected === shipment.batch.count ? shipment.batch : undefined
-      this.onDrop('rejected', rejected, result.detail, all)
-    }
+    this.rejected(shipment.batch, rejected, result.detail)
     if (fault > 0) this.onDrop('fault', fault, 'the sender did not say what became of them')
     if (rejected > 0) this.finish(shipment, { dropped: 'rejected', detail: result.detail, isPartial: sent > 0 })
     else if (fault > 0) this.finish(shipment, { dropped: 'fault' })
     else this.finish(shipment, result.durable ? 'durable' : 'delivered')
+  }
+
+  /** Refused for good, of all of a batch or a part: which, the peer does not say. */
+  private rejected(batch: Batch, records: number, detail: string | undefined): void {
+    if (records === 0) return
+    this.onRefused?.(batch, records, 'rejected', detail ?? '')
+    this.onDrop('rejected', records, detail, records === batch.count ? batch : undefined)
   }
 
   private failed(shipment: Shipment, error: unknown): void {
@@ -289,7 +291,7 @@ export class Outbox {
     const part = this.sender.abandon(batch) ?? { sent: 0, rejected: 0 }
     const { sent, rejected, fault: rest } = fatesOf(part, batch.count)
     this.account.sent += sent
-    if (rejected > 0) this.onDrop('rejected', rejected, part.detail)
+    this.rejected(batch, rejected, part.detail)
     if (rest > 0) this.onDrop(reason, rest, detail, batch, batch.count - rest)
     this.finish(shipment, { dropped: reason, detail, cause })
   }

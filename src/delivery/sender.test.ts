@@ -5,7 +5,7 @@ import { newLog } from '../runtime/log.ts'
 import type { Outcome } from '../telemetry/receipt.ts'
 import { Receipt } from '../telemetry/receipt.ts'
 import { queued } from './queued.ts'
-import { fatesOf, type SendResult, sent } from './sender.ts'
+import { fatesOf, Retryable, type SendResult, sent } from './sender.ts'
 
 test.each<[SendResult, number[]]>([
   [sent(10), [10, 0, 0]],
@@ -52,4 +52,28 @@ test('partial success: the rejected records are lost with what the peer said, th
   expect([account.imbalance(), account.held()]).toEqual([0, 0])
   expect(outcomes).toMatchObject([{ dropped: 'rejected', detail: 'too old', isPartial: true }, { dropped: 'rejected' }])
   expect(lines[0]).toMatch(/Exporting failed. Dropping data. dropped_items=2 reason=rejected error="too old"/)
+})
+
+test.each<[string, SendResult | undefined, number[]]>([
+  ['nothing: all is lost', undefined, [0, 0, 4]],
+  ['that some arrived', { sent: 1, rejected: 0 }, [1, 0, 3]],
+  ['that some arrived and some were refused', { sent: 1, rejected: 2, detail: 'too old' }, [1, 2, 1]],
+  ['more than there was', { sent: 9, rejected: 0 }, [4, 0, 0]],
+])('of a batch that is given up the sender says %s', async (_name, part, fates) => {
+  const host = deliveryHost()
+  const sender = {
+    send: (): SendResult => {
+      throw new Retryable('busy')
+    },
+    abandon: () => part,
+    close() {},
+  }
+  const exporter = queued(deliveryConfig({ retry_on_failure: { max_retries: 0 } }), host, sender)
+  await exporter.start()
+  exporter.consume(envelopes(['1', '2', '3', '4']))
+  host.clock.advance(1000)
+  await exporter.idle()
+  const { only: account } = host
+  expect([account.sent, account.dropped('rejected'), account.dropped('retries_exhausted')]).toEqual(fates)
+  expect(account.imbalance()).toBe(0)
 })
