@@ -65,9 +65,19 @@ export interface Disk {
 const done = (resolve: () => void, reject: (error: Error) => void) => (error: Error | null) =>
   error ? reject(error) : resolve()
 
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    // Node says so of a file system that is mounted read-only too: without `recursive` it says what is the matter.
+    mkdirSync(path, { mode: 0o700 })
+  }
+}
+
 export const realDisk: Disk = {
   list: (folder) => readdirSync(folder),
-  makeFolder: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
+  makeFolder,
   lock: (folder) => lockFolder(folder),
   create: (path) => openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600),
   open: (path) => openSync(path, constants.O_RDWR),

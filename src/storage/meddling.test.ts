@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { newFolder } from '../../test/support/folder.ts'
 import { realDisk } from './disk.ts'
 import { openForTest, readAll } from './spool-kit.fixture.ts'
@@ -79,4 +80,16 @@ test('files that may not be opened are no damage: they are asked for until they 
   expect((await readAll(spool)).map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6])
   expect(losses).toEqual([])
   await spool.close()
+})
+
+test('a file system that is mounted read-only is called that', async (context) => {
+  const disk = newFolder()
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', disk], { stdio: 'pipe' })
+  } catch {
+    return context.skip('mounting a file system needs root')
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', disk]))
+  const folder = join(disk, 'queue')
+  await expect(openForTest({ folder })).rejects.toThrow(`${folder} is on a file system that is mounted read-only`)
 })
