@@ -9,6 +9,7 @@ import { comparison, whichever } from './comparison.ts'
 import { converters } from './converters.ts'
 import { enums } from './enums.ts'
 import { type Condition, computed, constant, type Expression, type Field, type Signature } from './expression.ts'
+import { globRegex } from './glob-regex.ts'
 import { GoRegex, PatternError } from './go-regex.ts'
 import { nearestNames } from './nearest-names.ts'
 import { encodeList, encodeMap, type Ottl, ottlOf, partOf, StatementError } from './ottl-value.ts'
@@ -168,10 +169,18 @@ export class Compiler {
 
   pattern(node: Node): GoRegex {
     if (node.kind !== 'text') throw this.error(node.at, 'expected a regular expression in quotes')
+    return this.regex(node.at, () => new GoRegex(node.text))
+  }
+
+  glob(node: Node): GoRegex {
+    return this.regex(node.at, () => globRegex(this.text(node)))
+  }
+
+  private regex(at: number, make: () => GoRegex): GoRegex {
     try {
-      return new GoRegex(node.text)
+      return make()
     } catch (cause) {
-      if (cause instanceof PatternError) throw this.error(node.at, cause.message)
+      if (cause instanceof PatternError) throw this.error(at, cause.message)
       throw cause
     }
   }

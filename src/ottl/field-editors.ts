@@ -39,6 +39,7 @@ export const fieldEditors: Readonly<Record<string, Editor>> = {
     ],
     make(compiler, [node, one, more]) {
       const writes = fieldOf(compiler, node!)
+      if (!writes.write) throw compiler.error(node!.at, `${writes.text} is a map: append takes a list`)
       if (!one && !more) throw compiler.error(node!.at, 'append needs a value, or values=[...]')
       const single = one && compiler.expression(one)
       const many = more && compiler.expression(more)

@@ -215,6 +215,8 @@ test.each<[string, string, boolean]>([
   ['user/*', 'my user/1', false],
   ['a?c', 'abc', true],
   ['{one,two}.x', 'two.x', true],
+  ['{a{b,c},d}', 'ac', true],
+  ['{{a,b', 'b', true],
   ['[!a]b', 'cb', true],
   ['a.b(', 'a.b(', true],
   ['\\*', '*', true],

@@ -1,7 +1,6 @@
 import { Value, ValueType } from '../telemetry/value.ts'
 import type { Compiler } from './compiler.ts'
 import { type Edit, type Editor, fieldOf, map, onMap, target } from './editor.ts'
-import { globRegex } from './glob-regex.ts'
 import { type GoRegex, replacementOf } from './go-regex.ts'
 import { KeyVerdicts } from './key-verdicts.ts'
 import { isEntry, keyBytes, readEntry, setEntry, setOn, writeEntry } from './map-target.ts'
@@ -22,7 +21,7 @@ export const textEditors: Readonly<Record<string, Editor>> = {
     summary: 'replaces a text that matches a glob (`*`, `?`, `{a,b}`, `[a-z]`) as a whole',
     parameters: [target, { name: 'pattern', takes: 'text' }, { name: 'replacement', takes: 'text' }],
     make(compiler, [node, glob, replacement]) {
-      const regex = globRegex(compiler.text(glob!))
+      const regex = compiler.glob(glob!)
       const text = compiler.text(replacement!)
       return onText(compiler, node!, (given) => (regex.test(given) ? text : given))
     },
@@ -46,7 +45,7 @@ export const textEditors: Readonly<Record<string, Editor>> = {
     summary: 'does replace_match to all values of a map',
     parameters: [map, { name: 'pattern', takes: 'text' }, { name: 'replacement', takes: 'text' }],
     make(compiler, [node, glob, replacement]) {
-      const regex = globRegex(compiler.text(glob!))
+      const regex = compiler.glob(glob!)
       const text = compiler.text(replacement!)
       return onValues(compiler, node!, (given) => (regex.test(given) ? text : given))
     },

@@ -418,6 +418,8 @@ test.each<[string, unknown, string]>([
   ['too many arguments', ['delete_key(log.attributes, "a", "b")'], 'too many arguments: write delete_key(target, key)'],
   ['a wrong name of an argument', ['limit(log.attributes, most=3, priority_keys=[])'], 'limit has no argument most'],
   ['a broken pattern', ['replace_pattern(log.body, "(?=x)", "")'], 'Go has no looking ahead or behind'],
+  ['a broken glob', ['replace_match(log.body, "[b-a]*", "")'], 'range out of order in character class, at position 25'],
+  ['a map that is to be a list', ['append(log.attributes, "x")'], 'log.attributes is a map: append takes a list'],
   ['a text without its end', ['set(log.body, "x)'], 'without its closing quote, at position 15'],
   ['a forgotten where', ['set(log.body, 1) log.body == 2'], 'expected "where" or the end, got "log.body"'],
   [
