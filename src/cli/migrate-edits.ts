@@ -128,6 +128,7 @@ const keyOf = ({ key }: Pair): string => (isScalar(key) ? String(key.value) : ''
 /** Whether something that stays repeats what would go. */
 function isRepeated(doc: Document, step: Step): boolean {
   const inside = namesIn(nodeOf(step))
+  if (inside.anchors.length === 0) return false
   const everywhere = namesIn(doc)
   return inside.anchors.some((name) => count(everywhere.aliases, name) > count(inside.aliases, name))
 }

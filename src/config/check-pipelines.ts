@@ -168,7 +168,12 @@ function referenceHint(declared: Declared, kinds: Kind[], key: string): string {
   if (elsewhere)
     return `"${key}" is ${article(elsewhere)}; add it under ${sectionOf[kind]} as well, or name ${article(kind)} here`
   if (known.length === 0) return `add it under ${sectionOf[kind]}, where there is nothing yet`
-  return nearest(key, known) === undefined
-    ? `configured are: ${known.join(', ')}`
-    : `${keyHint(key, known)} Configured are: ${known.join(', ')}`
+  const more = known.length > mostNamed ? ` and ${known.length - mostNamed} more` : ''
+  const names = known.slice(0, mostNamed)
+  return nearest(key, names) === undefined
+    ? `configured are: ${names.join(', ')}${more}`
+    : `${keyHint(key, names)} Configured are: ${names.join(', ')}${more}`
 }
+
+/** Beyond it a list helps nobody, and comparing thousands of names with thousands takes minutes. */
+const mostNamed = 50
