@@ -86,10 +86,26 @@ test('who sends ever more requests without waiting for answers is cut off', asyn
   await ask(3000).closed
   expect(waiting).toHaveLength(200)
   expect(lines.filter((line) => line.includes('does not wait for answers'))).toHaveLength(1)
+  expect(server.stats.floods).toBe(1)
   for (const response of waiting) response.end()
   await until(() => waiting.slice(0, 100).every((response) => response.writableFinished))
   expect(await get({ port, path: '/metrics' })).toEqual([200, 'up 1\n'])
   patient.socket.destroy()
+  await server.stop()
+})
+
+test('connections beyond the most are refused, counted and said once', async () => {
+  const lines: string[] = []
+  const log = newLog({ write: (line) => void lines.push(line) })
+  const server = newHttpServer({ endpoint, routes, maxConnections: 1, log })
+  const { port } = await server.start()
+  const first = connect(port, '127.0.0.1').on('error', () => {})
+  await until(() => server.stats.connectionsOpen === 1)
+  for (let i = 0; i < 3; i++) connect(port, '127.0.0.1').on('error', () => {})
+  await until(() => server.stats.connectionsRefused === 3)
+  expect(lines.filter((line) => line.includes('connection refused: 1 are open'))).toHaveLength(1)
+  first.destroy()
+  await until(() => server.stats.connectionsOpen === 0)
   await server.stop()
 })
 

@@ -34,7 +34,17 @@ export interface HttpServerOptions {
   takeOver?: boolean | undefined
 }
 
+/** Plain numbers for whoever observes them. */
+export interface HttpServerStats {
+  connectionsOpen: number
+  /** Closed at once: `maxConnections` reached, or no memory left. */
+  connectionsRefused: number
+  /** Connections that were cut off because they sent ever more requests without waiting for answers. */
+  floods: number
+}
+
 export interface HttpServer {
+  readonly stats: Readonly<HttpServerStats>
   readonly address: Address | undefined
   start(): Promise<Address>
   /** Idle connections close at once; answers under way may finish until `signal` aborts. */
@@ -46,7 +56,11 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   const { routes, tls, memory, log } = options
   const charge = newCharge(memory, connectionBytes[tls ? 'tls' : 'plain'])
   const series = newLogSeries(log, options.clock ?? systemClock)
-  const inTurn = limitPipelines((peer) => series.note('pipelined', `${peer} does not wait for answers: cut off`))
+  const stats: HttpServerStats = { connectionsOpen: 0, connectionsRefused: 0, floods: 0 }
+  const inTurn = limitPipelines((peer) => {
+    stats.floods++
+    series.note('pipelined', `${peer} does not wait for answers: cut off`)
+  })
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     if (inTurn(request, response)) void answer(routes, request, response, series)
   }
@@ -72,16 +86,24 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
   })
 
   const onConnection = (socket: Socket) => {
-    if (sockets.size >= (options.maxConnections ?? 1000) || !charge.enter()) return void socket.destroy()
+    const isFull = sockets.size >= (options.maxConnections ?? 1000)
+    if (isFull || !charge.enter()) {
+      stats.connectionsRefused++
+      series.note('refused', `connection refused: ${isFull ? `${sockets.size} are open` : 'no memory left'}`)
+      return void socket.destroy()
+    }
     if (isOfTheLast(socket)) series.note('descriptors', descriptorsText())
     sockets.add(socket)
+    stats.connectionsOpen = sockets.size
     socket.on('close', () => {
       charge.leave()
       sockets.delete(socket)
+      stats.connectionsOpen = sockets.size
     })
     server.emit('connection', socket)
   }
   return {
+    stats,
     get address() {
       return lease?.address
     },

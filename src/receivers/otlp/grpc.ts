@@ -7,7 +7,7 @@ import { serverTlsFrom } from '../../net/tls-settings.ts'
 import type { Host } from '../../plugin.ts'
 import type { OtlpFormat } from '../../telemetry/otlp-gate.ts'
 import { type GrpcConfig, listenAddress } from './config.ts'
-import { type Inlet, refusedHelp, signals } from './inlet.ts'
+import { type Inlet, refusedHelp, signals, watchConnections } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
 
 /** Paths of the unary Export calls (opentelemetry-proto, collector). */
@@ -88,16 +88,9 @@ async function takeLater(
 /** Shows what the port counts. */
 function watch(stats: Readonly<ServerStats>, host: Host): void {
   const labels = { transport: 'grpc' }
-  host.gauge('connections', 'Open connections.', () => stats.connectionsOpen, labels)
-  host.total(
-    'connections_refused',
-    'Connections closed because there were too many.',
-    () => stats.connectionsRefused,
-    labels,
-  )
+  watchConnections(stats, host, 'grpc')
   host.total('refused_requests', refusedHelp, () => stats.messagesRefused, labels)
   host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse, labels)
-  host.total('floods', 'Connections ended because the client sent its data in tiny pieces.', () => stats.floods, labels)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
     host.total('handshakes_failed', 'TLS handshakes that failed.', () => stats.handshakesFailed[reason], {
       ...labels,

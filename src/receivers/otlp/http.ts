@@ -16,7 +16,7 @@ import { type HttpConfig, listenAddress } from './config.ts'
 import { newCors } from './cors.ts'
 import { type Decompress, decompressor, isTooLarge } from './decompress.ts'
 import { faultOf, HttpFault } from './http-fault.ts'
-import { type Inlet, refusedHelp, signals } from './inlet.ts'
+import { type Inlet, refusedHelp, signals, watchConnections } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
 import { ClientGone, type Held, hold, letGo, NoMemory, readBody, TooManyPieces } from './read-body.ts'
 
@@ -60,7 +60,9 @@ export function newOtlpHttp(
     log: host.log,
     clock: host.clock,
   })
+  watchConnections(server.stats, host, 'http')
   return {
+    stats: server.stats,
     get address() {
       return server.address
     },

@@ -10,6 +10,20 @@ export const signals: readonly OtlpFormat[] = ['logs', 'metrics', 'traces']
 /** Help text of what both transports count beside what the inlet counts. */
 export const refusedHelp = 'Requests that were refused before they were read, because memory was short; senders repeat.'
 
+/** Shows what both ports count of their connections. */
+export function watchConnections(
+  stats: Readonly<{ connectionsOpen: number; connectionsRefused: number; floods: number }>,
+  host: Host,
+  transport: 'grpc' | 'http',
+): void {
+  const labels = { transport }
+  host.gauge('connections', 'Open connections.', () => stats.connectionsOpen, labels)
+  const refused = 'Connections closed because there were too many, or no memory for them.'
+  host.total('connections_refused', refused, () => stats.connectionsRefused, labels)
+  const floods = 'Connections ended because of tiny pieces of data, or of requests sent without waiting for answers.'
+  host.total('floods', floods, () => stats.floods, labels)
+}
+
 /** Between a request and the pipeline, for one transport. */
 export interface Inlet {
   /** Whether some pipeline wants this signal. */
