@@ -1,9 +1,9 @@
 import type { AdminCommand } from '../admin/api.ts'
 import { type DeadLetters, deadLettersAt, Paused } from '../delivery/dead-letters.ts'
 import { type Withdrawal, withdrawalAt } from '../delivery/withdrawal.ts'
-import type { TimeRange } from '../storage/inspect.ts'
 import { openSpoolOf } from '../storage/open-spools.ts'
 import type { Taken } from '../storage/take-batches.ts'
+import type { TimeRange } from '../storage/time-range.ts'
 
 /** What came of one `queue.replay`, or of `queue.drop` on dead letters. */
 export interface Replayed {

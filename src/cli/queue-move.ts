@@ -1,7 +1,8 @@
 import type { Withdrawn } from '../delivery/withdrawal.ts'
-import { peekQueue, type TimeRange } from '../storage/inspect.ts'
+import { peekQueue } from '../storage/inspect.ts'
 import type { SpoolRecord } from '../storage/spool.ts'
 import type { Taken } from '../storage/take-batches.ts'
+import type { TimeRange } from '../storage/time-range.ts'
 
 /** Has the agent take out the batches of a time up to a sequence, -1: none. It sends nothing meanwhile; `last`: it may again. */
 export type AskToTake = (upTo: number, last: boolean) => Promise<Withdrawn>

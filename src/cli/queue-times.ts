@@ -1,5 +1,5 @@
 import { parseDuration } from '../config/units.ts'
-import type { TimeRange } from '../storage/inspect.ts'
+import type { TimeRange } from '../storage/time-range.ts'
 
 export interface RangeFlags {
   readonly since?: string

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Spool, SpoolRecord } from '../storage/contract.ts'
-import { isMeant, type TimeRange } from '../storage/inspect.ts'
 import { OpenFolders } from '../storage/open-folders.ts'
+import { isMeant, type TimeRange } from '../storage/time-range.ts'
 import { settleAll } from './backlog.ts'
 import type { DiskFeed } from './disk-feed.ts'
 import type { Account } from './ledger.ts'

@@ -16,6 +16,7 @@ import { type Recovered, recover } from './recover.ts'
 import { type Found, type FoundBatch, scan } from './scan.ts'
 import { frameBytes, parseSegmentName } from './segment-frame.ts'
 import { type Segment, Segments } from './segments.ts'
+import { isMeant, type TimeRange } from './time-range.ts'
 
 /** What is in a queue, found without taking or changing it: also of one that an agent uses at the moment. */
 export interface QueueInfo {
@@ -160,18 +161,6 @@ async function* thingsOf(
   } finally {
     segments.leave(segment)
   }
-}
-
-/** Which batches are meant, by the time they came: `since <= at < to`, milliseconds since 1970, and up to a sequence. */
-export interface TimeRange {
-  readonly since?: number | undefined
-  readonly to?: number | undefined
-  readonly upTo?: number | undefined
-}
-
-export const isMeant = ({ at, sequence }: Pick<SpoolRecord, 'at' | 'sequence'>, range: TimeRange): boolean => {
-  const { since = 0, to = Number.POSITIVE_INFINITY, upTo = Number.POSITIVE_INFINITY } = range
-  return at >= since && at < to && sequence <= upTo
 }
 
 /** The unfinished batches of a queue, in order; takes and changes nothing. Damage is passed over. */

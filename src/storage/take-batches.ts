@@ -1,5 +1,5 @@
 import type { Spool, SpoolRecord } from './contract.ts'
-import { isMeant, type TimeRange } from './inspect.ts'
+import { isMeant, type TimeRange } from './time-range.ts'
 
 const chunkBytes = 1 << 20
 
