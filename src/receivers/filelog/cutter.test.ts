@@ -182,3 +182,8 @@ test('a pattern that cannot be bounded is noted', () => {
   compilePattern('(?i)a+')
   expect(takeUnbounded()).toEqual(['^(?:a+){20}$'])
 })
+
+test.each(['\\s+END', '^[ x]+c', '. .*c'])('%s is bounded in a window of spaces', (pattern) => {
+  // What is not bounded takes longer than any test may.
+  expect(compilePattern(pattern).test(' '.repeat(1 << 20))).toBe(false)
+})
