@@ -71,7 +71,8 @@ function warnOfText(text: string, spot: Spot, from: Surroundings): void {
     const hint = `write \${env:${old}} for the variable, $$${old} for the text`
     from.warn('TR_CONFIG_VALUE', spot, `"$${old}" is taken as text, not as a variable`, hint)
   }
-  if (/(?<!\$)\$\{[^}]*$/.test(text))
+  const open = text.lastIndexOf('${')
+  if (open > text.lastIndexOf('}') && text[open - 1] !== '$')
     from.warn('TR_CONFIG_VALUE', spot, '"${" is taken as text: no "}" follows', 'close it, or write $${ for the text')
 }
 
