@@ -156,6 +156,7 @@ export class Works {
     for (const drain of live) drain.abort()
     await spill?.leftovers.close()
     spill?.notTaken.tell()
+    spill?.notOpened.tell()
     rounds.close()
     notices.close()
   }
