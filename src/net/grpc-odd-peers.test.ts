@@ -111,7 +111,9 @@ describe('a call without an answer', () => {
   /** A client behind a relay that can swallow what comes from either side. */
   async function relayed() {
     const clock = new ManualClock()
-    const { port, stop, server } = await newPair({ methods: { '/s/Wait': unary(() => new Promise(() => {})) } })
+    const { port, stop, server } = await newPair({
+      methods: { '/s/Wait': unary(() => new Promise(() => {})), '/s/Echo': unary((message) => Buffer.from(message)) },
+    })
     onTestFinished(stop)
     const state = { swallows: false, connections: 0 }
     const sockets: Socket[] = []
@@ -136,13 +138,14 @@ describe('a call without an answer', () => {
     const client = newGrpcClient({ address, clock, log: silentLog })
     onTestFinished(() => client.close())
     const call = () => client.unary('/s/Wait', Buffer.from('x'), { timeoutMs: 2000 }).catch((error) => error)
-    return { client, clock, server, call, state }
+    /** What the peer said before has been read then. */
+    const echoed = () => client.unary('/s/Echo', Buffer.from('x'))
+    return { client, clock, server, call, state, echoed }
   }
 
   test('asks whether the peer is there; one that has vanished loses its connection', async () => {
-    const { client, clock, call, state } = await relayed()
-    client.connect()
-    await until(() => client.state === 'ready')
+    const { client, clock, call, state, echoed } = await relayed()
+    await echoed()
     state.swallows = true
     const ended = call()
     clock.advance(2000)
@@ -158,18 +161,14 @@ describe('a call without an answer', () => {
   })
 
   test('of a peer that is there leaves its connection alone', async () => {
-    const { client, clock, server, call, state } = await relayed()
-    client.connect()
-    await until(() => client.state === 'ready')
+    const { client, clock, server, call, state, echoed } = await relayed()
+    await echoed()
     const ended = call()
-    await until(() => server.stats.messagesIn === 1)
+    await until(() => server.stats.messagesIn === 2)
     clock.advance(2000)
     await ended
     // Its answer to the ping stands before that to the next call.
-    const next = call()
-    await until(() => server.stats.messagesIn === 2)
-    clock.advance(2000)
-    await next
+    await echoed()
     clock.advance(60_000)
     expect([client.state, state.connections]).toEqual(['ready', 1])
   })
