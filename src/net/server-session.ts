@@ -182,6 +182,8 @@ export class ServerSession {
     if (this.#pieceBytes < LOOKED_AT_PIECES * MIN_PIECE_BYTES && !this.#isSentAway) {
       this.shared.stats.floods++
       this.#sendAway('pieces', 'sends its data in tiny pieces', 'too_many_frames')
+      // Megabytes of the like may wait to be read in this very turn.
+      process.nextTick(() => this.#session.destroy())
     }
     this.#pieces = 0
     this.#pieceBytes = 0

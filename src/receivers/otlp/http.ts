@@ -140,11 +140,8 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     } catch (error) {
       if (error instanceof ClientGone) return
       if (error instanceof NoMemory) refused.add(1)
-      const isFlood = error instanceof TooManyPieces
-      // The rest of it is not even thrown away.
-      if (isFlood) response.shouldKeepAlive = false
-      const status = isFlood ? inlet.malformed(signal, error.message, originFor(request)) : error
-      const fault = status instanceof GrpcError ? faultOf(status) : status
+      if (error instanceof TooManyPieces) return void inlet.malformed(signal, error.message, originFor(request))
+      const fault = error instanceof GrpcError ? faultOf(error) : error
       if (!(fault instanceof HttpFault)) throw error
       answerFault(response, fault, encoding)
     } finally {

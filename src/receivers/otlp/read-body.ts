@@ -24,7 +24,7 @@ export class NoMemory extends HttpFault {
 const mostTinyPieces = 4096
 const tinyBytes = 16
 
-/** The body comes in pieces of a few bytes: to read them all would take long. */
+/** The body came in pieces of a few bytes, which would take long to read: its connection was ended. */
 export class TooManyPieces extends Error {
   constructor() {
     super('http: the body comes in too many small chunks')
@@ -68,7 +68,11 @@ export function readBody(request: IncomingMessage, maxBytes: number, memory: Mem
     request.on('data', (piece: Buffer) => {
       size += piece.length
       if (size > maxBytes) return fail(tooLarge())
-      if (++pieces > mostTinyPieces && size < pieces * tinyBytes) return fail(new TooManyPieces())
+      if (++pieces > mostTinyPieces && size < pieces * tinyBytes) {
+        // At once: megabytes of the like may wait to be read in this very turn.
+        request.socket.destroy()
+        return fail(new TooManyPieces())
+      }
       try {
         body.add(piece)
       } catch (error) {
