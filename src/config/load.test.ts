@@ -371,6 +371,18 @@ test('excerpts hide quoted secrets with commas, the rest of a line, and logins i
   expect(loaded.value.t).toBe('aGk=')
 })
 
+test.each([
+  ['flow style', 'a:\n  headers: {x-scope: hunter2, b: c]\n'],
+  ['a quote that does not end', 'a:\n  headers:\n    first: 1\n\n    x-scope: "hunter2\n'],
+  ['two colons', 'a:\n  headers:\n    x-scope: hunter2: 1\n'],
+])('values of headers do not show where the text is no YAML: %s', (_, text) => {
+  const { problems } = load(text)
+  expect(problems).not.toEqual([])
+  const shown = formatProblems(problems)
+  expect(shown).toContain('********')
+  expect(shown).not.toContain('hunter2')
+})
+
 test('excerpts hide what sounds like a secret and what a schema says is one', () => {
   const loaded = load('x: {password: hunter2, dsn: abc123, other: 1}\n')
   loaded.hide(['x', 'dsn'])

@@ -92,9 +92,13 @@ function draw(source: Source, line: Span, mark: Span) {
 // A key that sounds like a secret even if no schema knows it, and what stands behind it.
 const telling = /(?:passw(?:or)?d|secret|token|credential|api_?key|authorization|key_pem|private_key)["']?\s*[:=]\s*/gi
 const inFlow = /^(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,}]*)/
+// Names of headers say nothing: a list of them in one line, the line above a list, and the name of one.
+const flowHeaders = /\bheaders["']?\s*:\s*[{[](.*)/dgi
+const blockHeaders = /\bheaders["']?\s*:\s*$/i
+const header = /[^\s,:{[][^,:]*:\s+/g
 const userInfo = /:\/\/[^\s/@]*@/g
 
-/** Masked spans of a line: those of known secrets, what stands behind telling keys, and logins inside of URLs. */
+/** Masked spans of a line: those of known secrets, what stands behind telling keys, headers, and logins inside of URLs. */
 function masksOf(source: Source, line: Span): Span[] {
   const within = source.masks
     .map(({ start, end }) => ({ start: Math.max(start, line.start), end: Math.min(end, line.end) }))
@@ -102,15 +106,34 @@ function masksOf(source: Source, line: Span): Span[] {
   const text = source.text.slice(line.start, line.end)
   const add = (start: number, length: number) =>
     within.push({ start: line.start + start, end: line.start + start + length })
-  for (const match of text.matchAll(telling)) {
-    const start = match.index + match[0].length
+  const hide = (start: number) => {
     const rest = text.slice(start).trimEnd()
     const value = /[{[]/.test(text.slice(0, start)) ? inFlow.exec(rest)![0] : rest
     if (value !== '' && !/^["']?\$\{(env:|file:)?[^:{}]*\}["']?$/.test(value)) add(start, value.length)
   }
+  const hideHeaders = (from: number) => {
+    for (const { index, 0: name } of text.slice(from).matchAll(header)) hide(from + index + name.length)
+  }
+  for (const { index, 0: key } of text.matchAll(telling)) hide(index + key.length)
+  for (const { indices } of text.matchAll(flowHeaders)) hideHeaders(indices![1]![0])
+  if (blockHeaders.test(parentOf(source.text, line))) hideHeaders(0)
   for (const match of text.matchAll(userInfo)) add(match.index + 3, match[0].length - 4)
   return within
 }
+
+/** The line above that a line belongs to by its indentation; works where the text is no YAML. */
+function parentOf(text: string, { start, end }: Span): string {
+  const indent = indentOf(text.slice(start, end))
+  for (let to = start - 1; to > 0; ) {
+    const from = text.lastIndexOf('\n', to - 1) + 1
+    const line = text.slice(from, to)
+    if (line.trim() !== '' && indentOf(line) < indent) return line
+    to = from - 1
+  }
+  return ''
+}
+
+const indentOf = (line: string): number => line.length - line.trimStart().length
 
 function printable(char: string): string {
   return char < ' ' || char === '\u007f' ? ' ' : char
