@@ -61,21 +61,25 @@ function literals(fields: Record<string, string>): Buffer {
   return Buffer.concat(all.flat())
 }
 
-test('data in tiny pieces ends its connection, is counted and said once; other senders go on', async () => {
-  const { port, server, client, lines } = await serving()
+/** A call to `/s/Collect` by bare frames: Node would join small ones. */
+function collecting(port: number) {
   const socket = connectTcp(port, '127.0.0.1').on('error', () => {})
   onTestFinished(() => void socket.destroy())
   const closed = new Promise((resolve) => socket.resume().on('close', resolve))
   socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-  socket.write(
-    Buffer.concat([
-      frame(4),
-      frame(1, literals({ ...headers('/s/Collect'), ':scheme': 'http', ':authority': 'x' }), 4),
-      frame(0, Buffer.from([0, 0, 0, 255, 0])),
-    ]),
-  )
+  const fields = literals({ ...headers('/s/Collect'), ':scheme': 'http', ':authority': 'x' })
+  socket.write(Buffer.concat([frame(4), frame(1, fields, 4)]))
+  const send = (count: number, data: Buffer) =>
+    void socket.write(Buffer.concat(Array.from({ length: count }, () => frame(0, data))))
+  return { send, closed }
+}
+
+test('data in tiny pieces ends its connection, is counted and said once; other senders go on', async () => {
+  const { port, server, client, lines } = await serving({ clock: new ManualClock() })
+  const { send, closed } = collecting(port)
+  send(1, Buffer.from([0, 0, 0, 255, 0]))
   // Less than the message that was announced.
-  socket.write(Buffer.concat(Array.from({ length: 2000 }, () => frame(0, Buffer.from('x')))))
+  send(2000, Buffer.from('x'))
   await closed
   await until(() => server.stats.connectionsOpen === 0)
   expect(server.stats.floods).toBe(1)
@@ -89,6 +93,22 @@ test('small messages one by one are nothing of the kind', async () => {
   for (let i = 0; i < 3000; i++) stream.write(frameMessage(Buffer.alloc(20)))
   expect(await stream.end()).toBeUndefined()
   expect([messages(), server.stats.floods]).toEqual([3000, 0])
+})
+
+test('empty messages are a flood only where many come within a second', async () => {
+  const clock = new ManualClock()
+  const { port, server, messages } = await serving({ clock })
+  const { send, closed } = collecting(port)
+  const empty = Buffer.alloc(5)
+  for (const sent of [1000, 2000, 3000]) {
+    send(1000, empty)
+    await until(() => messages() === sent)
+    await clock.advance(2000)
+  }
+  expect(server.stats.floods).toBe(0)
+  send(3000, empty)
+  await closed
+  expect(server.stats.floods).toBe(1)
 })
 
 test('pings that come all at once are one connection that is ended', async () => {

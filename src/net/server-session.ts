@@ -38,9 +38,13 @@ const CALLS_INCLUDED = 16
 /** A unary call whose peer does nothing is looked at this often, and ended the second time. */
 const STALLED_MS = 60_000
 
-/** So many pieces of data in a row that are shorter on average come from nobody who has something to say. */
+/**
+ * So many pieces of data within a second, shorter than this on average, come from nobody who has something to say. Who
+ * asks now and then with empty messages (health checks) takes longer for as many.
+ */
 const LOOKED_AT_PIECES = 1024
 const MIN_PIECE_BYTES = 16
+const FLOOD_MS = 1_000
 
 const accepted = [...readableEncodings, 'identity'].join(',')
 
@@ -64,6 +68,7 @@ export class ServerSession {
   #turnBytes = 0
   #pieces = 0
   #pieceBytes = 0
+  #piecesSince: number
   #held: ServerCall[] | undefined
   #lastPing = Number.NEGATIVE_INFINITY
   #strikes = 0
@@ -85,7 +90,7 @@ export class ServerSession {
       session.destroy()
     })
     for (const event of ['remoteSettings', 'close']) session.once(event, () => silent.cancel())
-    this.#idleSince = shared.clock.monotonic()
+    this.#idleSince = this.#piecesSince = shared.clock.monotonic()
     session.once('close', () => this.#look?.cancel())
     if (shared.age) session.once('close', limitAge(this, shared.age, shared.clock))
     session.on('stream', (stream, headers) => this.#open(stream, headers))
@@ -179,7 +184,9 @@ export class ServerSession {
   #weigh(bytes: number): void {
     this.#pieceBytes += bytes
     if (++this.#pieces < LOOKED_AT_PIECES) return
-    if (this.#pieceBytes < LOOKED_AT_PIECES * MIN_PIECE_BYTES && !this.#isSentAway) {
+    const now = this.shared.clock.monotonic()
+    const isFlood = this.#pieceBytes < LOOKED_AT_PIECES * MIN_PIECE_BYTES && now - this.#piecesSince < FLOOD_MS
+    if (isFlood && !this.#isSentAway) {
       this.shared.stats.floods++
       this.#sendAway('pieces', 'sends its data in tiny pieces', 'too_many_frames')
       // Megabytes of the like may wait to be read in this very turn.
@@ -187,6 +194,7 @@ export class ServerSession {
     }
     this.#pieces = 0
     this.#pieceBytes = 0
+    this.#piecesSince = now
   }
 
   #sendAway(key: string, what: string, reason: string): void {

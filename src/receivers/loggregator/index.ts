@@ -80,6 +80,7 @@ function watch(stats: Readonly<ServerStats>, host: Host): void {
   host.gauge('streams', 'Open streams.', () => stats.streamsOpen)
   host.total('connections_refused', 'Connections closed because there were too many.', () => stats.connectionsRefused)
   host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse)
+  host.total('floods', 'Connections ended because of tiny pieces of data.', () => stats.floods)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
     host.total('handshakes_failed', 'TLS handshakes that failed.', () => stats.handshakesFailed[reason], { reason })
   }
