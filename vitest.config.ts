@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     // Many tests wait for processes: one worker a core, not one less.
     maxWorkers: '100%',
+    setupFiles: process.env.CI ? ['test/support/one-seed.ts'] : [],
     projects: [
       project('unit', ['src/**/*.test.ts', 'plugins/**/*.test.ts', 'test/repository/**/*.test.ts'], 120_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 180_000),
