@@ -130,6 +130,8 @@ const protective = [
   /^extensions\.(basicauth|basic_auth|bearertokenauth|bearer_token_auth)\b/,
 ]
 
+const isProtective = (path: string) => protective.some((pattern) => pattern.test(path))
+
 /** How the Collector spells today what a problem or warning is about; undefined when that is not why. */
 function rewriteOf({ code, path, message }: Problem, owners: readonly string[], yaml: EditedYaml): Rewrite | undefined {
   const value = yaml.scalarAt(path)
@@ -145,7 +147,8 @@ function rewriteOf({ code, path, message }: Problem, owners: readonly string[], 
     case 'TR_CONFIG_KEY':
       return movedSetting(path, lastKey(path, owners), value)
     default:
-      return renamedVariables(path, value)
+      // Old Collectors replaced it, today's take it as it stands: a password must not change unseen.
+      return isProtective(path) ? undefined : renamedVariables(path, value)
   }
 }
 
@@ -187,7 +190,7 @@ function removalOf(problem: Problem, { verdicts, owners, removed, yaml }: State)
       if (rest.length < 1 && code !== 'TR_CONFIG_KEY') return []
       // What a variable will hold elsewhere nobody knows here.
       if (yaml.scalarAt(path)?.includes('${')) return []
-      if (owners.includes(path) || protective.some((pattern) => pattern.test(path))) return []
+      if (owners.includes(path) || isProtective(path)) return []
       // What is unknown of its kind goes as a whole: without its type nothing of it means anything.
       const item = path.replace(/(\.\d+)\.type$/, '$1')
       const comment = ` ${mark}removed ${lastKey(item, owners)}: ${plainly(message)}`

@@ -97,7 +97,7 @@ test.each<[string, string, string]>([
     `expected host:port, got "$HOST_AND_PORT"
   2 |   statsd: {endpoint: $HOST_AND_PORT}
     |                      ^^^^^^^^^^^^^^
-  "$HOST_AND_PORT" is taken as text, not as a variable: write \${env:HOST_AND_PORT} for the variable, $$HOST_AND_PORT for the text
+  a $NAME without braces is taken as text, not as a variable: write \${env:NAME} for the variable, $$NAME for the text
 `,
   ],
   [

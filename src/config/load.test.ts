@@ -371,10 +371,19 @@ test('excerpts hide quoted secrets with commas, the rest of a line, and logins i
   expect(loaded.value.t).toBe('aGk=')
 })
 
+test('what a later file says otherwise is not warned of, and hidden with what is', () => {
+  const loaded = load({ 'a.yaml': 'x: {dsn: $HUNTER2, other: $TEXT}\n', 'b.yaml': 'x: {dsn: 1}\n' })
+  expect(loaded.warnings.map(({ path }) => path)).toEqual(['x.other'])
+  loaded.hide(['x', 'dsn'])
+  expect(loaded.warnings[0]!.location.excerpt).toBe('x: {dsn: ********, other: $TEXT}')
+})
+
 test.each([
   ['flow style', 'a:\n  headers: {x-scope: hunter2, b: c]\n'],
   ['a quote that does not end', 'a:\n  headers:\n    first: 1\n\n    x-scope: "hunter2\n'],
   ['two colons', 'a:\n  headers:\n    x-scope: hunter2: 1\n'],
+  ['a list', 'a:\n  headers:\n  - name: x-scope\n    value: hunter2: 1\n'],
+  ['a line of a longer text', 'a:\n  headers:\n    x-scope: "first\n      hunter2\n  b: "\n'],
 ])('values of headers do not show where the text is no YAML: %s', (_, text) => {
   const { problems } = load(text)
   expect(problems).not.toEqual([])

@@ -39,8 +39,12 @@ export function loadConfig(files: readonly string[], options: LoadOptions): Load
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const hidden: (readonly PropertyKey[])[] = []
-  const note = (into: Problem[]) => (code: ConfigCode, spot: Spot, message: string, hint?: string) =>
-    void into.push({ code, location: locate(spot), path: path.join('.'), message, ...(hint !== undefined && { hint }) })
+  const paths = new Map<Problem, readonly string[]>()
+  const note = (into: Problem[]) => (code: ConfigCode, spot: Spot, message: string, hint?: string) => {
+    const told = { code, location: locate(spot), path: path.join('.'), message, ...(hint !== undefined && { hint }) }
+    paths.set(told, [...path])
+    into.push(told)
+  }
   const path: string[] = []
   const left = { expansions: 1000 }
   const from: Surroundings = {
@@ -65,16 +69,26 @@ export function loadConfig(files: readonly string[], options: LoadOptions): Load
     ...files.map((file) => () => readLocation(file, from)),
     ...set.map((text) => () => readSet(text, from)),
   ]
+  const layers: { node: Node; warnings: Problem[] }[] = []
   for (const part of parts) {
     const node = part()
-    if (node) root = merge(root, node, appendLists ? isAppended : undefined)
+    const told = warnings.splice(0)
+    if (!node) continue
+    root = merge(root, node, appendLists ? isAppended : undefined)
+    layers.push({ node, warnings: told })
   }
+  // What a later file says otherwise is not used: no warning of it, and nothing of it is shown.
+  const isUsed = (layer: Node) => (told: Problem) => {
+    const at = paths.get(told)!
+    return nodeAt(layer, at)?.spot === nodeAt(root, at)?.spot
+  }
+  for (const { node, warnings: told } of layers) warnings.push(...told.filter(isUsed(node)))
   return {
     value: plainTree(root) as Record<string, unknown>,
     at: (path, key) => locate(spotOf(root, path, key)),
     hide: (path) => {
       hidden.push(path)
-      hide(nodeAt(root, path))
+      for (const tree of [root, ...layers.map(({ node }) => node)]) hide(nodeAt(tree, path))
     },
     hidden,
     problems,

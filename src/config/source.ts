@@ -92,10 +92,11 @@ function draw(source: Source, line: Span, mark: Span) {
 // A key that sounds like a secret even if no schema knows it, and what stands behind it.
 const telling = /(?:passw(?:or)?d|secret|token|credential|api_?key|authorization|key_pem|private_key)["']?\s*[:=]\s*/gi
 const inFlow = /^(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,}]*)/
-// Names of headers say nothing: a list of them in one line, the line above a list, and the name of one.
+// Names of headers say nothing: a list of them in one line, the line above a list, one in such a line, one below it.
 const flowHeaders = /\bheaders["']?\s*:\s*[{[](.*)/dgi
 const blockHeaders = /\bheaders["']?\s*:\s*$/i
-const header = /[^\s,:{[][^,:]*:\s+/g
+const flowHeader = /[^\s,:{[][^,:]*:\s+/g
+const blockHeader = /^[^:]*:\s+|^\s*/
 const userInfo = /:\/\/[^\s/@]*@/g
 
 /** Masked spans of a line: those of known secrets, what stands behind telling keys, headers, and logins inside of URLs. */
@@ -111,28 +112,38 @@ function masksOf(source: Source, line: Span): Span[] {
     const value = /[{[]/.test(text.slice(0, start)) ? inFlow.exec(rest)![0] : rest
     if (value !== '' && !/^["']?\$\{(env:|file:)?[^:{}]*\}["']?$/.test(value)) add(start, value.length)
   }
-  const hideHeaders = (from: number) => {
-    for (const { index, 0: name } of text.slice(from).matchAll(header)) hide(from + index + name.length)
-  }
   for (const { index, 0: key } of text.matchAll(telling)) hide(index + key.length)
-  for (const { indices } of text.matchAll(flowHeaders)) hideHeaders(indices![1]![0])
-  if (blockHeaders.test(parentOf(source.text, line))) hideHeaders(0)
+  for (const { 1: list, indices } of text.matchAll(flowHeaders)) {
+    for (const { index, 0: name } of list!.matchAll(flowHeader)) hide(indices![1]![0] + index + name.length)
+  }
+  if (parentsOf(source.text, line).some((parent) => blockHeaders.test(parent))) hide(blockHeader.exec(text)![0].length)
   for (const match of text.matchAll(userInfo)) add(match.index + 3, match[0].length - 4)
   return within
 }
 
-/** The line above that a line belongs to by its indentation; works where the text is no YAML. */
-function parentOf(text: string, { start, end }: Span): string {
-  const indent = indentOf(text.slice(start, end))
+/** The lines above that a line belongs to by its indentation, the nearest first; works where the text is no YAML. */
+function parentsOf(text: string, { start, end }: Span): string[] {
+  const parents: string[] = []
+  let child = text.slice(start, end)
   for (let to = start - 1; to > 0; ) {
     const from = text.lastIndexOf('\n', to - 1) + 1
     const line = text.slice(from, to)
-    if (line.trim() !== '' && indentOf(line) < indent) return line
+    if (line.trim() !== '' && isAbove(line, child)) {
+      parents.push(line)
+      child = line
+    }
     to = from - 1
   }
-  return ''
+  return parents
 }
 
+/** Items of a list may stand right below its key. */
+function isAbove(line: string, child: string): boolean {
+  const [indent, of] = [indentOf(line), indentOf(child)]
+  return indent < of || (indent === of && isItem(child) && !isItem(line))
+}
+
+const isItem = (line: string): boolean => line.trimStart().startsWith('-')
 const indentOf = (line: string): number => line.length - line.trimStart().length
 
 function printable(char: string): string {

@@ -66,10 +66,10 @@ function scalar(node: ScalarNode, text: string, from: Surroundings, depth: numbe
 
 /** Warns of what looks like a reference and is none. */
 function warnOfText(text: string, spot: Spot, from: Surroundings): void {
-  const old = oldVariable.exec(text)?.[2]
-  if (old !== undefined) {
-    const hint = `write \${env:${old}} for the variable, $$${old} for the text`
-    from.warn('TR_CONFIG_VALUE', spot, `"$${old}" is taken as text, not as a variable`, hint)
+  // Not named: it may be a password that begins so.
+  if (oldVariable.test(text)) {
+    const hint = 'write ${env:NAME} for the variable, $$NAME for the text'
+    from.warn('TR_CONFIG_VALUE', spot, 'a $NAME without braces is taken as text, not as a variable', hint)
   }
   const open = text.lastIndexOf('${')
   if (open > text.lastIndexOf('}') && text[open - 1] !== '$')
