@@ -47,7 +47,14 @@ export function newFilelog(
   const checkpoints = disk && new Checkpoints(disk, placeOf(config, host) ?? '', log, clock)
   const reader = newReader(config, host)
   let reading: Tail | undefined
-  const place = () => ({ tail: reading!, mark: () => reader.placeOfEntry(reading!) })
+  const place: Place = {
+    get tail() {
+      return reading!
+    },
+    addTo(marks) {
+      if (!marks.has(reading!)) marks.set(reading!, reader.placeOfEntry(reading!))
+    },
+  }
   const sink = newSink(config, host, series, place)
   const queue = new ReadQueue()
   const watch = new Watch({
@@ -69,8 +76,8 @@ export function newFilelog(
   const { files } = watch
   const deliveries = new Deliveries(files, checkpoints, log, (tail) => queue.free(tail))
   const offer = newOffer({ intake, clock, log, done: () => wake() })
-  /** Files of which entries wait for others. */
-  const waiting = new Set<Tail>()
+  /** Files of which something was read and is not on its way: just now, or since entries wait for others. */
+  const pending = new Set<Tail>()
   let isStopping = false
   let pollAt = 0
   let timer: Timer | undefined
@@ -105,7 +112,7 @@ export function newFilelog(
         const now = clock.monotonic()
         pollAt = now + config.poll_interval
         readUntil = 2 * now - begun
-        if (!offer.isWaiting) release([...waiting].some(({ isOver }) => isOver))
+        if (!offer.isWaiting) release([...pending].some(({ isOver }) => isOver))
       }
       // A block between two looks at least, and for as long as the look took: looks that take long must not keep files
       // from being read, else those that are held open become too many.
@@ -121,21 +128,20 @@ export function newFilelog(
   /** Reads up to a block from the files that have something, and offers it. */
   const turn = async () => {
     stamp()
-    const pieces: Piece[] = []
     for (let most = Math.min(queue.size, mostFiles); most > 0 && sink.bytes < blockBytes && !isStopping; most--) {
       const tail = queue.take()
-      if (await readOne(tail, pieces)) queue.add(tail)
+      if (await readOne(tail)) queue.add(tail)
     }
-    hand(pieces)
+    hand()
   }
   /** True when there is more. */
-  const readOne = async (tail: Tail, pieces: Piece[]): Promise<boolean> => {
+  const readOne = async (tail: Tail): Promise<boolean> => {
     if (tail.isOver) return false
     try {
       if (!files.open(tail)) return leave(tail)
       reading = tail
       const outcome = await reader.read(tail, sink)
-      advance(tail, pieces)
+      pending.add(tail)
       if (outcome === 'changed') watch.changed(tail)
       else files.wasRead(tail, reader.head)
       return outcome === 'more' && !tail.isOver
@@ -144,21 +150,25 @@ export function newFilelog(
       return leave(tail)
     }
   }
-  /** What was read of a file is on its way, but for entries that wait for others. */
-  const advance = (tail: Tail, pieces: Piece[]) => {
-    const { settlement } = tail
-    const mark = sink.placeIn(tail) ?? tail.mark
-    if (mark.offset > settlement.end) pieces.push({ settlement, stretch: settlement.add(mark) })
-    if (mark.offset < tail.offset) waiting.add(tail)
-    else waiting.delete(tail)
+  /** What was read is on its way, but for entries that wait for others. */
+  const advance = (): Piece[] => {
+    const pieces: Piece[] = []
+    const places = sink.places()
+    for (const tail of pending) {
+      const { settlement } = tail
+      const mark = places.get(tail) ?? tail.mark
+      if (mark.offset > settlement.end) pieces.push({ settlement, stretch: settlement.add(mark) })
+      if (mark.offset >= tail.offset) pending.delete(tail)
+    }
+    return pieces
   }
   /** Entries that have waited long enough go on without others; all do once one of their files is over. */
   const release = (all: boolean) => {
     stamp()
-    if (waiting.size > 0 && sink.release(all)) hand([])
+    if (pending.size > 0 && sink.release(all)) hand()
   }
-  const hand = (pieces: Piece[]) => {
-    for (const tail of waiting) advance(tail, pieces)
+  const hand = () => {
+    const pieces = advance()
     const { count } = sink
     const settle = (outcome: Outcome) => {
       deliveries.settle(pieces, count, outcome)
@@ -214,7 +224,7 @@ const newReader = (config: FilelogConfig, { budget }: Host) =>
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** Lines become records at once, or by way of operators. */
-function newSink(config: FilelogConfig, host: Host, series: LogSeries, place: () => Place): Sink {
+function newSink(config: FilelogConfig, host: Host, series: LogSeries, place: Place): Sink {
   const { resource, encoding } = config
   const isText = encoding !== 'nop'
   if (config.operators.length === 0) return new LineSink(resource, isText)

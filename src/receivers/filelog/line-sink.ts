@@ -4,9 +4,12 @@ import type { Receipt } from '../../telemetry/receipt.ts'
 import { copyBytes } from '../../wire/byte-runs.ts'
 import { encodeResource } from '../../wire/otlp/log-attributes.ts'
 import { varintSize, writeVarint } from '../../wire/protobuf.ts'
+import type { Mark } from './settlement.ts'
 import type { Sink } from './sink.ts'
+import type { Tail } from './tail.ts'
 
 const observedSize = 9
+const nothingWaits: ReadonlyMap<Tail, Mark> = new Map()
 
 /**
  * Gathers lines as OTLP log records, written straight into slab space: the way from a line to a record where there are no
@@ -56,7 +59,9 @@ export class LineSink implements Sink {
     group.add(frame, from, at + observedSize)
   }
 
-  placeIn(): undefined {}
+  places(): ReadonlyMap<Tail, Mark> {
+    return nothingWaits
+  }
 
   release(): boolean {
     return false

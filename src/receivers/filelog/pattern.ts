@@ -1,5 +1,6 @@
 import { boundBacktracking, isLinear, noteUnbounded } from '../../config/bounded-regex.ts'
 import { countedLoops } from '../../ottl/counted-loops.ts'
+import { execWithRoom } from '../../ottl/with-room.ts'
 
 /**
  * A regular expression as the Collector takes them (RE2), over bytes: text is matched as Latin-1, a character beyond
@@ -19,10 +20,17 @@ export function compilePattern(source: string): RegExp {
   rest = withoutCase(rest, letters.includes('i'))
   rest = rest.replace(/[\u0080-\u{10ffff}]/gu, (char) => `(?:${Buffer.from(char).toString('latin1')})`)
   boundBacktracking()
-  // Windows of files are long texts.
-  const regex = new RegExp(countedLoops(new RegExp(rest, flags).source), flags)
-  if (!isLinear(rest, flags)) noteUnbounded(source)
-  return regex
+  const plain = new RegExp(rest, flags)
+  if (isLinear(rest, flags)) return new WindowPattern(countedLoops(plain.source), flags)
+  noteUnbounded(source)
+  return plain
+}
+
+/** Windows of files are long texts. */
+class WindowPattern extends RegExp {
+  override exec(text: string): RegExpExecArray | null {
+    return execWithRoom(this, text)
+  }
 }
 
 /** What is wrong with it; undefined when nothing is. */

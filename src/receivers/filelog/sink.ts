@@ -15,8 +15,8 @@ export interface Sink {
   expect(bytes: number): void
   /** The line `b[start, end)`. `extra`: encoded attributes of its file. */
   add(b: Buffer, start: number, end: number, extra: Buffer): void
-  /** Where the first line of a file begins that waits for others, and is not gathered yet; undefined: none does. */
-  placeIn(tail: Tail): Mark | undefined
+  /** By file: where the first line begins that waits for others, and is not gathered yet. */
+  places(): ReadonlyMap<Tail, Mark>
   /** Gathers what has waited long enough, or all; false when there is nothing. */
   release(all: boolean): boolean
   /** What was gathered; undefined when there is nothing. */

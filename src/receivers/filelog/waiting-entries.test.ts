@@ -42,6 +42,19 @@ test('what follows one that waits is not settled before it', async () => {
   expect((await next.lines(2)).sort()).toEqual(['last', 'one'])
 })
 
+test('what several operators let wait after each other is read again from its first line on', async () => {
+  const [join] = settings('1ms').operators
+  const chain = { ...saved, operators: [join, { ...join, id: 'last', force_flush_period: '1h' }] }
+  const run = await startRun(chain)
+  run.write('x.log', 'one\n+more\n')
+  run.write('y.log', 'two\n')
+  await entries(run, 3)
+  await run.stop()
+  run.write('x.log', 'three\nfour\n')
+  const next = await startRun(chain, { folder: run.folder })
+  expect((await next.lines(1))[0]).toBe('one\n+more')
+})
+
 test('without checkpoints they go on when the receiver stops', async () => {
   const run = await startRun(settings())
   run.write('x.log', 'one\n+more\n')

@@ -10,7 +10,7 @@ import type { Sink } from '../sink.ts'
 import type { Tail } from '../tail.ts'
 import { writeAny, writeAttributes } from './encode.ts'
 import { copyOfEntry, type Entry, type EntryMap, type EntryValue, OperatorFault } from './entry.ts'
-import type { Operator, Outputs, Place } from './operator.ts'
+import type { Held, Operator, Outputs, Place } from './operator.ts'
 
 export interface EntrySinkOptions {
   readonly operators: readonly Operator[]
@@ -22,8 +22,8 @@ export interface EntrySinkOptions {
   readonly dropped: () => void
   /** Told of every failure of an operator. */
   readonly failed: () => void
-  /** Where the line begins that is added. */
-  readonly place: () => Place
+  /** Of the line that is added. */
+  readonly place: Place
   /** Charged for entries that wait for others. */
   readonly budget: Budget
 }
@@ -67,23 +67,20 @@ export class EntrySink implements Sink {
       severity: 0,
       severityText: '',
     }
-    this.walk(entry, 0)
+    this.walk(entry, 0, this.options.place)
   }
 
-  placeIn(tail: Tail): Mark | undefined {
-    let first: Mark | undefined
-    for (const { holder } of this.options.operators) {
-      const mark = holder?.placeIn(tail)
-      if (mark && (!first || mark.offset < first.offset)) first = mark
-    }
+  places(): ReadonlyMap<Tail, Mark> {
+    const first = new Map<Tail, Mark>()
+    for (const { holder } of this.options.operators) holder?.addTo(first)
     return first
   }
 
   release(all: boolean): boolean {
     let isAny = false
     for (const { holder, outputs } of this.options.operators) {
-      for (const entry of holder?.release(all) ?? []) {
-        this.pass(entry, outputs)
+      for (const { entry, place } of holder?.release(all) ?? []) {
+        this.pass(entry, outputs, place)
         isAny = true
       }
     }
@@ -105,20 +102,20 @@ export class EntrySink implements Sink {
   }
 
   /** Entries go several ways as copies. */
-  private pass(entry: Entry, outputs: Outputs): void {
+  private pass(entry: Entry, outputs: Outputs, place: Place): void {
     const last = outputs.length - 1
-    for (let i = 0; i < last; i++) this.walk(copyOfEntry(entry), outputs[i]!)
-    this.walk(entry, outputs[last]!)
+    for (let i = 0; i < last; i++) this.walk(copyOfEntry(entry), outputs[i]!, place)
+    this.walk(entry, outputs[last]!, place)
   }
 
   /** Takes an entry through the operators from the one `at`, until it is a record, waits, or was left out. */
-  private walk(entry: Entry, at: number): void {
+  private walk(entry: Entry, at: number, place: Place): void {
     const { operators, dropped } = this.options
     let next = at
     for (let operator = operators[next]; operator; operator = operators[next]) {
-      const outputs = this.step(operator, entry)
+      const outputs = this.step(operator, entry, place)
       if (outputs === false) dropped()
-      else if (outputs && outputs.length > 1) this.pass(entry, outputs)
+      else if (outputs && outputs.length > 1) this.pass(entry, outputs, place)
       if (!outputs || outputs.length > 1) return
       next = outputs[0]!
     }
@@ -126,19 +123,19 @@ export class EntrySink implements Sink {
   }
 
   /** Where an entry goes from an operator. False: it is left out. Undefined: it waits for others, or has gone on with them. */
-  private step(operator: Operator, entry: Entry): Outputs | false | undefined {
+  private step(operator: Operator, entry: Entry, place: Place): Outputs | false | undefined {
     const { condition, holder, outputs, onError } = operator
-    let complete: readonly Entry[]
+    let complete: readonly Held[]
     try {
       if (condition && !condition(entry)) return outputs
       const went = operator.run(entry)
       if (!holder || went === false) return went === true ? outputs : went
-      complete = holder.take(entry, this.options.place)
+      complete = holder.take(entry, place)
     } catch (error) {
       this.note(operator, error)
       return onError === 'drop' || onError === 'drop_quiet' ? false : outputs
     }
-    for (const each of complete) this.pass(each, outputs)
+    for (const each of complete) this.pass(each.entry, outputs, each.place)
     return undefined
   }
 

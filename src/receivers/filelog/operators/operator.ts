@@ -26,22 +26,30 @@ export interface Operator {
   readonly holder?: Holder
 }
 
-/** Where an entry begins in its file. */
+/** Where an entry comes from. */
 export interface Place {
+  /** The file of its first line. */
   readonly tail: Tail
-  mark(): Mark
+  /** Adds, by file, where the first of its lines begins, unless an earlier place is known. To be asked while it goes on. */
+  addTo(marks: Map<Tail, Mark>): void
+}
+
+/** An entry that goes on, and where all that was joined to it comes from. */
+export interface Held {
+  readonly entry: Entry
+  readonly place: Place
 }
 
 /** Keeps entries until those that belong to them have come. */
 export interface Holder {
   /** Bytes of text that wait. */
   readonly bytes: number
-  /** Where the first entry of a file that waits begins. */
-  placeIn(tail: Tail): Mark | undefined
+  /** Adds, by file, where the first entry begins that waits. */
+  addTo(marks: Map<Tail, Mark>): void
   /** Takes an entry; answers those that are complete now. Throws OperatorFault. */
-  take(entry: Entry, place: () => Place): readonly Entry[]
+  take(entry: Entry, place: Place): readonly Held[]
   /** Those that have waited too long, or all. */
-  release(all: boolean): readonly Entry[]
+  release(all: boolean): readonly Held[]
 }
 
 /** What all parsers have in common. */

@@ -18,6 +18,7 @@ export function newSink(operators: unknown, more: { isText?: boolean } = {}) {
   const budget = new Budget('service')
   const counts = { dropped: 0, failed: 0 }
   const clock = new ManualClock()
+  let reading = newTail(1)
   const series = newLogSeries(newLog({ level: 'info', write: (line) => void log.push(line) }), new ManualClock())
   const sink = new EntrySink({
     operators: config.operators.map((make) => make({ now: () => now, monotonic: () => clock.monotonic() })),
@@ -26,23 +27,33 @@ export function newSink(operators: unknown, more: { isText?: boolean } = {}) {
     series,
     dropped: () => counts.dropped++,
     failed: () => counts.failed++,
-    place: () => ({ tail, mark: () => tail.mark }),
+    place: {
+      get tail() {
+        return reading
+      },
+      addTo: (marks) => void (marks.has(reading) || marks.set(reading, reading.mark)),
+    },
     budget,
   })
-  return { sink, log, counts, clock, budget }
+  /** Reads a line of a file with these attributes. */
+  const read = (line: string, tail = reading, extra = file) => {
+    const bytes = Buffer.from(line)
+    reading = tail
+    sink.add(bytes, 0, bytes.length, extra)
+    tail.offset += bytes.length
+  }
+  return { sink, log, counts, clock, budget, read }
 }
 
-const tail = new Tail(1, '/x', { dev: 1, ino: 1, size: 0, mtimeMs: 0 }, 0)
+/** A file of which nothing was read. */
+export const newTail = (id: number) => new Tail(id, '/x', { dev: 1, ino: id, size: 0, mtimeMs: 0 }, 0)
 /** The attributes of a file of a pod. */
 export const file = encodeAttributes({ 'log.file.path': '/var/log/pods/ns_pod_c0ffee/app/0.log' })
 
 /** What becomes of lines: records as plain objects. */
 export function run(operators: unknown, ...lines: string[]) {
-  const { sink, log, counts } = newSink(operators)
-  for (const line of lines) {
-    const bytes = Buffer.from(line)
-    sink.add(bytes, 0, bytes.length, file)
-  }
+  const { sink, log, counts, read } = newSink(operators)
+  for (const line of lines) read(line)
   sink.release(true)
   return { records: taken(sink), log, counts }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { faults } from '../../../ottl/testing/run.ts'
 import filelog from '../index.ts'
-import { file, newSink, run, taken } from './operators.fixture.ts'
+import { newSink, newTail, run, taken } from './operators.fixture.ts'
 
 const recombine = (more: object) => ({ type: 'recombine', combine_field: 'body', ...more })
 const bodies = (more: object, ...lines: string[]) => run([recombine(more)], ...lines).records.map(({ body }) => body)
@@ -54,16 +54,37 @@ describe('recombine', () => {
   })
 
   test('what waits goes on after a while, and is charged until then', () => {
-    const { sink, clock, budget } = newSink([recombine({ is_first_entry: 'body == "x"' }), { type: 'noop' }])
-    const add = (line: string) => sink.add(Buffer.from(line), 0, line.length, file)
-    add('x')
-    add('more')
+    const { sink, clock, budget, read } = newSink([recombine({ is_first_entry: 'body == "x"' }), { type: 'noop' }])
+    read('x')
+    read('more')
     expect([taken(sink), budget.used]).toEqual([[], 6])
     clock.advance(4999)
     expect(sink.release(false)).toBe(false)
     clock.advance(1)
     expect(sink.release(false)).toBe(true)
     expect([taken(sink).map(({ body }) => body), budget.used]).toEqual([['x\nmore'], 0])
+  })
+
+  test('what one lets go of waits in the next from its first line on, whatever let go of it', () => {
+    const parts = { type: 'container', add_metadata_from_filepath: false }
+    const entries = recombine({ is_first_entry: 'true', source_identifier: 'attributes.none' })
+    const { sink, clock, read } = newSink([parts, entries])
+    const [one, two] = [newTail(1), newTail(2)]
+    const line = (tag: string, text: string, tail = one) => read(`2026-01-02T03:04:05Z stdout ${tag} ${text}`, tail)
+    const places = () => [one, two].map((tail) => sink.places().get(tail)?.offset)
+    line('F', 'settled')
+    const first = one.offset
+    line('P', 'PART1-')
+    line('F', 'part2')
+    expect(places()).toEqual([first, undefined])
+    const second = one.offset
+    line('P', 'late ')
+    clock.advance(4999)
+    line('P', 'other', two)
+    clock.advance(1)
+    sink.release(false)
+    expect(taken(sink).map(({ body }) => body)).toEqual(['settled', 'PART1-part2'])
+    expect(places()).toEqual([second, 0])
   })
 
   test('an entry without text in the field goes on by itself', () => {

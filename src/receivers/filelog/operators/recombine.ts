@@ -3,7 +3,7 @@ import type { Tail } from '../tail.ts'
 import { type Entry, OperatorFault } from './entry.ts'
 import { type EntryField, getField, setField } from './entry-field.ts'
 import type { EntryCondition } from './expression.ts'
-import type { Holder, Place } from './operator.ts'
+import type { Held, Holder, Place } from './operator.ts'
 
 export interface RecombineOptions {
   /** Whether an entry begins one, or ends it. */
@@ -39,8 +39,9 @@ interface Waiting {
   entries: number
   isMatched: boolean
   readonly since: number
-  /** By file: where the first of its entries begins. */
-  readonly places: Map<Tail, Mark>
+  /** The file of its first line, and by file where its first line there begins. */
+  readonly tail: Tail
+  readonly marks: Map<Tail, Mark>
 }
 
 /** Joins entries that follow each other in a source. */
@@ -53,38 +54,32 @@ export class Recombiner implements Holder {
     this.options = options
   }
 
-  placeIn(tail: Tail): Mark | undefined {
-    let first: Mark | undefined
-    for (const { places } of this.sources.values()) {
-      const mark = places.get(tail)
-      if (mark && (!first || mark.offset < first.offset)) first = mark
-    }
-    return first
+  addTo(marks: Map<Tail, Mark>): void {
+    for (const waiting of this.sources.values()) addEarlier(marks, waiting.marks)
   }
 
-  take(entry: Entry, place: () => Place): readonly Entry[] {
+  take(entry: Entry, place: Place): readonly Held[] {
     const { isFirst, isLast, field, source, maxSources } = this.options
     const text = getField(entry, field)
     if (typeof text !== 'string') throw new OperatorFault(`the entry has no text in ${field.text} to join`)
     const matches = (isFirst ?? isLast)!(entry)
-    const { tail, mark } = place()
-    const key = source(entry, tail)
-    const done: Entry[] = []
+    const key = source(entry, place.tail)
+    const done: Held[] = []
     if (matches && isFirst) done.push(...this.complete(key))
     let waiting = this.sources.get(key)
     if (!waiting) {
       if (this.sources.size >= maxSources) done.push(...this.release(true))
-      waiting = this.begin(key, entry)
+      waiting = this.begin(key, entry, place.tail)
     } else if (this.options.base === 'newest') waiting.entry = entry
     this.join(waiting, text)
+    place.addTo(waiting.marks)
     waiting.isMatched ||= matches
     if ((matches && isLast) || this.isFull(waiting)) done.push(...this.complete(key))
-    else if (!waiting.places.has(tail)) waiting.places.set(tail, mark())
     if (this.bytes > mostWaiting) done.push(...this.release(true))
     return done
   }
 
-  release(all: boolean): readonly Entry[] {
+  release(all: boolean): readonly Held[] {
     const { flushMs, now } = this.options
     if (this.sources.size === 0) return []
     const before = all ? Number.POSITIVE_INFINITY : now() - flushMs
@@ -92,7 +87,7 @@ export class Recombiner implements Holder {
     return keys.flatMap((key) => this.complete(key))
   }
 
-  private begin(key: unknown, entry: Entry): Waiting {
+  private begin(key: unknown, entry: Entry, tail: Tail): Waiting {
     const waiting: Waiting = {
       entry,
       texts: [],
@@ -100,7 +95,8 @@ export class Recombiner implements Holder {
       entries: 0,
       isMatched: false,
       since: this.options.now(),
-      places: new Map(),
+      tail,
+      marks: new Map(),
     }
     this.sources.set(key, waiting)
     return waiting
@@ -123,13 +119,21 @@ export class Recombiner implements Holder {
     )
   }
 
-  private complete(key: unknown): Entry[] {
+  private complete(key: unknown): Held[] {
     const waiting = this.sources.get(key)
     if (!waiting) return []
     this.sources.delete(key)
     this.bytes -= waiting.bytes
     const { field, between } = this.options
-    setField(waiting.entry, field, waiting.texts.join(between))
-    return [waiting.entry]
+    const { entry, texts, tail, marks } = waiting
+    setField(entry, field, texts.join(between))
+    return [{ entry, place: { tail, addTo: (into) => addEarlier(into, marks) } }]
+  }
+}
+
+function addEarlier(into: Map<Tail, Mark>, marks: ReadonlyMap<Tail, Mark>): void {
+  for (const [tail, mark] of marks) {
+    const known = into.get(tail)
+    if (!known || mark.offset < known.offset) into.set(tail, mark)
   }
 }
