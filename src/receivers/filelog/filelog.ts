@@ -112,7 +112,7 @@ export function newFilelog(
         const now = clock.monotonic()
         pollAt = now + config.poll_interval
         readUntil = 2 * now - begun
-        if (!offer.isWaiting) release([...pending].some(({ isOver }) => isOver))
+        if (!offer.isWaiting) release(false)
       }
       // A block between two looks at least, and for as long as the look took: looks that take long must not keep files
       // from being read, else those that are held open become too many.
@@ -162,7 +162,7 @@ export function newFilelog(
     }
     return pieces
   }
-  /** Entries that have waited long enough go on without others; all do once one of their files is over. */
+  /** Entries that have waited long enough go on without others, and those of files that are over; or all do. */
   const release = (all: boolean) => {
     stamp()
     if (pending.size > 0 && sink.release(all)) hand()

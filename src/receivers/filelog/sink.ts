@@ -17,7 +17,7 @@ export interface Sink {
   add(b: Buffer, start: number, end: number, extra: Buffer): void
   /** By file: where the first line begins that waits for others, and is not gathered yet. */
   places(): ReadonlyMap<Tail, Mark>
-  /** Gathers what has waited long enough, or all; false when there is nothing. */
+  /** Gathers what has waited long enough or whose file is over, or all; false when there is nothing. */
   release(all: boolean): boolean
   /** What was gathered; undefined when there is nothing. */
   take(receipts: readonly Receipt[]): Batch | undefined

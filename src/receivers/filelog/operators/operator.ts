@@ -48,7 +48,7 @@ export interface Holder {
   addTo(marks: Map<Tail, Mark>): void
   /** Takes an entry; answers those that are complete now. Throws OperatorFault. */
   take(entry: Entry, place: Place): readonly Held[]
-  /** Those that have waited too long, or all. */
+  /** Those that have waited too long or whose file is over, or all. */
   release(all: boolean): readonly Held[]
 }
 

@@ -87,6 +87,17 @@ describe('recombine', () => {
     expect(places()).toEqual([second, 0])
   })
 
+  test('what waits of a file that is over goes on, and nothing else', () => {
+    const { sink, read } = newSink([recombine({ is_first_entry: 'true', source_identifier: 'attributes.none' })])
+    const [gone, kept] = [newTail(1), newTail(2)]
+    read('last', gone)
+    read('goes on', kept)
+    expect(sink.release(false)).toBe(false)
+    gone.isOver = true
+    sink.release(false)
+    expect(taken(sink).map(({ body }) => body)).toEqual(['last'])
+  })
+
   test('an entry without text in the field goes on by itself', () => {
     const operators = [
       { type: 'json_parser', parse_to: 'body' },

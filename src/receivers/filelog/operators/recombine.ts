@@ -83,8 +83,11 @@ export class Recombiner implements Holder {
     const { flushMs, now } = this.options
     if (this.sources.size === 0) return []
     const before = all ? Number.POSITIVE_INFINITY : now() - flushMs
-    const keys = [...this.sources].filter(([, { since }]) => since <= before).map(([key]) => key)
-    return keys.flatMap((key) => this.complete(key))
+    const done: Held[] = []
+    for (const [key, { since, marks }] of this.sources) {
+      if (since <= before || isAnyOver(marks)) done.push(...this.complete(key))
+    }
+    return done
   }
 
   private begin(key: unknown, entry: Entry, tail: Tail): Waiting {
@@ -129,6 +132,11 @@ export class Recombiner implements Holder {
     setField(entry, field, texts.join(between))
     return [{ entry, place: { tail, addTo: (into) => addEarlier(into, marks) } }]
   }
+}
+
+function isAnyOver(marks: ReadonlyMap<Tail, Mark>): boolean {
+  for (const { isOver } of marks.keys()) if (isOver) return true
+  return false
 }
 
 function addEarlier(into: Map<Tail, Mark>, marks: ReadonlyMap<Tail, Mark>): void {
