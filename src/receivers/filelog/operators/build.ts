@@ -24,10 +24,17 @@ export function buildOperator(
   issues: NestedIssue[],
 ): OperatorMaker {
   const read = new SettingsReader(path, issues)
-  const { type, id = type, on_error: onError } = settings
-  const condition = settings.if === undefined ? undefined : read.condition(settings.if, ['if'])
+  const { type, id = type } = settings
+  const common = { type, id, outputs: ways.outputs, ...handling(settings, read) }
   const work = workOf(settings, ways, read)
-  return (clock) => ({ type, id, onError, condition, outputs: ways.outputs, ...work(clock) })
+  return (clock) => ({ ...common, ...work(clock) })
+}
+
+/** Which entries an operator is meant for, and what becomes of those it fails on: from a router they have no way to go. */
+function handling(settings: OperatorSettings, read: SettingsReader): Pick<Operator, 'condition' | 'onError'> {
+  if (settings.type === 'router') return { condition: undefined, onError: 'drop' }
+  const condition = settings.if === undefined ? undefined : read.condition(settings.if, ['if'])
+  return { condition, onError: settings.on_error }
 }
 
 type Work = (clock: OperatorClock) => { run: Operator['run']; holder?: Holder }
@@ -68,7 +75,7 @@ function workOf(settings: OperatorSettings, ways: Ways, read: SettingsReader): W
       return always(make(read.field(settings.from, ['from']), read.field(settings.to, ['to'])))
     }
     case 'add':
-      return always(add(read.field(settings.field, ['field']), read.value(settings.value)))
+      return always(add(read.field(settings.field, ['field']), read.value(settings.value, ['value'])))
     case 'remove':
       return always(remove(read.field(settings.field, ['field'], true)))
     case 'retain':
@@ -158,7 +165,9 @@ function routing(settings: SettingsOf<'router'>, { routes, others }: Ways, read:
   const all = settings.routes.map(({ expr, attributes }, i) => ({
     meets: read.condition(expr, ['routes', i, 'expr']),
     outputs: routes[i]!,
-    attributes: Object.entries(attributes),
+    attributes: Object.entries(attributes).map(
+      ([key, text]) => [key, read.value(text, ['routes', i, 'attributes', key])] as const,
+    ),
   }))
   return router(all, others)
 }

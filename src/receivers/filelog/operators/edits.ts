@@ -1,4 +1,4 @@
-import { copyOf, type Entry, type EntryMap, type EntryValue, isMap, nameOf, OperatorFault } from './entry.ts'
+import { copyOf, type Entry, type EntryMap, isMap, nameOf, OperatorFault } from './entry.ts'
 import { deleteField, type EntryField, getField, setField } from './entry-field.ts'
 import type { Expression } from './expression.ts'
 import type { Operator } from './operator.ts'
@@ -23,9 +23,9 @@ export const copy =
   }
 
 export const add =
-  (field: EntryField, value: EntryValue | Expression): Operator['run'] =>
+  (field: EntryField, value: Expression): Operator['run'] =>
   (entry) => {
-    setField(entry, field, copyOf(typeof value === 'function' ? value(entry) : value))
+    setField(entry, field, copyOf(value(entry)))
     return true
   }
 

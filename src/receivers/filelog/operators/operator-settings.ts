@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { anything, bool, duration, int, list, map, object, oneOf, size, text } from '../../../config/fields.ts'
 
+const named = { type: text(), id: text().optional() }
 const common = {
-  type: text(),
-  id: text().optional(),
+  ...named,
   output: anything().optional(),
   on_error: oneOf(['send', 'send_quiet', 'drop', 'drop_quiet']).default('send'),
   if: text().optional(),
@@ -96,7 +96,7 @@ export const operatorSettings = {
   retain: object({ ...common, fields: list(text()) }),
   flatten: object({ ...common, field: text() }),
   filter: object({ ...common, expr: text() }),
-  router: object({ ...common, routes: list(route), default: anything().optional() }),
+  router: object({ ...named, routes: list(route), default: anything().optional() }),
   noop: object(common),
 } as const
 export type OperatorType = keyof typeof operatorSettings

@@ -12,7 +12,7 @@ export interface Named {
   readonly default?: unknown
 }
 
-/** Where entries go from an operator, and, where it is a router, by its routes and by none of them. */
+/** Where entries go from an operator; from a router by its routes, and by none of them. */
 export interface Ways {
   readonly outputs: Outputs
   readonly routes: readonly Outputs[]
@@ -41,7 +41,8 @@ export function waysOf(all: readonly (Named | undefined)[], issues: NestedIssue[
     return written !== undefined && written !== null && !(Array.isArray(written) && written.length === 0)
   }
   const ways = all.map((each, i): Ways => {
-    const outputs = isGiven(each?.output) ? find(each!.output, [i, 'output']) : [i + 1]
+    const isRouter = each?.type === 'router'
+    const outputs = isGiven(each?.output) ? find(each!.output, [i, 'output']) : isRouter ? [] : [i + 1]
     const routes = (each?.routes ?? []).map(({ output }, n) => find(output, [i, 'routes', n, 'output']))
     return { outputs, routes, others: isGiven(each?.default) ? find(each!.default, [i, 'default']) : undefined }
   })
@@ -65,14 +66,14 @@ function checkCircles(ways: readonly Ways[], ids: readonly (string | undefined)[
   const visit = (at: number, trail: readonly number[]): boolean => {
     if (trail.includes(at)) {
       const circle = [...trail.slice(trail.indexOf(at)), at].map((i) => ids[i]).join(' -> ')
-      issues.push({ path: [at, 'output'], message: `the entries would go in a circle: ${circle}` })
+      const path = ways[at]!.routes.length > 0 ? [at] : [at, 'output']
+      issues.push({ path, message: `the entries would go in a circle: ${circle}` })
       return true
     }
     const way = ways[at]
     if (!way || seen.has(at)) return false
     seen.add(at)
-    const isRouter = way.routes.length > 0
-    const next = isRouter ? [...way.routes.flat(), ...(way.others ?? [])] : way.outputs
+    const next = [...way.outputs, ...way.routes.flat(), ...(way.others ?? [])]
     return next.some((each) => visit(each, [...trail, at]))
   }
   for (let i = 0; i < ways.length; i++) if (visit(i, [])) return

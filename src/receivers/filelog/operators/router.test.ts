@@ -77,6 +77,20 @@ describe('router', () => {
     expect(waysOf([{ ...operators[0], default: 'c' }, ...operators.slice(1)], 'x')).toEqual([['x', 'c']])
   })
 
+  test('what is added to them may be asked of them; one that does not have it is left out', () => {
+    const route = {
+      expr: 'true',
+      output: 'end',
+      attributes: { upper: 'EXPR(upper(body))', sum: 'EXPR(attributes.n + 1)' },
+    }
+    const operators = [{ type: 'router', routes: [route] }, add('a'), { type: 'noop', id: 'end' }]
+    const number = { type: 'add', if: 'body == "x"', field: 'attributes.n', value: 1 }
+    const { records, counts, log } = run([number, ...operators], 'x', 'y')
+    expect(records).toMatchObject([{ body: 'x', attributes: { upper: 'X', sum: 2n } }])
+    expect(records[0]!.attributes).not.toHaveProperty('a')
+    expect([counts, log[0]]).toEqual([{ dropped: 1, failed: 1 }, expect.stringContaining('operator router: ')])
+  })
+
   test('the logs of three runtimes', () => {
     const runtimes = [
       {
@@ -110,6 +124,26 @@ test.each<[string, unknown[], string]>([
     'an unknown route',
     [{ type: 'router', routes: [{ expr: 'true', output: 'x' }] }],
     'operators.0.routes.0.output: there is no operator called "x"',
+  ],
+  [
+    'a circle by the way of the others',
+    [add('a'), { type: 'router', routes: [], default: 'a' }],
+    'operators.0.output: the entries would go in a circle: a -> router -> a',
+  ],
+  [
+    'a circle from a router to itself',
+    [{ type: 'router', routes: [{ expr: 'true', output: 'router' }] }],
+    'operators.0: the entries would go in a circle: router -> router',
+  ],
+  ...['if', 'on_error', 'output'].map((key): [string, unknown[], string] => [
+    `${key} of a router`,
+    [add('a'), { type: 'router', routes: [{ expr: 'true', output: 'end' }], [key]: 'a' }, add('end')],
+    `operators.1.${key}: unknown key "${key}"`,
+  ]),
+  [
+    'a wrong value of a route',
+    [{ type: 'router', routes: [{ expr: 'true', output: 'a', attributes: { x: 'EXPR(bodi)' } }] }, add('a')],
+    'operators.0.routes.0.attributes.x: unknown name bodi',
   ],
   [
     'a wrong condition',

@@ -139,11 +139,12 @@ export class SettingsReader {
   }
 
   /** A value as it is written, or `EXPR(...)`. */
-  value(written: unknown): EntryValue | Expression {
+  value(written: unknown, at: readonly PropertyKey[]): Expression {
     const value = plain(written)
     const [, source] = (typeof value === 'string' && /^EXPR\((.*)\)$/s.exec(value)) || []
-    if (source === undefined) return entryValue(value)
-    return this.compiled(() => compileExpression(source), ['value']) ?? null
+    const constant = entryValue(value)
+    if (source === undefined) return () => constant
+    return this.compiled(() => compileExpression(source), at) ?? (() => null)
   }
 
   private compiled<T>(compile: () => T, at: readonly PropertyKey[]): T | undefined {
