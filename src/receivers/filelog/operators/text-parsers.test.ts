@@ -71,6 +71,9 @@ describe('key_value_parser', () => {
     ['msg="all is well" who=\'it is\'', {}, { msg: 'all is well', who: 'it is' }],
     ['name:x', { delimiter: ':' }, { name: 'x' }],
     ['name=x ! org=y    ! z=', { pair_delimiter: '!' }, { name: 'x', org: 'y', z: '' }],
+    ['a=1\u00a0b=2\u2003c=é', {}, { a: '1', b: '2', c: 'é' }],
+    ['a="1 "x\'y z\'w "b"=2', {}, { a: '1 xy zw', b: '2' }],
+    ['a==1|=b||b==2||', { delimiter: '==', pair_delimiter: '||' }, { a: '1|=b', b: '2' }],
     ['a==1||b==2', { delimiter: '==', pair_delimiter: '||' }, { a: '1', b: '2' }],
   ])('reads %j with %j', (line, more, expected) => {
     expect(parse(line, more)).toEqual(expected)
@@ -100,11 +103,18 @@ describe('uri_parser', () => {
     ['/app?user=admin', { path: '/app', query: { user: ['admin'] } }],
     ['?env=stage&env=dev&x', { query: { env: ['stage', 'dev'], x: [''] } }],
     ['http://[::1]:80', { scheme: 'http', host: '::1', port: '80' }],
+    ['//h/p', { path: '//h/p' }],
+    ['mailto:a@b', { scheme: 'mailto' }],
+    ['/hello world', { path: '/hello world' }],
     ['/x?__proto__=1', { path: '/x', query: JSON.parse('{"__proto__":["1"]}') }],
   ])('%s', (line, expected) => expect(one([{ type: 'uri_parser' }], line).attributes).toEqual(expected))
 
   test.each([
     ['/a%zz', 'a percent sign'],
+    ['hello world', 'it is no URI'],
+    ['', 'it is no URI'],
+    ['1:2', 'it is no URI'],
+    ['http://a b/', 'its host cannot be read'],
     ['http://a:b:c/', 'its host cannot be read'],
   ])('%s fails', (line, message) => expect(run([{ type: 'uri_parser' }], line).log[0]).toContain(message))
 })

@@ -138,33 +138,46 @@ export function keyValueParser(delimiter: string, pairDelimiter: string | undefi
 
 function pairsOf(text: string, delimiter: string | undefined): string[] {
   const pairs: string[] = []
+  const stop = delimiter?.charCodeAt(0)
+  const size = delimiter?.length ?? 1
   let pair = ''
-  const end = () => {
+  let from = 0
+  const end = (pos: number) => {
+    pair += text.slice(from, pos)
     if (pair.trim() !== '') pairs.push(pair)
     pair = ''
+    from = pos + size
   }
   for (let pos = 0; pos < text.length; pos++) {
-    const char = text[pos]!
-    if (char === '"' || char === "'") {
-      const close = text.indexOf(char, pos + 1)
+    const code = text.charCodeAt(pos)
+    if (code === 0x22 || code === 0x27) {
+      const close = text.indexOf(text[pos]!, pos + 1)
       if (close < 0) throw new OperatorFault('a quote is not closed')
-      pair += text.slice(pos + 1, close)
+      pair += text.slice(from, pos) + text.slice(pos + 1, close)
       pos = close
-    } else if (delimiter === undefined ? /\s/.test(char) : text.startsWith(delimiter, pos)) {
-      end()
-      pos += delimiter === undefined ? 0 : delimiter.length - 1
-    } else pair += char
+      from = pos + 1
+    } else if (delimiter === undefined ? isSpace(code) : code === stop && text.startsWith(delimiter, pos)) {
+      end(pos)
+      pos += size - 1
+    }
   }
-  end()
+  end(text.length)
   return pairs
 }
 
-const reference = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?/
-const authority = /^(?:([^@]*)@)?(\[[^\]@]*\]|[^@:]*)(?::(\d*))?$/
+/** White space as `\s` knows it. */
+const isSpace = (code: number): boolean =>
+  code === 0x20 || (code >= 0x09 && code <= 0x0d) || (code > 0x7f && /\s/.test(String.fromCharCode(code)))
+
+/** What may stand in a request: an absolute URI, a path or a query. */
+const reference = /^(?:([A-Za-z][A-Za-z0-9+.-]*):(?:\/\/([^/?#]*))?|(?=[/?]))([^?#]*)(?:\?([^#]*))?/
+const authority = /^(?:([^@]*)@)?(\[[^\]@]*\]|[^@:\s]*)(?::(\d*))?$/
 
 /** Scheme, user, host, port, path and query of a URI, as far as they are there; never the password. */
 export const uriParser: ParseValue = (value) => {
-  const [, scheme, site, path, query] = reference.exec(textIn(value, 'as a URI'))!
+  const written = reference.exec(textIn(value, 'as a URI'))
+  if (!written) throw new OperatorFault('it is no URI: it begins with no scheme, / or ?')
+  const [, scheme, site, path, query] = written
   const parts = authority.exec(site ?? '')
   if (!parts) throw new OperatorFault('it is no URI: its host cannot be read')
   const [, userInfo, host, port] = parts
@@ -176,7 +189,8 @@ export const uriParser: ParseValue = (value) => {
   set('user', userInfo === undefined ? undefined : decoded(userInfo.replace(/:.*$/s, '')))
   set('host', host?.replace(/^\[(.*)\]$/s, '$1'))
   set('port', port)
-  set('path', decoded(path!))
+  // Behind a scheme may be what is no path: mailto:a@b.
+  if (path!.startsWith('/')) set('path', decoded(path!))
   if (query !== undefined && query !== '') put(found, 'query', queryOf(query))
   return found
 }
