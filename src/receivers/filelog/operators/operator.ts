@@ -42,7 +42,7 @@ export interface Held {
 
 /** Keeps entries until those that belong to them have come. */
 export interface Holder {
-  /** Bytes of text that wait. */
+  /** What the entries take that wait. */
   readonly bytes: number
   /** Adds, by file, where the first entry begins that waits. */
   addTo(marks: Map<Tail, Mark>): void

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { faults } from '../../../ottl/testing/run.ts'
+import { encodeAttributes } from '../../../wire/otlp/log-attributes.ts'
 import filelog from '../index.ts'
 import { newSink, newTail, run, taken } from './operators.fixture.ts'
 
@@ -57,7 +58,7 @@ describe('recombine', () => {
     const { sink, clock, budget, read } = newSink([recombine({ is_first_entry: 'body == "x"' }), { type: 'noop' }])
     read('x')
     read('more')
-    expect([taken(sink), budget.used]).toEqual([[], 6])
+    expect([taken(sink), budget.used]).toEqual([[], 6 + 2 * 64])
     clock.advance(4999)
     expect(sink.release(false)).toBe(false)
     clock.advance(1)
@@ -85,6 +86,17 @@ describe('recombine', () => {
     sink.release(false)
     expect(taken(sink).map(({ body }) => body)).toEqual(['settled', 'PART1-part2'])
     expect(places()).toEqual([second, 0])
+  })
+
+  test('entries without end or text do not wait without bound', () => {
+    const unbounded = { is_last_entry: 'false', max_batch_size: 0, max_unmatched_batch_size: 0, combine_with: '' }
+    const { sink, read } = newSink([recombine({ ...unbounded, combine_field: 'attributes.none' }), { type: 'noop' }])
+    const none = encodeAttributes({ none: '' })
+    const most = (16 << 20) / 64
+    for (let i = 0; i < most; i++) read('x', undefined, none)
+    expect(sink.count).toBe(0)
+    read('x', undefined, none)
+    expect(sink.count).toBe(1)
   })
 
   test('what waits of a file that is over goes on, and nothing else', () => {

@@ -27,16 +27,18 @@ export interface RecombineOptions {
   readonly now: () => number
 }
 
-/** One joined text, and all that wait, are never longer than these. */
+/** What is joined, and all that wait, go on once they take more than these. */
 const mostBytes = 16 << 20
 const mostWaiting = 64 << 20
+/** What an entry takes beside its text. */
+const entryBytes = 64
 
 /** Entries of one source that wait to be one. */
 interface Waiting {
   entry: Entry
   readonly texts: string[]
+  /** Of the joined text. */
   bytes: number
-  entries: number
   isMatched: boolean
   readonly since: number
   /** The file of its first line, and by file where its first line there begins. */
@@ -64,6 +66,7 @@ export class Recombiner implements Holder {
     if (typeof text !== 'string') throw new OperatorFault(`the entry has no text in ${field.text} to join`)
     const matches = (isFirst ?? isLast)!(entry)
     const key = source(entry, place.tail)
+    if (matches && isLast && !this.sources.has(key)) return [{ entry, place }]
     const done: Held[] = []
     if (matches && isFirst) done.push(...this.complete(key))
     let waiting = this.sources.get(key)
@@ -95,7 +98,6 @@ export class Recombiner implements Holder {
       entry,
       texts: [],
       bytes: 0,
-      entries: 0,
       isMatched: false,
       since: this.options.now(),
       tail,
@@ -106,17 +108,19 @@ export class Recombiner implements Holder {
   }
 
   private join(waiting: Waiting, text: string): void {
-    const bytes = Buffer.byteLength(text) + (waiting.bytes > 0 ? this.options.between.length : 0)
+    const bytes = Buffer.byteLength(text) + (waiting.texts.length > 0 ? this.options.between.length : 0)
     waiting.texts.push(text)
-    waiting.entries++
     waiting.bytes += bytes
-    this.bytes += bytes
+    this.bytes += bytes + entryBytes
   }
 
-  private isFull({ bytes, entries, isMatched }: Waiting): boolean {
+  private isFull(waiting: Waiting): boolean {
+    const { bytes, texts, isMatched } = waiting
     const { maxBytes, maxEntries, maxUnmatched } = this.options
+    const entries = texts.length
     return (
-      bytes > Math.min(maxBytes || mostBytes, mostBytes) ||
+      (maxBytes > 0 && bytes > maxBytes) ||
+      chargeOf(waiting) > mostBytes ||
       (maxEntries > 0 && entries >= maxEntries) ||
       (!isMatched && maxUnmatched > 0 && entries >= maxUnmatched)
     )
@@ -126,13 +130,15 @@ export class Recombiner implements Holder {
     const waiting = this.sources.get(key)
     if (!waiting) return []
     this.sources.delete(key)
-    this.bytes -= waiting.bytes
+    this.bytes -= chargeOf(waiting)
     const { field, between } = this.options
     const { entry, texts, tail, marks } = waiting
     setField(entry, field, texts.join(between))
     return [{ entry, place: { tail, addTo: (into) => addEarlier(into, marks) } }]
   }
 }
+
+const chargeOf = ({ bytes, texts }: Waiting): number => bytes + texts.length * entryBytes
 
 function isAnyOver(marks: ReadonlyMap<Tail, Mark>): boolean {
   for (const { isOver } of marks.keys()) if (isOver) return true
