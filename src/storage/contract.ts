@@ -115,6 +115,10 @@ export interface Spool {
    * is under way. False: some of it stands on disk no longer; then nothing was changed.
    */
   rewind(): boolean
+  /** Whether a batch that was given out and is not finished stands on disk still. */
+  stands(sequence: number): boolean
+  /** Writes down what was finished before a lower one, for whoever looks into the folder or opens it after a kill. Never rejects. */
+  saveFinished(): Promise<void>
   /** Removes everything unread; answers the number of records (also told to `onLost` as `removed`). */
   clear(): number
   /** Unfinished batches, records in them, and bytes of the segments on disk. */

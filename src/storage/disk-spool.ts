@@ -220,9 +220,22 @@ export class DiskSpool implements Spool {
     const segment = segments.list.findLast(({ first }) => first <= lowest.sequence)
     if (!segment) return false
     finished.add(outstanding.doneAbove())
+    // What was finished, and is not remembered any more, is unread again.
+    this.records += outstanding.forgottenUpTo(cursor.records)
     outstanding.clear()
     cursor.back(lowest, segment)
     return true
+  }
+
+  stands(sequence: number): boolean {
+    const [first] = this.segments.list
+    return first !== undefined && first.first <= sequence
+  }
+
+  /** What it names must outlast a power cut: another batch could have its number then. */
+  async saveFinished(): Promise<void> {
+    const upTo = await this.syncer.now()
+    if (!this.closing) await this.writeFinished(upTo)
   }
 
   dropOldest(): number | undefined {
@@ -273,17 +286,17 @@ export class DiskSpool implements Spool {
     this.retention.trim()
     await this.syncer.flush()
     await this.removals.ended()
-    await this.saveFinished()
+    await this.writeFinished()
     disk.close(folder.position.fd)
     disk.close(folder.fd)
     folder.lock.release()
   }
 
   /** A failure costs batches that come again. */
-  private async saveFinished(): Promise<void> {
+  private async writeFinished(upTo = Number.POSITIVE_INFINITY): Promise<void> {
     const { disk, folder, finished, outstanding, options } = this
     try {
-      await finished.write(disk, join(folder.path, finishedName), outstanding.doneAbove())
+      await finished.write(disk, join(folder.path, finishedName), outstanding.doneAbove(), upTo)
     } catch (error) {
       options.log.warn('what was delivered out of turn may be sent again', { error: String(error) })
     }

@@ -19,7 +19,8 @@ export interface Done {
 
 /**
  * Batches above the position that were finished all the same, by sequence, with their number of records. Written at an orderly
- * end, so that what was delivered out of turn does not come again; without it, or with damage in it, it comes again.
+ * end, and when batches were taken out, so that what was delivered out of turn does not come again; without it, or with damage in it,
+ * it comes again.
  *
  * | 0 | `TRQD` | 4 | version 1, u8 | 8 | for each batch: sequence, u64; records before it, u64; its records, u32 | CRC-32 of all before |
  */
@@ -87,9 +88,9 @@ export class Finished {
     return records
   }
 
-  /** With the batches of `done`, as a file. Throws what the disk throws. */
-  async write(disk: Disk, path: string, done: ReadonlyMap<number, Done>): Promise<void> {
-    const all = [...this.batches, ...done]
+  /** With the batches of `done`, those up to a sequence, as a file. Throws what the disk throws. */
+  async write(disk: Disk, path: string, done: ReadonlyMap<number, Done>, upTo: number): Promise<void> {
+    const all = [...this.batches, ...done].filter(([sequence]) => sequence <= upTo)
     try {
       disk.removeNow(path)
     } catch (error) {

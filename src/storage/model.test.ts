@@ -16,7 +16,7 @@ function randomFrom(seed: number): () => number {
 
 const kinds: Step['do'][] = [
   ...(['append', 'append', 'append', 'append', 'take', 'take', 'read', 'read'] as const),
-  ...(['finish', 'finish', 'finish', 'endSync', 'endSync', 'advance', 'advance', 'drop', 'rewind'] as const),
+  ...(['finish', 'finish', 'finish', 'endSync', 'endSync', 'advance', 'advance', 'drop', 'rewind', 'save'] as const),
 ]
 const step: fc.Arbitrary<Step> = fc.nat({ max: 0xfffff }).map((n) => ({ do: kinds[n % kinds.length]!, n: n >> 4 }))
 

@@ -2,7 +2,7 @@ import type { Done } from './finished-file.ts'
 import type { Position } from './position-file.ts'
 
 /** Finished batches above one that is not are remembered up to here: more of them come again after the next opening. */
-const mostDone = 65_536
+export const mostDone = 65_536
 
 interface Place {
   readonly sequence: number
@@ -17,6 +17,7 @@ export class Outstanding {
   private head = 0
   /** Finished ones among the places from `head` on. */
   private done = 0
+  private hasForgotten = false
   private readonly bySequence = new Map<number, Place>()
 
   /** Batches not finished. */
@@ -54,10 +55,20 @@ export class Outstanding {
     return this.done
   }
 
+  /** Records between the lowest unfinished batch and `end`, in records, of which is not remembered that they are finished. */
+  forgottenUpTo(end: number): number {
+    const { lowest } = this
+    if (!lowest || !this.hasForgotten) return 0
+    let known = lowest.records
+    for (let i = this.head; i < this.places.length; i++) known += this.places[i]?.count ?? 0
+    return end - known
+  }
+
   /** Forgets all of it. */
   clear(): void {
     this.places = []
     this.head = this.done = 0
+    this.hasForgotten = false
     this.bySequence.clear()
   }
 
@@ -85,6 +96,7 @@ export class Outstanding {
     if (this.done > mostDone) {
       this.places = places.filter((place) => place?.done === false)
       this.done = this.head = 0
+      this.hasForgotten = true
     } else if (this.head >= 64 && this.head * 2 >= places.length) {
       this.places = places.slice(this.head)
       this.head = 0

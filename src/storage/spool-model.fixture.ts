@@ -5,7 +5,7 @@ import { type Loss, openForTest, settled } from './spool-kit.fixture.ts'
 
 /** One thing that happens to a queue; `n` chooses among what is possible. */
 export interface Step {
-  do: 'append' | 'take' | 'read' | 'finish' | 'endSync' | 'advance' | 'drop' | 'rewind'
+  do: 'append' | 'take' | 'read' | 'finish' | 'endSync' | 'advance' | 'drop' | 'rewind' | 'save'
   n: number
 }
 
@@ -165,7 +165,8 @@ export class SpoolModel {
       this.clock.advance(n % 700)
       for (const fn of disk.soon.splice(0)) if (!disk.dead) fn()
     } else if (what === 'drop') this.drop()
-    else this.rewind()
+    else if (what === 'rewind') this.rewind()
+    else void spool.saveFinished()
     await settled()
   }
 

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newFolder } from '../../test/support/folder.ts'
+import { peekQueue } from './inspect.ts'
 import { SpoolFull } from './spool.ts'
 import { openForTest, readAll } from './spool-kit.fixture.ts'
 
@@ -180,6 +181,40 @@ test('what was given and not finished is given again after a rewind, in order, a
   expect(await numbers()).toEqual([2, 5, 6, 7])
   for (const sequence of [2, 5, 6, 7]) spool.finish(sequence)
   expect([spool.records, spool.batches, spool.rewind(), losses]).toEqual([0, 0, true, []])
+  await spool.close()
+})
+
+test('finished batches that are not remembered any more are unread again after a rewind, and counted', async () => {
+  const { spool, losses } = await openForTest({ folder: newFolder() })
+  for (let i = 0; i < 70_000; i++) spool.append(bytes('a'), 2, 'logs')
+  const given = await readAll(spool)
+  for (const { sequence } of given.slice(1, 66_001)) spool.finish(sequence)
+  expect([spool.rewind(), spool.status().outOfTurn < 65_536]).toEqual([true, true])
+  expect(spool.records).toBe(spool.unread * 2)
+  for (const { sequence } of await readAll(spool)) spool.finish(sequence)
+  expect([spool.records, spool.batches, losses]).toEqual([0, 0, []])
+  await spool.close()
+})
+
+test('what was finished out of turn can be seen, and survives a kill, once it was written down', async () => {
+  const folder = newFolder()
+  const { spool } = await openForTest({ folder })
+  for (const text of ['a', 'b', 'c', 'd']) spool.append(bytes(text), 1, 'logs')
+  await readAll(spool)
+  for (const sequence of [2, 3]) spool.finish(sequence)
+  await spool.saveFinished()
+  const waiting: number[] = []
+  for await (const { sequence } of peekQueue(folder)) waiting.push(sequence)
+  expect(waiting).toEqual([1, 4])
+  await spool.close()
+})
+
+test('whether a batch that was given stands on disk still', async () => {
+  const { spool } = await openForTest({ folder: newFolder(), segmentBytes: 400 })
+  for (let i = 0; i < 6; i++) spool.append(Buffer.alloc(60, i), 1, 'logs')
+  await readAll(spool)
+  spool.dropOldest()
+  expect([1, 2, 3, 6].map((sequence) => spool.stands(sequence))).toEqual([false, false, true, true])
   await spool.close()
 })
 

@@ -99,6 +99,17 @@ export class Syncer {
     return this.next.promise
   }
 
+  /** Syncs what was written so far, now; answers up to which sequence all of it is durable beyond doubt. */
+  async now(): Promise<number> {
+    const upTo = this.written
+    // What is under way may have begun before the last of it was written.
+    for (let round = 0; round < 2 && this.synced < upTo; round++) {
+      if (!this.running) void this.run()
+      await this.running?.group.promise.catch(() => {})
+    }
+    return this.doubtTo > 0 ? Math.min(this.synced, this.doubtFrom - 1) : this.synced
+  }
+
   /** Syncs what there is to sync, now. Resolves when that has ended, however it ended. */
   async flush(): Promise<void> {
     this.closed = true

@@ -106,6 +106,8 @@ export function openMemorySpool(folder: MemoryFolder, options: Pick<SpoolOptions
       given.clear()
       return true
     },
+    stands: (sequence) => folder.stored.some((batch) => batch.sequence === sequence),
+    saveFinished: async () => {},
     dropOldest() {
       const [first] = folder.stored
       if (!first) return undefined
