@@ -7,6 +7,7 @@ import type { Charge, Memory } from './memory.ts'
 import { ServerCall } from './server-call.ts'
 import { limitAge, type SessionLimits } from './session-age.ts'
 import { encodeGrpcMessage, GrpcCode, GrpcError } from './status.ts'
+import { TinyPieces } from './tiny-pieces.ts'
 
 /** What all sessions of one server have in common. */
 export interface SessionShared {
@@ -39,12 +40,10 @@ const CALLS_INCLUDED = 16
 const STALLED_MS = 60_000
 
 /**
- * So many pieces of data within a second, shorter than this on average, come from nobody who has something to say. Who
- * asks now and then with empty messages (health checks) takes longer for as many.
+ * So many tiny pieces of data within a second come from nobody who has something to say. Who asks now and then with empty
+ * messages (health checks) takes longer for as many.
  */
 const LOOKED_AT_PIECES = 1024
-const MIN_PIECE_BYTES = 16
-const FLOOD_MS = 1_000
 
 const accepted = [...readableEncodings, 'identity'].join(',')
 
@@ -66,9 +65,7 @@ export class ServerSession {
   readonly #session: ServerHttp2Session
   readonly #calls = new Set<ServerCall>()
   #turnBytes = 0
-  #pieces = 0
-  #pieceBytes = 0
-  #piecesSince: number
+  readonly #pieces: TinyPieces
   #held: ServerCall[] | undefined
   #lastPing = Number.NEGATIVE_INFINITY
   #strikes = 0
@@ -90,7 +87,8 @@ export class ServerSession {
       session.destroy()
     })
     for (const event of ['remoteSettings', 'close']) session.once(event, () => silent.cancel())
-    this.#idleSince = this.#piecesSince = shared.clock.monotonic()
+    this.#pieces = new TinyPieces(shared.clock, LOOKED_AT_PIECES)
+    this.#idleSince = shared.clock.monotonic()
     session.once('close', () => this.#look?.cancel())
     if (shared.age) session.once('close', limitAge(this, shared.age, shared.clock))
     session.on('stream', (stream, headers) => this.#open(stream, headers))
@@ -149,7 +147,7 @@ export class ServerSession {
    */
   overTurn(bytes: number, call: ServerCall): boolean {
     this.#turnBytes += bytes
-    this.#weigh(bytes)
+    if (this.#pieces.isFlood(bytes)) this.#endFlood()
     if (this.#turnBytes <= this.shared.readBytesPerTurn) return false
     if (!this.#held) {
       this.#held = []
@@ -180,21 +178,12 @@ export class ServerSession {
     this.#look = goesOn ? this.shared.clock.after(STALLED_MS, () => this.#endStalled()) : undefined
   }
 
-  /** Each piece costs as much time as a message, whatever is in it. */
-  #weigh(bytes: number): void {
-    this.#pieceBytes += bytes
-    if (++this.#pieces < LOOKED_AT_PIECES) return
-    const now = this.shared.clock.monotonic()
-    const isFlood = this.#pieceBytes < LOOKED_AT_PIECES * MIN_PIECE_BYTES && now - this.#piecesSince < FLOOD_MS
-    if (isFlood && !this.#isSentAway) {
-      this.shared.stats.floods++
-      this.#sendAway('pieces', 'sends its data in tiny pieces', 'too_many_frames')
-      // Megabytes of the like may wait to be read in this very turn.
-      process.nextTick(() => this.#session.destroy())
-    }
-    this.#pieces = 0
-    this.#pieceBytes = 0
-    this.#piecesSince = now
+  #endFlood(): void {
+    if (this.#isSentAway) return
+    this.shared.stats.floods++
+    this.#sendAway('pieces', 'sends its data in tiny pieces', 'too_many_frames')
+    // Megabytes of the like may wait to be read in this very turn.
+    process.nextTick(() => this.#session.destroy())
   }
 
   #sendAway(key: string, what: string, reason: string): void {

@@ -7,6 +7,8 @@ import { HttpFault } from './http-fault.ts'
 interface Way {
   readonly now: (body: Buffer, maxBytes: number) => Buffer
   readonly later?: (body: Buffer, maxBytes: number) => Promise<Buffer>
+  /** How large it says that it becomes: a hint, nothing more. */
+  readonly says?: (body: Buffer) => number
   /** What to say of a body that does not even begin as it should. */
   readonly broken: string
 }
@@ -31,7 +33,11 @@ const snappy = (decode: typeof decodeSnappy): Way => ({
 
 const zlib = native(inflateSync, promisify(inflate) as Pooled, 'zlib: invalid header')
 const known: Record<string, Way> = {
-  gzip: native(gunzipSync, promisify(gunzip) as Pooled, 'gzip: invalid header'),
+  // RFC 1952, 2.3.1: ISIZE.
+  gzip: {
+    ...native(gunzipSync, promisify(gunzip) as Pooled, 'gzip: invalid header'),
+    says: (body) => (body.length < 4 ? 0 : body.readUInt32LE(body.length - 4)),
+  },
   zstd: native(zstdDecompressSync, promisify(zstdDecompress) as Pooled, 'invalid input: magic number mismatch'),
   zlib,
   // RFC 9110, 8.4.1.2: deflate is the zlib format.
@@ -58,10 +64,11 @@ export function decompressor(encoding: string | undefined, allowed: readonly str
   if (!way) throw new HttpFault(400, `unsupported Content-Encoding: ${encoding}`)
   return (body, most) => {
     const limit = Math.max(1, most)
-    const { now, later } = way
+    const { now, later, says } = way
     const atOnce = later ? Math.min(limit, largeBytes) : limit
     try {
-      if (!later || body.length < pooledFrom) return now(body, atOnce)
+      const isSmall = body.length < pooledFrom && !(says && says(body) > largeBytes)
+      if (!later || isSmall) return now(body, atOnce)
     } catch (error) {
       const fault = broken(error, way.broken)
       if (!later || atOnce === limit || !isTooLarge(fault)) throw fault

@@ -3,6 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { encodeOtlpLogs } from '../../../test/support/decode.ts'
 import { until } from '../../net/test-kit.ts'
+import { ManualClock } from '../../runtime/clock.ts'
+import { decompressor } from './decompress.ts'
 import { startOtlp } from './otlp-run.fixture.ts'
 
 const logs = (text: string) =>
@@ -23,24 +25,26 @@ function talk(port: number) {
 }
 
 test('a body of many tiny chunks is given up, with its connection', async () => {
-  const run = await startOtlp({ http: {} })
+  const run = await startOtlp({ http: {} }, { clock: new ManualClock() })
   const { socket } = talk(run.http)
   socket.write(head)
+  const chunks = byteByByte(Buffer.alloc(20_000))
   // No end of it is in sight.
   const more = () => {
-    if (!socket.destroyed) socket.write(byteByByte(Buffer.alloc(2000)), () => setImmediate(more))
+    if (!socket.destroyed) socket.write(chunks, () => setImmediate(more))
   }
   more()
   await new Promise((resolve) => socket.on('close', resolve))
   expect(run.counter('malformed_requests', { transport: 'http', signal: 'logs' })).toBe(1)
+  expect(run.counter('floods', { transport: 'http' })).toBe(1)
   expect(run.lines.filter((line) => line.includes('too many small chunks'))).toHaveLength(1)
   await until(() => run.budget.used === 0)
 })
 
-test('a small body may come byte by byte', async () => {
-  const run = await startOtlp({ http: {} })
+test.each([1000, 100_000])('a body of %i bytes may come byte by byte, and all at once', async (size) => {
+  const run = await startOtlp({ http: {} }, { clock: new ManualClock() })
   const { socket, heard } = talk(run.http)
-  const body = logs('x'.repeat(1000))
+  const body = logs('x'.repeat(size))
   socket.write(Buffer.concat([Buffer.from(head), byteByByte(body), Buffer.from('0\r\n\r\n')]))
   await until(() => heard().includes('200 OK'))
   expect(run.batches.map((batch) => Buffer.from(batch.bytes()))).toEqual([body])
@@ -78,4 +82,15 @@ test('a few bytes that become many are undone elsewhere, and taken', async () =>
   expect(Buffer.from(run.batches[0]!.bytes()).equals(body)).toBe(true)
   const bomb = await run.send({ headers, body: gzipSync(Buffer.alloc(30 << 20)) })
   expect([bomb.status, bomb.body.toString()]).toEqual([400, expect.stringContaining('http: request body too large')])
+})
+
+test('what says that it becomes large is not tried here first', async () => {
+  const small = gzipSync(logs('a'))
+  const made = decompressor('gzip', ['gzip'])!
+  expect(made(small, 4 << 20)).toEqual(logs('a'))
+  // It lies: here and now that would throw.
+  small.writeUInt32LE(2 << 20, small.length - 4)
+  const later = made(small, 4 << 20)
+  expect(later).toBeInstanceOf(Promise)
+  await expect(later).rejects.toMatchObject({ status: 400 })
 })

@@ -18,7 +18,8 @@ import { type Decompress, decompressor, isTooLarge } from './decompress.ts'
 import { faultOf, HttpFault } from './http-fault.ts'
 import { type Inlet, refusedHelp, signals, watchConnections } from './inlet.ts'
 import { metadataOf } from './metadata.ts'
-import { ClientGone, type Held, hold, letGo, NoMemory, readBody, TooManyPieces } from './read-body.ts'
+import { ClientGone, type Held, hold, letGo, NoMemory, readBody } from './read-body.ts'
+import { weighPieces } from './weigh-pieces.ts'
 
 type Server = Required<Pick<Authenticator, 'authenticate'>>
 
@@ -60,7 +61,7 @@ export function newOtlpHttp(
     log: host.log,
     clock: host.clock,
   })
-  watchConnections(server.stats, host, 'http')
+  watchConnections(server.stats, host, 'http', () => server.stats.floods + exchange.floods())
   return {
     stats: server.stats,
     get address() {
@@ -81,6 +82,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
   const maxBytes = config.max_request_body_size || defaultBodyBytes
   const memory = host.budget
   const refused = host.counter('refused_requests', refusedHelp, { transport: 'http' })
+  let floods = 0
   const origins = new WeakMap<Socket, PeerOrigin>()
   const originFor = ({ socket, headers }: IncomingMessage) => {
     const known = origins.get(socket) ?? originOf(socket as TLSSocket)
@@ -103,6 +105,10 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
   const take = async (signal: OtlpFormat, request: IncomingMessage, abort: AbortSignal, held: Held, as: Encoding) => {
     const decompress = decompressor(request.headers['content-encoding'], config.compression_algorithms)
     const origin = originFor(request)
+    weighPieces(request, host.clock, () => {
+      floods++
+      inlet.malformed(signal, 'http: the body comes in too many small chunks', origin)
+    })
     let body = await readBody(request, maxBytes, memory, held)
     if (decompress) body = await expanded(body, decompress, held)
     if (as !== json) return inlet.take(signal, body, 0, body.length, origin, abort)
@@ -140,7 +146,6 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
     } catch (error) {
       if (error instanceof ClientGone) return
       if (error instanceof NoMemory) refused.add(1)
-      if (error instanceof TooManyPieces) return void inlet.malformed(signal, error.message, originFor(request))
       const fault = error instanceof GrpcError ? faultOf(error) : error
       if (!(fault instanceof HttpFault)) throw error
       answerFault(response, fault, encoding)
@@ -154,7 +159,7 @@ function newExchange(config: HttpConfig, host: Host, inlet: Inlet, authenticator
   const giveUp = () => {
     for (const tell of open.values()) tell()
   }
-  return { answer, withdraw, giveUp }
+  return { answer, withdraw, giveUp, floods: () => floods }
 }
 
 /** Parameters of a query that stand for headers: `?token=a` is the header `token`. */

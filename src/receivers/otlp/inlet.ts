@@ -15,13 +15,14 @@ export function watchConnections(
   stats: Readonly<{ connectionsOpen: number; connectionsRefused: number; floods: number }>,
   host: Host,
   transport: 'grpc' | 'http',
+  floods = () => stats.floods,
 ): void {
   const labels = { transport }
   host.gauge('connections', 'Open connections.', () => stats.connectionsOpen, labels)
   const refused = 'Connections closed because there were too many, or no memory for them.'
   host.total('connections_refused', refused, () => stats.connectionsRefused, labels)
-  const floods = 'Connections ended because of tiny pieces of data, or of requests sent without waiting for answers.'
-  host.total('floods', floods, () => stats.floods, labels)
+  const why = 'Connections ended because of tiny pieces of data, or of requests sent without waiting for answers.'
+  host.total('floods', why, floods, labels)
 }
 
 /** Between a request and the pipeline, for one transport. */

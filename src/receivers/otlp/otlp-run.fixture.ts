@@ -9,7 +9,7 @@ import type { Instance } from '../../engine/plan.ts'
 import { type GrpcClient, type GrpcClientOptions, newGrpcClient } from '../../net/grpc-client.ts'
 import { buildGraph } from '../../pipeline.ts'
 import { type AnySpec, type Batch, defineExporter, type Format, type Schema } from '../../plugin.ts'
-import { systemClock } from '../../runtime/clock.ts'
+import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { newLog, silentLog } from '../../runtime/log.ts'
 import { Metrics } from '../../runtime/metrics.ts'
 import otlp from './index.ts'
@@ -52,6 +52,7 @@ export interface RunOptions {
   formats?: readonly Format[]
   extensions?: Record<string, { spec: AnySpec; config: unknown }>
   memory?: number
+  clock?: Clock
 }
 
 /** Starts it on ports that are free; stops it when the test is over. `protocols` are as in a configuration. */
@@ -108,7 +109,13 @@ export async function startOtlp(protocols: Record<string, object>, options: RunO
       memoryLimit: budget.maxBytes,
       shutdownTimeoutMs: 1000,
     },
-    { log: newLog({ level: 'info', write }), clock: systemClock, metrics, ledger: new Ledger(), budget },
+    {
+      log: newLog({ level: 'info', write }),
+      clock: options.clock ?? systemClock,
+      metrics,
+      ledger: new Ledger(),
+      budget,
+    },
   )
   let stopped = false
   const stop = async () => {

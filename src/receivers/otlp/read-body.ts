@@ -20,17 +20,6 @@ export class NoMemory extends HttpFault {
   }
 }
 
-/** Each piece costs as much time as a small request. */
-const mostTinyPieces = 4096
-const tinyBytes = 16
-
-/** The body came in pieces of a few bytes, which would take long to read: its connection was ended. */
-export class TooManyPieces extends Error {
-  constructor() {
-    super('http: the body comes in too many small chunks')
-  }
-}
-
 /** Charges `held` with more; throws when there is no room for it. */
 export function hold(held: Held, bytes: number, memory: Memory): void {
   if (!memory.fits(bytes)) throw new NoMemory()
@@ -58,27 +47,22 @@ export function readBody(request: IncomingMessage, maxBytes: number, memory: Mem
       change > 0 ? hold(held, change, memory) : letGo(held, -change, memory),
     )
     let size = 0
-    let pieces = 0
     const fail = (error: Error) => {
-      request.removeAllListeners('data')
+      request.off('data', take)
       // Whatever still comes is thrown away.
       request.resume()
       reject(error)
     }
-    request.on('data', (piece: Buffer) => {
+    const take = (piece: Buffer) => {
       size += piece.length
       if (size > maxBytes) return fail(tooLarge())
-      if (++pieces > mostTinyPieces && size < pieces * tinyBytes) {
-        // At once: megabytes of the like may wait to be read in this very turn.
-        request.socket.destroy()
-        return fail(new TooManyPieces())
-      }
       try {
         body.add(piece)
       } catch (error) {
         fail(error as Error)
       }
-    })
+    }
+    request.on('data', take)
     request.on('end', () => resolve(body.bytes()))
     request.on('error', () => reject(new ClientGone()))
     request.on('close', () => reject(new ClientGone()))
