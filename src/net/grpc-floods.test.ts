@@ -156,6 +156,24 @@ test('a call whose message does not come, or whose answer is not read, is ended;
   expect(server.stats.streamsOpen).toBe(1)
 })
 
+test('a call that was slow to arrive has as long as any to read its answer', async () => {
+  const clock = new ManualClock()
+  const { port, server } = await serving({ clock })
+  const slow = bare(port, 0).open('/s/Echo')
+  await until(() => server.stats.streamsOpen === 1)
+  clock.advance(60_000)
+  slow.end(frameMessage(Buffer.from('x')))
+  await until(() => server.stats.messagesOut === 1)
+  const ended = new Promise((resolve) => slow.on('close', () => resolve(slow.rstCode)))
+  clock.advance(60_000)
+  // What it is told now would stand before the answer to this.
+  await new Promise((resolve) => slow.session!.ping(resolve))
+  expect(slow.rstCode).toBe(constants.NGHTTP2_NO_ERROR)
+  expect(slow.closed).toBe(false)
+  clock.advance(60_000)
+  expect(await ended).toBe(constants.NGHTTP2_CANCEL)
+})
+
 test('headers of more than 16 KiB are no call', async () => {
   const { port, server } = await serving()
   const { session } = bare(port)

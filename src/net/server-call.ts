@@ -220,6 +220,7 @@ export class ServerCall implements Call, ServerStream {
     this.#sendHeaders()
     this.#countOut(framed)
     this.#finished = true
+    this.#isStalled = false
     this.#timer?.cancel()
     this.#stream.end(framed)
   }
@@ -240,6 +241,7 @@ export class ServerCall implements Call, ServerStream {
   #finish(): void {
     if (this.#finished || this.#over) return
     this.#finished = true
+    this.#isStalled = false
     this.#timer?.cancel()
     this.#reader.close()
     const stream = this.#stream
