@@ -128,11 +128,14 @@ export function newFilelog(
   /** Reads up to a block from the files that have something, and offers it. */
   const turn = async () => {
     stamp()
+    const unread: Tail[] = []
     for (let most = Math.min(queue.size, mostFiles); most > 0 && sink.bytes < blockBytes && !isStopping; most--) {
       const tail = queue.take()
-      if (await readOne(tail)) queue.add(tail)
+      if (await readOne(tail)) unread.push(tail)
     }
     hand()
+    // Only now it is known how much of them is on its way.
+    for (const tail of unread) queue.add(tail)
   }
   /** True when there is more. */
   const readOne = async (tail: Tail): Promise<boolean> => {
