@@ -41,7 +41,8 @@ const dockerParts = jsonParser(false)
 
 /** The line of a container's log as its runtime wrote it: the text becomes the body, the rest time and attributes. */
 export function container(options: ContainerOptions): Operator['run'] {
-  const { format, from, to, readsPath, severity } = options
+  const { format, from, to, severity } = options
+  const readPath = options.readsPath ? pathReader() : undefined
   return (entry) => {
     const line = getField(entry, from)
     if (typeof line !== 'string') throw new OperatorFault(`${nameOf(line ?? null)} is no line of a container's log`)
@@ -54,7 +55,7 @@ export function container(options: ContainerOptions): Operator['run'] {
     setField(entry, to, others)
     if (typeof nanos === 'string') throw new OperatorFault(`the line has no time: ${nanos}`)
     entry.time = nanos
-    if (readsPath) readPath(entry)
+    readPath?.(entry)
     if (severity) readSeverity(severity, entry)
     return true
   }
@@ -67,16 +68,33 @@ function criParts(line: string): EntryMap {
   return { time: time!, stream: stream!, [tagKey]: tag!, log: log! }
 }
 
-function readPath(entry: Entry): void {
-  const path = own(entry.attributes, pathKey)
-  if (typeof path !== 'string') {
-    throw new OperatorFault(
-      'the entry has no log.file.path: set include_file_path, or add_metadata_from_filepath: false',
-    )
+const wholeResource: EntryField = { text: 'resource', root: 'resource', keys: [] }
+/** Resources that are kept. */
+const mostPods = 4096
+
+/** Adds the pod in an entry's path to its resource: entries of one file that had the same share one afterwards. */
+function pathReader(): (entry: Entry) => void {
+  let before: EntryMap | undefined
+  const byPath = new Map<string, EntryMap>()
+  return (entry) => {
+    const path = own(entry.attributes, pathKey)
+    if (typeof path !== 'string') {
+      throw new OperatorFault(
+        'the entry has no log.file.path: set include_file_path, or add_metadata_from_filepath: false',
+      )
+    }
+    if (entry.resource !== before || byPath.size >= mostPods) byPath.clear()
+    before = entry.resource
+    const known = byPath.get(path)
+    if (known) {
+      entry.resource = known
+      return
+    }
+    const parts = podPath.exec(path)
+    if (!parts) throw new OperatorFault('log.file.path is not that of a pod: .../namespace_pod_uid/container/0.log')
+    setField(entry, wholeResource, pod(parts))
+    byPath.set(path, entry.resource)
   }
-  const parts = podPath.exec(path)
-  if (!parts) throw new OperatorFault('log.file.path is not that of a pod: .../namespace_pod_uid/container/0.log')
-  setField(entry, { text: 'resource', root: 'resource', keys: [] }, pod(parts))
 }
 
 const pod = (parts: RegExpExecArray): EntryMap => Object.fromEntries(podKeys.map((key, i) => [key, parts[i + 1]!]))

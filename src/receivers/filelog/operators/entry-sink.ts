@@ -38,6 +38,8 @@ export class EntrySink implements Sink {
   private readonly group: LogGroup
   /** Groups of resources that operators made, by their encoding. */
   private readonly groups = new Map<string, LogGroup>()
+  /** The same by the object: entries may share it. */
+  private shared = new WeakMap<EntryMap, LogGroup>()
   private readonly files = new WeakMap<Buffer, EntryMap>()
   private charged = 0
   private readonly out = new BackwardWriter(1 << 12)
@@ -98,6 +100,7 @@ export class EntrySink implements Sink {
     if (this.groups.size === 0) return this.group.take({ receipts })
     const batches = [this.group, ...this.groups.values()].flatMap((group) => group.take({}) ?? [])
     this.groups.clear()
+    this.shared = new WeakMap()
     return batches.length === 0 ? undefined : Batch.join(batches).withReceipts(receipts)
   }
 
@@ -194,6 +197,8 @@ export class EntrySink implements Sink {
   }
 
   private groupOf(resource: EntryMap): LogGroup {
+    const known = this.shared.get(resource)
+    if (known) return known
     const out = new BackwardWriter(256)
     writeAttributes(out, 1, resource)
     out.message(1, 0)
@@ -201,6 +206,7 @@ export class EntrySink implements Sink {
     const key = encoded.toString('latin1')
     const group = this.groups.get(key) ?? new LogGroup(encoded)
     this.groups.set(key, group)
+    this.shared.set(resource, group)
     return group
   }
 

@@ -213,6 +213,26 @@ describe('container', () => {
     expect([records.length, log[0]]).toEqual([1, expect.stringContaining(message)])
   })
 
+  test('lines of one pod share its resource, and what is written to it is that of one line', () => {
+    const mark = { type: 'add', if: 'body == "b"', field: 'resource.marked', value: true }
+    const early = { ...mark, id: 'early', if: 'body endsWith "c"', field: 'resource.early' }
+    const other = encodeAttributes({ 'log.file.path': '/var/log/pods/ns_other_c0ffee/app/0.log' })
+    const { sink, read } = newSink([early, { type: 'container' }, mark])
+    for (const text of ['a', 'b', 'c', 'd']) read(cri('F', text))
+    read(cri('F', 'e'), undefined, other)
+    read(cri('F', 'f'))
+    const records = taken(sink).map(({ body, resource }) => [body, resource] as const)
+    const shared = { host: 'h', ...pod }
+    expect(Object.fromEntries(records)).toEqual({
+      a: shared,
+      b: { ...shared, marked: true },
+      c: { ...shared, early: true },
+      d: shared,
+      e: { ...shared, 'k8s.pod.name': 'other' },
+      f: shared,
+    })
+  })
+
   test('the path of the file is wanted, unless it is not to be read', () => {
     const forget = { type: 'remove', field: 'attributes' }
     const { log, records } = run([forget, { type: 'container' }], cri('F', 'x'))
