@@ -66,7 +66,7 @@ function checkCircles(ways: readonly Ways[], ids: readonly (string | undefined)[
   const visit = (at: number, trail: readonly number[]): boolean => {
     if (trail.includes(at)) {
       const circle = [...trail.slice(trail.indexOf(at)), at].map((i) => ids[i]).join(' -> ')
-      const path = ways[at]!.routes.length > 0 ? [at] : [at, 'output']
+      const path = ways[at]!.outputs.length > 0 ? [at, 'output'] : [at]
       issues.push({ path, message: `the entries would go in a circle: ${circle}` })
       return true
     }
