@@ -83,7 +83,7 @@ const lineEnds = [0x0d, 0x2028, 0x2029]
 const standIns = [0xfdd0, 0xfdd1, 0xfdd2]
 const spare = '\ufdd3'
 
-/** A text where `$` with the flag `m` knows \n alone. As long as before. */
+/** A text where `^` and `$` with the flag `m` know \n alone. As long as before. */
 export function hideLineEnds(text: string): string {
   return text
     .replace(/[\ufdd0-\ufdd2]/g, spare)

@@ -47,6 +47,8 @@ test.each<[string, string, boolean]>([
   ['^(?:\\d{10}-?){3}$', '0123456789-01234567890123456789', true],
   ['^a\\-b$', 'a-b', true],
   ['(?m)a$', 'a\r\n', false],
+  ['(?m)^b', 'a\rb', false],
+  ['(?m)^b', 'a\r\nb', true],
   ['(?m)^\\s$', 'a\n\r\nb', true],
   ['(?m)a.$', 'a\u2028\n', true],
   ['^\\p{L}\\P{L}$', '𝒜😀', true],
@@ -92,6 +94,7 @@ describe('a replacement', () => {
     ['', '-', '😀b', '-😀-b-'],
     ['.', 'x', 'a😀b', 'xxx'],
     ['(?m)^', '>', '😀\n😀', '>😀\n>😀'],
+    ['(?m)^(.)', '[$1]', 'a\r\nb\rc\u2028d', '[a]\r\n[b]\rc\u2028d'],
     ['(?m)(.)$', '[$1]', 'a\r\nb\u2028\ufdd0', 'a[\r]\nb\u2028[\ufdd3]'],
     ['\\B', '-', 'a😀', 'a😀-'],
     ['(?m)$', '<', 'a\r\nb', 'a\r<\nb<'],
@@ -126,7 +129,28 @@ test.each([
   ['^(?:(a?){50}a{50}|x)$', 'a'.repeat(50)],
 ])('%s is bounded', (pattern, text) => {
   // What is not bounded takes longer than any test may.
-  expect(new GoRegex(pattern).test(`${text}!`)).toBe(false)
+  const regex = new GoRegex(pattern)
+  expect(regex.test(`${text}!`)).toBe(false)
+  expect(regex.replaceAll(`${text}!`, () => '')).toBe(`${text}!`)
+})
+
+test.each(['\\w+@(a){0,20}', '(?:\\w\\s?)+@(a){0,20}'])(
+  '%s, which nothing bounds, does not take longer in a long text',
+  (pattern) => {
+    // Time that doubled with each letter would never end.
+    expect(new GoRegex(pattern).test('a'.repeat(600))).toBe(false)
+  },
+)
+
+test.each([
+  ['^(?:(((a)))|(b))*$', 2],
+  ['(?m)^(.*)$', 9],
+])('%s matches texts of %i megabytes', (pattern, size) => {
+  const regex = new GoRegex(pattern)
+  const text = 'a'.repeat(size << 20)
+  expect(regex.test(text)).toBe(true)
+  expect(regex.exec(text)?.[0].length).toBe(text.length)
+  expect(regex.replaceAll(text, () => 'x')).toBe('x')
 })
 
 test('a pattern that cannot be bounded is noted', () => {

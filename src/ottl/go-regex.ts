@@ -2,6 +2,7 @@ import { boundBacktracking, isLinear, noteUnbounded } from '../config/bounded-re
 import { hideLineEnds, type Spelling, showLineEnds, spelled } from './char-set.ts'
 import { countedLoops } from './counted-loops.ts'
 import { PatternError, type Translation, translate } from './go-syntax.ts'
+import { execWithRoom, testWithRoom } from './with-room.ts'
 
 export { PatternError }
 
@@ -37,13 +38,13 @@ export class GoRegex {
 
   test(text: string): boolean {
     const spelling = this.spellingFor(text)
-    return this.matchers(spelling, text).one.test(spelling === 'hidden' ? hideLineEnds(text) : text)
+    return testWithRoom(this.matchers(spelling, text).one, spelling === 'hidden' ? hideLineEnds(text) : text)
   }
 
   exec(text: string): RegExpExecArray | null {
     const spelling = this.spellingFor(text)
     const { one } = this.matchers(spelling, text)
-    return spelling === 'hidden' ? shown(one.exec(hideLineEnds(text)), text) : one.exec(text)
+    return spelling === 'hidden' ? shown(execWithRoom(one, hideLineEnds(text)), text) : execWithRoom(one, text)
   }
 
   /** Replaces every match by what `make` answers for it. Empty matches directly behind another do not count (Go). */
@@ -55,7 +56,7 @@ export class GoRegex {
     let out = ''
     let pos = 0
     let lastEnd = -1
-    for (let match = regex.exec(searched); match; match = regex.exec(searched)) {
+    for (let match = execWithRoom(regex, searched); match; match = execWithRoom(regex, searched)) {
       const end = match.index + match[0].length
       if (match[0].length === 0) regex.lastIndex = end + (text.codePointAt(end)! > 0xffff ? 2 : 1)
       if (match[0].length === 0 && (match.index === lastEnd || isInPair(text, end))) continue
@@ -77,7 +78,7 @@ export class GoRegex {
     const made = this.others.get(key)
     if (made) return made
     const text = textOf(this.translation, spelling)
-    const matchers = newMatchers(isLong ? countedLoops(text) : text)
+    const matchers = newMatchers(isLong && isLinear(text) ? countedLoops(text) : text)
     this.others.set(key, matchers)
     return matchers
   }

@@ -9,12 +9,9 @@ export class PatternError extends Error {}
 export interface Translation {
   parts: Part[]
   groups: string[]
-  /** Whether `$` stands for the ends of lines somewhere. */
+  /** Whether `^` or `$` stands for an end of lines somewhere. */
   hasLineEnds: boolean
 }
-
-/** `^` and `$` at lines. Looking behind and the flag `m` are what V8's linear matcher takes; looking ahead is not. */
-const lines = { '^': '(?<![^\\n])', $: '(?m:$)' } as const
 
 /** Rewrites a pattern of RE2 as one of JavaScript. Throws PatternError for what RE2 does not have. */
 export function translate(source: string): Translation {
@@ -152,8 +149,9 @@ export function translate(source: string): Translation {
       parts.push(flags.s ? anything : noNewline)
       repeatable = true
     } else if (char === '^' || char === '$') {
-      parts.push(flags.m ? lines[char] : char)
-      hasLineEnds ||= flags.m && char === '$'
+      // V8's linear matcher takes the flag `m`, but does not look ahead, nor behind with the flag `g`.
+      parts.push(flags.m ? `(?m:${char})` : char)
+      hasLineEnds ||= flags.m
       repeatable = false
     } else if (/[*+?]/.test(char) || (char === '{' && repeats())) repetition(char)
     else {
