@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import type { Withdrawn } from '../delivery/withdrawal.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { newLog } from '../runtime/log.ts'
 import { queueOfDeadLetters } from '../storage/folder-name.ts'
@@ -56,10 +58,13 @@ export const stoppedQueues: QueueAdmin = {
     ),
 }
 
-type AskedFor = { folder: string; last?: boolean } & TimeRange
+type AskedFor = { folder: string; by?: string; last?: boolean } & TimeRange
+
+type DropAnswer = Omit<Dropped, 'underWay'> & Partial<Dropped & Withdrawn>
 
 /** The queue of an agent that runs, through its admin socket. `holder` is who has it. */
 export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
+  const by = randomUUID()
   const stopFirst = `stop the agent first (${holder} has the queue)`
   /** What the agent that has the folder answers: others answer nothing. */
   const ask = async <T extends object>(command: string, input: AskedFor): Promise<T> => {
@@ -73,13 +78,16 @@ export function runningQueues(flags: AgentFlags, holder: string): QueueAdmin {
     )
   }
   return {
-    drop: async (folder, range) => ({
-      underWay: 0,
-      ...(await ask<Partial<Dropped> & Pick<Dropped, 'records'>>('queue.drop', { folder, ...range })),
-    }),
+    async drop(folder, range) {
+      for (let before = 0; ; ) {
+        const { records, underWay = 0, stopped, more } = await ask<DropAnswer>('queue.drop', { folder, ...range, by })
+        before += records
+        if (!more) return { records: before, underWay, ...(stopped !== undefined && { stopped }) }
+      }
+    },
     async take(folder, range, take) {
       if (!queueOfDeadLetters(folder))
-        return moveBatches(folder, range, take, (upTo, last) => ask('queue.take', { folder, ...range, upTo, last }))
+        return moveBatches(folder, range, take, (upTo, last) => ask('queue.take', { folder, ...range, upTo, by, last }))
       const { upTo, stopped } = await sendInOrder(folder, range, take)
       const { records, batches } = await ask<Replayed>('queue.drop', { folder, ...range, upTo })
       return { records, batches, stopped }

@@ -20,13 +20,13 @@ type Input = Parameters<AdminCommand>[0]
 /** So that an answer comes before whoever asked has given up. */
 const mostMs = 20_000
 
-/** `tailrace queue drop`: `{folder, since, to, upTo}`. Empty: the folder is not ours. */
+/** `tailrace queue drop`: `{folder, since, to, upTo, by}`. Empty: the folder is not ours. */
 export const dropOpenQueue: AdminCommand = async (input) => {
   const range = rangeOf(input)
   const letters = lettersOf(input)
   if (letters) return said(await letters.take(range, async () => {}))
   const withdrawal = withdrawalOf(input)
-  if (withdrawal) return withdrawal.take(range, 'removed').finally(() => withdrawal.release())
+  if (withdrawal) return withdrawal.take(range, 'removed', { by: byOf(input), last: true })
   const spool = typeof input.folder === 'string' ? openSpoolOf(input.folder) : undefined
   if (!spool) return {}
   if (Object.values(range).some((bound) => bound !== undefined))
@@ -34,12 +34,10 @@ export const dropOpenQueue: AdminCommand = async (input) => {
   return { records: spool.clear(), underWay: spool.records }
 }
 
-/** `tailrace queue replay` of what waits to be sent: `{folder, since, to, upTo, last}`. Empty: the folder is not ours. */
+/** `tailrace queue replay` of what waits to be sent: `{folder, since, to, upTo, by, last}`. Empty: the folder is not ours. */
 export const takeFromQueue: AdminCommand = async (input) => {
   const withdrawal = withdrawalOf(input)
-  if (!withdrawal) return {}
-  const taken = withdrawal.take(rangeOf(input), 'kept')
-  return input.last === true ? taken.finally(() => withdrawal.release()) : taken
+  return withdrawal ? withdrawal.take(rangeOf(input), 'kept', { by: byOf(input), last: input.last === true }) : {}
 }
 
 /** `tailrace queue replay` of dead letters: `{folder, since, to}`. Empty: the folder is not ours. */
@@ -55,6 +53,9 @@ function lettersOf({ folder }: Input): DeadLetters | undefined {
 function withdrawalOf({ folder }: Input): Withdrawal | undefined {
   return typeof folder === 'string' ? withdrawalAt(folder) : undefined
 }
+
+/** Tells one who takes batches out from others. */
+const byOf = ({ by }: Input) => (typeof by === 'string' ? by : '')
 
 function rangeOf({ since, to, upTo }: Input): TimeRange {
   const number = (value: unknown) => (typeof value === 'number' ? value : undefined)

@@ -25,35 +25,50 @@ export async function moveBatches(
   let upTo = -1
   let place = { from: 0, next: 0 }
   let turn = Promise.resolve()
-  const tell = (last: boolean) => {
-    turn = turn.then(async () => {
-      const { batches, records, from, next, stopped } = await ask(upTo, last)
+  const askNow = async (last: boolean) => {
+    for (let isMore = true; isMore; ) {
+      const { batches, records, from, next, stopped, more = false } = await ask(upTo, last)
       moved.batches += batches
       moved.records += records
       place = { from, next }
       if (stopped !== undefined) throw new Error(stopped)
-    })
+      isMore = more
+    }
+  }
+  // One after the other, also after one that failed: the agent must hear of the end.
+  const tell = (last: boolean) => {
+    turn = turn.catch(() => {}).then(() => askNow(last))
     return turn
   }
+  const stop = (error: Error) => {
+    moved.stopped ??= error
+  }
   await tell(false)
-  const timer = setInterval(() => void tell(false).catch((error) => (moved.stopped ??= error)), tellMs)
+  const timer = setInterval(() => void tell(false).catch(stop), tellMs)
   try {
     for await (const record of peekQueue(folder, range)) {
-      if (moved.stopped) break
-      if (record.sequence < place.from || record.sequence >= place.next) continue
+      // The agent would take out what was passed over here.
+      if (moved.stopped || record.sequence >= place.next) break
+      if (record.sequence < place.from) continue
       await take(record)
       upTo = record.sequence
       handedOver++
     }
   } catch (error) {
-    moved.stopped = error as Error
+    stop(error as Error)
   }
   clearInterval(timer)
-  await tell(true).catch((error) => (moved.stopped ??= error))
-  const twice = handedOver - moved.batches
-  if (twice > 0)
-    moved.stopped ??= new Error(
-      `the agent did not take out ${twice} of the batches that were sent: they may arrive twice`,
-    )
-  return moved
+  await tell(true).catch(stop)
+  const difference = differenceOf(handedOver, moved.batches)
+  if (difference === undefined) return moved
+  const why = moved.stopped ? `${moved.stopped.message}; ${difference}` : difference
+  return { ...moved, stopped: new Error(why, { cause: moved.stopped }) }
+}
+
+function differenceOf(sent: number, takenOut: number): string | undefined {
+  if (sent > takenOut)
+    return `the agent did not take out ${sent - takenOut} of the batches that were sent: they may arrive twice`
+  if (sent < takenOut)
+    return `the agent took out ${takenOut - sent} batches more than were found in the folder: they were not sent`
+  return undefined
 }

@@ -152,8 +152,9 @@ export async function queueDrop(place: string, flags: DropFlags): Promise<number
   const dropped = await (await adminOf(folder, flags)).drop(folder, range)
   say(`removed ${records(dropped.records)} from ${folder}\n`)
   if (dropped.underWay > 0) note(`${records(dropped.underWay)} that the agent has in memory, on their way out, stay`)
-  if (dropped.stopped !== undefined) note(dropped.stopped)
-  return ExitCode.ok
+  if (dropped.stopped === undefined) return ExitCode.ok
+  note(`tailrace: ${dropped.stopped}`)
+  return ExitCode.failed
 }
 
 async function adminOf(folder: string, flags: AgentFlags): Promise<QueueAdmin> {

@@ -17,6 +17,7 @@ import type { Trouble } from './progress.ts'
 import type { Queue, WhenFull } from './queue.ts'
 import type { QueueStorage, StorageUse } from './queue-storage.ts'
 import type { DropReason } from './reasons.ts'
+import { queueFull } from './room.ts'
 import { StoredReceipt } from './stored-receipt.ts'
 import type { Heir } from './succession.ts'
 import { type Recall, Withdrawal } from './withdrawal.ts'
@@ -46,7 +47,6 @@ export interface DurableOptions {
 }
 
 const orphaned = 'undelivered records stay in a queue on disk that nothing sends any more'
-const queueFull = new Refused('sending queue is full')
 const stopping = new Refused('shutting down')
 const notOpen = new Refused('the queue on disk is not open yet', diskRetryMs)
 
@@ -86,7 +86,8 @@ export class DurableFront implements Admission {
 
   /** Records that are not delivered: on disk alone, in memory, on the wire, or waiting to be written. */
   get held(): number {
-    return this.feed.unread + this.parked.records + this.options.queue.held
+    const { held: taken = 0 } = this.withdrawal ?? {}
+    return this.feed.unread + taken + this.parked.records + this.options.queue.held
   }
 
   /** The same as what keeps the queue from its work. */
@@ -245,6 +246,7 @@ export class DurableFront implements Admission {
   /** The end, when the queue in memory is empty. What is on disk stays there. */
   async close(): Promise<void> {
     this.closed = true
+    this.withdrawal?.end()
     this.gap.close()
     this.writeParked()
     this.parked.giveUp((batch) => {

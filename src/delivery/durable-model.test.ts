@@ -139,16 +139,16 @@ class World {
     else if (next.do === 'disk') Object.assign(folder, { failure: next.failure, unreadable: next.unreadable })
     else if (next.do === 'sync') this.sync(next.works)
     else if (next.do === 'take') this.take(next.upTo)
-    else if (next.do === 'letGo') withdrawalAt('memory')?.release()
+    else if (next.do === 'letGo') this.take(-1, true)
     else if (next.do === 'stop') await this.stop(next.atOnce)
     else await this.kill()
     await turns()
   }
 
-  private take(upTo: number): void {
+  private take(upTo: number, last = false): void {
     const { life } = this
     withdrawalAt('memory')
-      ?.take({ upTo }, 'kept')
+      ?.take({ upTo }, 'kept', { last })
       .then(
         ({ records, next }) => {
           if (life !== this.life) return

@@ -55,7 +55,7 @@ export class Outbox {
   /** Sends nothing yet: what comes before it is on the wire still. */
   private waiting = false
   private heir: ((legacy: Legacy, first: boolean) => void) | undefined
-  /** The heir gives it back. */
+  /** The heir gives it back; nothing is sent before it has all. */
   private isRecalling = false
   private draining = false
   private pumping = false
@@ -117,7 +117,7 @@ export class Outbox {
     if (this.pumping) return
     this.pumping = true
     try {
-      while (this.running && !this.waiting && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
+      while (this.maySend && this.free > 0 && this.queue.records > 0 && this.rhythm.due(now)) {
         const { batches } = this.account
         const full = batches !== undefined && this.rhythm.enough()
         const part = this.queue.take(this.rhythm.limits)
@@ -132,7 +132,16 @@ export class Outbox {
     } finally {
       this.pumping = false
     }
-    if (this.whenIdle.length > 0 && this.queue.held === 0) for (const fn of this.whenIdle.splice(0)) fn()
+    if (this.whenIdle.length > 0 && this.isIdle) for (const fn of this.whenIdle.splice(0)) fn()
+  }
+
+  private get maySend(): boolean {
+    return this.running && !this.waiting && !this.isRecalling
+  }
+
+  /** Nothing is queued or on its way; what comes during a recall waits for its end. */
+  private get isIdle(): boolean {
+    return this.isRecalling ? this.flying.length === 0 : this.queue.held === 0
   }
 
   /** Sends nothing before `ready` resolves, unless it keeps no order anyway. */
@@ -160,11 +169,10 @@ export class Outbox {
     await this.idle()
   }
 
-  /** Has everything back; then sends what comes. What is still on the wire when `deadline` aborts is broken off. */
+  /** Has everything back; what comes meanwhile is sent afterwards. What is still on the wire when `deadline` aborts is broken off. */
   async recall(inherit: (legacy: Legacy, first: boolean) => void, deadline: AbortSignal): Promise<void> {
     const breakOff = () => {
       if (this.heir !== inherit) return
-      for (const legacy of this.queue.release()) inherit(legacy, false)
       for (const shipment of [...this.flying]) this.breakOff(shipment)
     }
     deadline.addEventListener('abort', breakOff, { once: true })
@@ -173,7 +181,12 @@ export class Outbox {
     if (deadline.aborted) breakOff()
     await back
     deadline.removeEventListener('abort', breakOff)
-    if (this.heir === inherit) this.heir = undefined
+    if (this.heir === inherit) this.endRecall()
+  }
+
+  private endRecall(): void {
+    this.heir = undefined
+    this.isRecalling = false
   }
 
   /** Hands a batch that was not delivered to the heir. */
@@ -187,14 +200,14 @@ export class Outbox {
 
   /** Resolves when nothing is queued or on its way. */
   idle(): Promise<void> {
-    if (this.queue.held === 0) return Promise.resolve()
+    if (this.isIdle) return Promise.resolve()
     return new Promise((resolve) => this.whenIdle.push(resolve))
   }
 
   /** One attempt for all that is here, without waiting in between. What is left when `deadline` aborts is given up. */
   async drain(deadline: AbortSignal): Promise<void> {
     this.draining = true
-    if (this.isRecalling) this.heir = undefined
+    if (this.isRecalling) this.endRecall()
     this.rhythm.hurry = true
     const giveUp = () => this.giveUp()
     if (deadline.aborted || !this.running) giveUp()

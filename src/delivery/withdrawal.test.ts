@@ -1,13 +1,19 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/support/delivery.ts'
 import { newFolder } from '../../test/support/folder.ts'
+import { memoryFolder, memoryStorage } from '../../test/support/memory-spool.ts'
 import { MoodyPeer } from '../../test/support/moody-peer.ts'
+import type { Spool } from '../storage/contract.ts'
 import { peekQueue } from '../storage/inspect.ts'
+import { openSpoolOf } from '../storage/open-spools.ts'
 import { openSpool } from '../storage/spool.ts'
 import { Batch } from '../telemetry/batch.ts'
 import type { StorageUse } from './queue-storage.ts'
 import { queued } from './queued.ts'
 import { withdrawalAt } from './withdrawal.ts'
+
+const none = { upTo: -1 }
+const large = (letter: string) => letter.repeat(5000)
 
 /** An exporter whose queue stands in a real folder, with a batch for each text. */
 async function sending(texts: readonly string[], how: MoodyPeer['how'], written: Record<string, unknown> = {}) {
@@ -54,7 +60,7 @@ test('what waits in memory and between two attempts is taken out too, and the re
   peer.how = 'ok'
   send('g')
   expect([await waiting(), books(), peer.got]).toEqual(['cdefg', [0, 2, 0, 5], []])
-  withdrawal.release()
+  await withdrawal.take(none, 'kept', { last: true })
   await exporter.idle()
   expect([peer.got.join(''), books()]).toEqual(['cdefg', [5, 2, 0, 0]])
 })
@@ -65,7 +71,7 @@ test('batches of a time are taken out from between others, once', async () => {
   expect(await withdrawal.take(range, 'removed')).toMatchObject({ batches: 3, records: 3, from: 1 })
   expect(await withdrawal.take(range, 'removed')).toMatchObject({ batches: 0, records: 0, from: 1 })
   peer.how = 'ok'
-  withdrawal.release()
+  await withdrawal.take(none, 'kept', { last: true })
   await exporter.idle()
   expect([peer.got.join(''), books()]).toEqual(['abf', [3, 0, 3, 0]])
 })
@@ -106,4 +112,130 @@ test('one at a time; and none when the exporter has ended, which loses nothing',
   await failed
   expect([withdrawalAt(folder), await waiting()]).toEqual([undefined, 'abc'])
   expect([account.imbalance(), account.kept]).toEqual([0, 3])
+})
+
+test('who takes batches out holds the queue alone', async () => {
+  const { withdrawal, exporter, peer } = await sending([...'abc'], 'retry')
+  await withdrawal.take(none, 'kept', { by: 'one' })
+  peer.how = 'ok'
+  for (const last of [false, true])
+    await expect(withdrawal.take({}, 'removed', { by: 'two', last })).rejects.toThrow('taken out of this queue already')
+  expect(peer.got).toEqual([])
+  expect(await withdrawal.take({ upTo: 1 }, 'kept', { by: 'one', last: true })).toMatchObject({ batches: 1, from: 2 })
+  await exporter.idle()
+  expect(peer.got.join('')).toBe('bc')
+})
+
+test('all of it is removed at once, and what comes afterwards is sent', async () => {
+  const { withdrawal, exporter, peer, waiting, send, books } = await sending([...'abc'], 'retry')
+  await withdrawal.take({ upTo: 1 }, 'kept')
+  const answer = { batches: 2, records: 2, from: 4, next: 4 }
+  expect(await withdrawal.take({}, 'removed', { last: true })).toEqual(answer)
+  expect([await waiting(), books()]).toEqual(['', [0, 1, 2, 0]])
+  peer.how = 'ok'
+  send('d')
+  await exporter.idle()
+  expect([peer.got, books()]).toEqual([['d'], [1, 1, 2, 0]])
+})
+
+test('what was taken out from between others is not seen in the folder any more', async () => {
+  const { withdrawal, waiting, clock } = await sending([...'abcd'], 'retry')
+  await withdrawal.take({ since: clock.now() - 2500, to: clock.now() - 500 }, 'kept')
+  expect(await waiting()).toBe('ad')
+})
+
+test('what was displaced since it was read is counted as that, and not as taken out', async () => {
+  const { withdrawal, folder, clock, account, books } = await sending([...'abcd'], 'retry')
+  expect(await withdrawal.take({ since: clock.now() - 500 }, 'kept')).toMatchObject({ batches: 1, from: 1 })
+  openSpoolOf(folder)!.dropOldest()
+  expect(await withdrawal.take({ upTo: 2 }, 'kept', { last: true })).toMatchObject({ batches: 0, from: 5 })
+  expect([books(), account.dropped('displaced')]).toEqual([[0, 1, 0, 0], 3])
+})
+
+test('what takes long is answered in parts, and nothing is sent in between', async () => {
+  const { withdrawal, exporter, folder, clock, peer, books } = await sending(['a', 'b', 'c'].map(large), 'retry')
+  const spool = openSpoolOf(folder)!
+  const read = spool.read.bind(spool)
+  spool.read = () => {
+    clock.advance(20_000)
+    return read(1)
+  }
+  const range = { since: clock.now() - 1500 }
+  peer.how = 'ok'
+  const answers = []
+  for (let more: boolean | undefined = true; more; ) {
+    const answer = await withdrawal.take(range, 'kept', { last: true })
+    answers.push([answer.batches, answer.more])
+    more = answer.more
+    if (more) expect(peer.got).toEqual([])
+  }
+  expect(answers).toEqual([
+    [0, true],
+    [1, true],
+    [1, true],
+    [0, undefined],
+  ])
+  await exporter.idle()
+  expect([peer.got, books()]).toEqual([[large('a')], [1, 2, 0, 0]])
+})
+
+test('no more is taken out from behind a batch that stays than can be remembered', async () => {
+  const { withdrawal, exporter, peer, clock, books } = await sending(['a'], 'retry')
+  clock.advance(1000)
+  for (let i = 1; i < 70_000; i++) exporter.consume(envelopes(['b']))
+  const answer = {
+    batches: 65_536,
+    from: 1,
+    stopped: expect.stringContaining('65536 batches were finished behind one'),
+  }
+  const range = { since: clock.now() - 500 }
+  expect(await withdrawal.take(range, 'kept')).toMatchObject(answer)
+  expect(await withdrawal.take(range, 'kept', { last: true })).toMatchObject({ ...answer, batches: 0 })
+  expect(books()).toEqual([0, 65_536, 0, 4464])
+  peer.how = 'ok'
+  await exporter.idle()
+  expect([peer.got.length, books()]).toEqual([4464, [4464, 65_536, 0, 0]])
+})
+
+test('what the disk does not take while batches are called back from the sender waits behind them', async () => {
+  const folder = memoryFolder()
+  const host = deliveryHost()
+  const extension = <T>() => memoryStorage(new Map([['test', folder]])) as T
+  const peer = new MoodyPeer()
+  peer.how = 'late retry'
+  const config = deliveryConfig({
+    linger: 0,
+    sending_queue: { storage: 'file_storage', num_consumers: 1 },
+    when_full: 'drop_oldest',
+  })
+  const exporter = queued(config, { ...host, extension }, peer)
+  onTestFinished(() => exporter.stop(AbortSignal.abort()))
+  await exporter.start()
+  exporter.consume(envelopes(['a']))
+  const refused = expect(withdrawalAt('memory')!.take({}, 'kept')).rejects.toThrow('stands in memory alone')
+  await Promise.resolve()
+  folder.failure = 'EIO'
+  exporter.consume(envelopes(['b']))
+  peer.how = 'ok'
+  peer.pending.shift()!()
+  await refused
+  await exporter.idle()
+  expect([peer.got, host.only.imbalance(), host.only.sent]).toEqual([['a', 'b'], 0, 2])
+})
+
+test('a folder that opens while the exporter ends cannot be taken from', async () => {
+  const folder = memoryFolder()
+  const storage = memoryStorage(new Map([['test', folder]]))
+  const { promise, resolve } = Promise.withResolvers<Spool>()
+  const open = () => promise
+  const extension = <T>() => ({ ...storage, isTaken: () => true, open }) as T
+  const peer = new MoodyPeer()
+  const config = deliveryConfig({ sending_queue: { storage: 'file_storage' } })
+  const exporter = queued(config, { ...deliveryHost(), extension }, peer)
+  await exporter.start()
+  const spool = await storage.open({ exporter: 'test', part: '', onLost: () => {} })
+  const stopped = exporter.stop(new AbortController().signal)
+  resolve(spool)
+  await stopped
+  expect([folder.isOpen, withdrawalAt('memory')]).toEqual([false, undefined])
 })
