@@ -63,7 +63,8 @@ export class ClientCall {
   #timeoutMs = Number.POSITIVE_INFINITY
   #startedAt = 0
   #wrote = false
-  #openedAt = 0
+  /** Since when it waits for the peer: the stream was opened, or what is not taken yet was written. */
+  #waitsSince = 0
   /** What had been read from the peer by then. */
   #heard = 0
   /** Headers with a status that did not end the stream. */
@@ -107,6 +108,7 @@ export class ClientCall {
   /** Hands framed messages on; `done` comes when the bytes were given to the connection, or with the stream's final error. */
   write(framed: Buffer, done?: Done): void {
     if (this.#over) return void (done && process.nextTick(done, this.#status ?? streamOver()))
+    if (this.#link && this.#writes.length === 0) this.#waitFrom(this.#link)
     this.#writes.push(done)
     if (this.#stream) this.#stream.write(framed, this.#written)
     else this.#early!.push(framed)
@@ -153,8 +155,7 @@ export class ClientCall {
       return
     }
     this.#link = link
-    this.#openedAt = this.#shared.clock.monotonic()
-    this.#heard = link.socket.bytesRead
+    this.#waitFrom(link)
     link.streams++
     this.#stream = stream
     stream.on('response', (headers, flags) => this.#response(headers, flags))
@@ -171,6 +172,11 @@ export class ClientCall {
     for (const framed of early) stream.write(framed, this.#written)
     if (this.#endEarly) stream.end()
     this.#events.opened?.()
+  }
+
+  #waitFrom(link: Link): void {
+    this.#waitsSince = this.#shared.clock.monotonic()
+    this.#heard = link.socket.bytesRead
   }
 
   /** In order, as the writes were; a failed one waits for the status that `close` brings. */
@@ -234,7 +240,7 @@ export class ClientCall {
     this.#withdraw?.()
     if (!stream) this.#finishSoon(this.#status)
     else {
-      if (this.#shared.clock.monotonic() - this.#openedAt >= silenceMs) this.#link!.doubt(this.#heard)
+      if (this.#shared.clock.monotonic() - this.#waitsSince >= silenceMs) this.#link!.doubt(this.#heard)
       // `close` would half-close first, and the peer would take a cut stream for a complete one.
       // An aborted stream is reset with CANCEL.
       addAbortSignal(AbortSignal.abort(), stream)

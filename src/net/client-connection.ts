@@ -44,6 +44,8 @@ export interface Link {
   failure: Error | undefined
   /** The last stream the peer will answer, after GOAWAY. */
   lastStream: number | undefined
+  /** When it last answered a ping. */
+  answeredAt: number
   /** A call had no answer: unless more than `heard` bytes have come from the peer by now, or come soon, it is cut. */
   doubt(heard: number): void
 }
@@ -180,6 +182,7 @@ export class ClientConnection {
       streams: 0,
       failure: undefined,
       lastStream: undefined,
+      answeredAt: Number.NEGATIVE_INFINITY,
       doubt: newDoubt(() => link, clock),
     }
     this.#links.add(link)
@@ -288,6 +291,7 @@ export class ClientConnection {
       )
       link.session.ping(() => {
         timer.cancel()
+        link.answeredAt = clock.monotonic()
         if (!link.session.destroyed) this.#keepAlive(link, link.socket.bytesRead)
       })
     })
@@ -306,6 +310,9 @@ function cut(link: Link, reason?: Error): void {
 /** How long a peer may take to answer a ping after a call that it did not answer. */
 const SIGN_OF_LIFE_MS = 10_000
 
+/** gRPC servers send a client away that pings more often. */
+const MIN_PING_MS = 300_000
+
 /** Without pings of its own a connection to a machine that has vanished would last until TCP gives up, a quarter of an hour. */
 function newDoubt(linkOf: () => Link, clock: Clock): Link['doubt'] {
   let asked = false
@@ -313,12 +320,14 @@ function newDoubt(linkOf: () => Link, clock: Clock): Link['doubt'] {
     const link = linkOf()
     const { session, socket } = link
     if (asked || session.destroyed || session.closed || socket.bytesRead !== heard) return
+    if (clock.monotonic() - link.answeredAt < MIN_PING_MS) return
     asked = true
     const timer = clock.after(SIGN_OF_LIFE_MS, () =>
       cut(link, new Error(`no sign of life for ${SIGN_OF_LIFE_MS} ms after a call without an answer`)),
     )
     session.ping(() => {
       asked = false
+      link.answeredAt = clock.monotonic()
       timer.cancel()
     })
   }

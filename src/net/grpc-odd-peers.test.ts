@@ -10,8 +10,9 @@ import { type AddressInfo, connect, createServer as createTcp, type Socket } fro
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../runtime/clock.ts'
 import { silentLog } from '../runtime/log.ts'
+import { frameMessage } from './frames.ts'
 import { newGrpcClient } from './grpc-client.ts'
-import { unary } from './grpc-types.ts'
+import { clientStream, unary } from './grpc-types.ts'
 import { GrpcCode, type GrpcError } from './status.ts'
 import { newPair, until } from './test-kit.ts'
 
@@ -112,7 +113,11 @@ describe('a call without an answer', () => {
   async function relayed() {
     const clock = new ManualClock()
     const { port, stop, server } = await newPair({
-      methods: { '/s/Wait': unary(() => new Promise(() => {})), '/s/Echo': unary((message) => Buffer.from(message)) },
+      methods: {
+        '/s/Wait': unary(() => new Promise(() => {})),
+        '/s/Echo': unary((message) => Buffer.from(message)),
+        '/s/Collect': clientStream(() => ({ message() {} })),
+      },
     })
     onTestFinished(stop)
     const state = { swallows: false, connections: 0 }
@@ -171,6 +176,46 @@ describe('a call without an answer', () => {
     await echoed()
     clock.advance(60_000)
     expect([client.state, state.connections]).toEqual(['ready', 1])
+  })
+
+  test('however often that happens, the peer is asked every five minutes at most', async () => {
+    const { client, clock, server, call, state, echoed } = await relayed()
+    const unanswered = async () => {
+      const before = server.stats.messagesIn
+      const ended = call()
+      await until(() => server.stats.messagesIn > before)
+      clock.advance(2000)
+      await ended
+    }
+    await echoed()
+    await unanswered()
+    await echoed()
+    for (let i = 0; i < 12; i++) await unanswered()
+    await echoed()
+    expect([server.stats.pingAbuse, client.state, state.connections]).toEqual([0, 'ready', 1])
+    clock.advance(300_000)
+    state.swallows = true
+    const ended = call()
+    clock.advance(2000)
+    await ended
+    clock.advance(10_000)
+    await until(() => client.state === 'idle')
+  })
+
+  test('and a stream whose last message was not heard of: what came before tells nothing', async () => {
+    const { client, clock, server, state, echoed } = await relayed()
+    const cancel = new AbortController()
+    const stream = client.clientStream('/s/Collect', { signal: cancel.signal })
+    stream.write(frameMessage(Buffer.from('x')))
+    await until(() => server.stats.messagesIn === 1)
+    await echoed()
+    state.swallows = true
+    stream.write(frameMessage(Buffer.from('x')))
+    clock.advance(2000)
+    cancel.abort()
+    clock.advance(10_000)
+    await until(() => client.state === 'idle')
+    expect(client.lastError?.message).toContain('no sign of life')
   })
 })
 
