@@ -2,6 +2,7 @@ import { request as httpRequest, type ServerResponse } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
+import { ManualClock } from '../runtime/clock.ts'
 import { newLog, silentLog } from '../runtime/log.ts'
 import { newHttpServer, type Route } from './http-server.ts'
 import { newVault, until } from './test-kit.ts'
@@ -107,6 +108,26 @@ test('connections beyond the most are refused, counted and said once', async () 
   first.destroy()
   await until(() => server.stats.connectionsOpen === 0)
   await server.stop()
+})
+
+test('what goes wrong while it stops is said, and nothing afterwards', async () => {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const fails: ((error: Error) => void)[] = []
+  const broken: Route = () => new Promise((_resolve, reject) => void fails.push(reject))
+  const log = newLog({ write: (line) => void lines.push(line) })
+  const server = newHttpServer({ endpoint, routes: { '/broken': broken }, clock, log })
+  const { port } = await server.start()
+  const answers = [1, 2].map(() => get({ port, path: '/broken' }))
+  await until(() => fails.length === 2)
+  const stopped = server.stop(new AbortController().signal)
+  // In a later turn: what it does at once is done.
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const fail of fails) fail(new Error('no'))
+  expect((await Promise.all(answers)).map(([status]) => status)).toEqual([500, 500])
+  await stopped
+  clock.advance(60_000)
+  expect(lines.filter((line) => line.includes('answering /broken failed'))).toHaveLength(1)
 })
 
 test('stop lets an answer under way finish, and frees the port', async () => {

@@ -122,8 +122,8 @@ export function newHttpServer(options: HttpServerOptions): HttpServer {
       await released
       // Also ends what 'listening' started.
       server.close()
-      series.close()
       await emptied(sockets, signal)
+      series.close()
     },
   }
 }
