@@ -3,6 +3,7 @@ import { decodeEnvelopeBatch, encodeEnvelope, encodeEnvelopeBatch } from '../../
 import { type ReceiverRun, runReceiver } from '../../../test/support/receiver.ts'
 import { frameMessage } from '../../net/frames.ts'
 import { type GrpcClient, newGrpcClient } from '../../net/grpc-client.ts'
+import { callBytes } from '../../net/memory.ts'
 import { GrpcCode } from '../../net/status.ts'
 import { silentLog } from '../../runtime/log.ts'
 import loggregator from './index.ts'
@@ -15,8 +16,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-async function started(settings: object = {}): Promise<{ run: ReceiverRun; client: GrpcClient }> {
-  const run = runReceiver(loggregator, { endpoint: '127.0.0.1:0', ...settings }, { formats: ['envelopes'] })
+async function started(
+  settings: object = {},
+  options: { memory?: number } = {},
+): Promise<{ run: ReceiverRun; client: GrpcClient }> {
+  const run = runReceiver(loggregator, { endpoint: '127.0.0.1:0', ...settings }, { formats: ['envelopes'], ...options })
   await run.start()
   const line = await run.line('grpc bound to: ')
   const client = newGrpcClient({ address: line.replace('grpc bound to: ', ''), log: silentLog })
@@ -96,6 +100,16 @@ test('a message above the limit ends its stream alone', async () => {
   client.clientStream(batchSender).write(frameMessage([encodeEnvelopeBatch([log('b', '1')])]))
   await run.records(1)
   expect(delivered(run)).toMatchObject([{ source_id: 'b' }])
+})
+
+test('calls for which there is no memory are refused and counted', async () => {
+  const { run, client } = await started({}, { memory: 12 * callBytes })
+  const open = () => client.clientStream(batchSender)
+  const streams = Array.from({ length: 16 + 3 }, open)
+  for (const stream of streams) stream.write(frameMessage([encodeEnvelopeBatch([log('a', '1')])]))
+  await run.records(streams.length)
+  expect(await open().end()).toMatchObject({ code: GrpcCode.unavailable, unsent: true })
+  expect(run.counter('refused_requests_total')).toBe(1)
 })
 
 test('an empty batch is no batch', async () => {

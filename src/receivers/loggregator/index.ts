@@ -79,6 +79,8 @@ function watch(stats: Readonly<ServerStats>, host: Host): void {
   host.gauge('connections', 'Open connections.', () => stats.connectionsOpen)
   host.gauge('streams', 'Open streams.', () => stats.streamsOpen)
   host.total('connections_refused', 'Connections closed because there were too many.', () => stats.connectionsRefused)
+  const refused = 'Calls that were refused because memory was short; their clients may come again.'
+  host.total('refused_requests', refused, () => stats.messagesRefused)
   host.total('ping_abuse', 'Connections ended because the client pinged too often.', () => stats.pingAbuse)
   host.total('floods', 'Connections ended because of tiny pieces of data.', () => stats.floods)
   for (const reason of Object.keys(stats.handshakesFailed) as (keyof ServerStats['handshakesFailed'])[]) {
