@@ -142,12 +142,9 @@ test.each(['\\w+@(a){0,20}', '(?:\\w\\s?)+@(a){0,20}'])(
   },
 )
 
-test.each([
-  ['^(?:(((a)))|(b))*$', 2],
-  ['(?m)^(.*)$', 9],
-])('%s matches texts of %i megabytes', (pattern, size) => {
+test.each(['^(?:((((a))))|((b)))*$', '(?m)^(?:((((a))))|((b)))*$'])('%s matches two megabytes', (pattern) => {
   const regex = new GoRegex(pattern)
-  const text = 'a'.repeat(size << 20)
+  const text = 'a'.repeat(2 << 20)
   expect(regex.test(text)).toBe(true)
   expect(regex.exec(text)?.[0].length).toBe(text.length)
   expect(regex.replaceAll(text, () => 'x')).toBe('x')
