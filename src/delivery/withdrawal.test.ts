@@ -3,14 +3,21 @@ import { deliveryConfig, deliveryHost, envelopes, textsOf } from '../../test/sup
 import { newFolder } from '../../test/support/folder.ts'
 import { memoryFolder, memoryStorage } from '../../test/support/memory-spool.ts'
 import { MoodyPeer } from '../../test/support/moody-peer.ts'
+import { ManualClock } from '../runtime/clock.ts'
+import { silentLog } from '../runtime/log.ts'
 import type { Spool } from '../storage/contract.ts'
 import { peekQueue } from '../storage/inspect.ts'
 import { openSpoolOf } from '../storage/open-spools.ts'
 import { openSpool } from '../storage/spool.ts'
+import { openForTest } from '../storage/spool-kit.fixture.ts'
 import { Batch } from '../telemetry/batch.ts'
+import { Receipt } from '../telemetry/receipt.ts'
+import { Budget } from './budget.ts'
+import { DiskFeed } from './disk-feed.ts'
+import { Queue } from './queue.ts'
 import type { StorageUse } from './queue-storage.ts'
 import { queued } from './queued.ts'
-import { withdrawalAt } from './withdrawal.ts'
+import { Withdrawal, withdrawalAt } from './withdrawal.ts'
 
 const none = { upTo: -1 }
 const large = (letter: string) => letter.repeat(5000)
@@ -221,6 +228,32 @@ test('what the disk does not take while batches are called back from the sender 
   await refused
   await exporter.idle()
   expect([peer.got, host.only.imbalance(), host.only.sent]).toEqual([['a', 'b'], 0, 2])
+})
+
+test('an end that begins while the disk is read takes nothing back from the sender', async () => {
+  const clock = new ManualClock()
+  const { only: account } = deliveryHost()
+  const { spool } = await openForTest({ folder: newFolder(), clock })
+  spool.append(envelopes(['a']).bytes(), 1, 'envelopes')
+  const budget = new Budget('test')
+  const queue = new Queue({ whenFull: 'wait', clock, memory: budget, budget, onDrop: () => {} })
+  const pump = () => {}
+  const receipt = () => new Receipt(() => {})
+  const feed = new DiskFeed({ queue, pump, clock, log: silentLog, receipt, unreadable: () => {} })
+  let recalled = false
+  const recall = async () => {
+    recalled = true
+  }
+  const told = { lose: () => {}, left: () => {} }
+  const withdrawal = new Withdrawal({ spool, feed, queue, pump, account, clock, recall, ...told })
+  feed.opened(spool, 1)
+  feed.run()
+  const failed = expect(withdrawal.take({}, 'kept')).rejects.toThrow('the exporter has ended')
+  feed.stop()
+  withdrawal.end()
+  await failed
+  expect(recalled).toBe(false)
+  await spool.close()
 })
 
 test('a folder that opens while the exporter ends cannot be taken from', async () => {
