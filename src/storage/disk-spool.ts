@@ -232,7 +232,7 @@ export class DiskSpool implements Spool {
     return first !== undefined && first.first <= sequence
   }
 
-  /** What it names must outlast a power cut: another batch could have its number then. */
+  /** What it names must outlast a power cut, and so must the position: another batch could have its number then. */
   async saveFinished(): Promise<void> {
     const upTo = await this.syncer.now()
     if (!this.closing) await this.writeFinished(upTo)

@@ -99,14 +99,17 @@ export class Syncer {
     return this.next.promise
   }
 
-  /** Syncs what was written so far, now; answers up to which sequence all of it is durable beyond doubt. */
+  /** Syncs what was written so far and the position, now; answers up to which sequence all is durable beyond doubt. */
   async now(): Promise<number> {
-    const upTo = this.written
-    // What is under way may have begun before the last of it was written.
-    for (let round = 0; round < 2 && this.synced < upTo; round++) {
+    await this.running?.group.promise.catch(() => {})
+    this.positionDirty = true
+    this.positionSyncedAt = Number.NEGATIVE_INFINITY
+    // One that began in between has not heard of it, perhaps.
+    for (let round = 0; round < 2 && this.positionDirty; round++) {
       if (!this.running) void this.run()
       await this.running?.group.promise.catch(() => {})
     }
+    if (this.positionDirty) return 0
     return this.doubtTo > 0 ? Math.min(this.synced, this.doubtFrom - 1) : this.synced
   }
 
