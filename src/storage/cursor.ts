@@ -80,23 +80,22 @@ export class Cursor {
     this.records = writer.records
   }
 
-  /** Goes on at the front of a segment; undefined: at the end of all. `start`: records before it. */
+  /** Goes on at the front of a segment; undefined: at the end of all. `start`: records before it, that nobody is given. */
   jump(segment: Segment | undefined, start: number): void {
     if (!segment) {
+      this.skip(this.options.writer.next, start)
       this.toEnd()
       return
     }
-    this.segment = segment
-    this.offset = frameBytes
-    this.sequence = segment.first
-    this.records = start
-    this.failures = 0
+    this.stand(segment)
+    this.skip(segment.first, start)
   }
 
   /** Goes back to a batch that was given out, in this segment: what stands below it is not given again. */
   back({ sequence, records }: Pick<Position, 'sequence' | 'records'>, segment: Segment): void {
-    this.jump(segment, records)
+    this.stand(segment)
     this.sequence = this.floor = sequence
+    this.records = records
   }
 
   /** The next batches; none when there are none. Rejects with `SpoolFailed`, and stays where it is. */
@@ -181,22 +180,33 @@ export class Cursor {
     }
   }
 
-  /** Goes on at a higher sequence: what was finished before it in an earlier life needs not be seen. */
-  private pass(sequence: number): void {
-    if (sequence <= this.sequence) return
-    this.records += this.options.finished.takeBetween(this.sequence, sequence)
+  private stand(segment: Segment): void {
+    this.segment = segment
+    this.offset = frameBytes
+    this.failures = 0
+  }
+
+  /** Goes on at a sequence, behind so many records: nobody is given those between, and nobody asks for them again. */
+  private skip(sequence: number, records: number): void {
+    const skipped = records - this.records
+    if (skipped > 0) this.options.outstanding.addLost(sequence, skipped, this.records)
     this.sequence = sequence
+    this.records = records
+  }
+
+  /** Goes on at a higher sequence: what was finished or told as lost before it needs not be seen. */
+  private pass(sequence: number): void {
+    if (sequence < this.sequence) return
+    this.skip(sequence, this.records + this.options.finished.takeBetween(this.sequence, sequence))
   }
 
   /** Goes on at a sequence that is known to be behind so many records: what was not seen of them is lost, once. */
   private goTo(sequence: number, records: number, segment: Segment | undefined): void {
-    const before = this.records
-    this.pass(sequence)
+    if (sequence > this.sequence || records > this.records) this.pass(sequence)
     const lost = records - this.records
-    if (lost > 0) this.options.onCorrupt(lost, whyMissing(segment))
-    if (records <= before) return
-    this.records = records
-    this.options.outstanding.addDone(sequence - 1, records - before, before)
+    if (lost <= 0) return
+    this.options.onCorrupt(lost, whyMissing(segment))
+    this.skip(sequence, records)
   }
 
   /** At the end of a segment: on to the next. */

@@ -246,7 +246,7 @@ export class DiskSpool implements Spool {
     const { cursor, finished, writer } = this
     const unread = writer.records - cursor.records - finished.takeBetween(cursor.sequence, writer.next)
     this.writer.seal()
-    this.cursor.toEnd()
+    this.cursor.jump(undefined, writer.records)
     this.lose('removed', unread, 'an operator removed them')
     this.savePosition()
     this.retention.trim()
@@ -296,7 +296,7 @@ export class DiskSpool implements Spool {
   private async writeFinished(upTo = Number.POSITIVE_INFINITY): Promise<void> {
     const { disk, folder, finished, outstanding, options } = this
     try {
-      await finished.write(disk, join(folder.path, finishedName), outstanding.doneAbove(), upTo)
+      await finished.write(disk, join(folder.path, finishedName), outstanding.doneAbove().batches, upTo)
     } catch (error) {
       options.log.warn('what was delivered out of turn may be sent again', { error: String(error) })
     }

@@ -17,6 +17,14 @@ export interface Done {
   readonly count: number
 }
 
+/** What is done above the lowest unfinished batch. */
+export interface DoneAbove {
+  /** By sequence. */
+  readonly batches: ReadonlyMap<number, Done>
+  /** Records that are lost, by the sequence of the batch right behind them: told once, whoever passes there again. */
+  readonly gaps: ReadonlyMap<number, number>
+}
+
 /**
  * Batches above the position that were finished all the same, by sequence, with their number of records. Written at an orderly
  * end, and when batches were taken out, so that what was delivered out of turn does not come again; without it, or with damage in it,
@@ -26,6 +34,7 @@ export interface Done {
  */
 export class Finished {
   private readonly batches: Map<number, Done>
+  private readonly gaps = new Map<number, number>()
 
   constructor(batches: Map<number, Done> = new Map()) {
     this.batches = batches
@@ -61,8 +70,9 @@ export class Finished {
     return this.recordsBetween(0, Number.POSITIVE_INFINITY)
   }
 
-  add(done: ReadonlyMap<number, Done>): void {
-    for (const [sequence, batch] of done) this.batches.set(sequence, batch)
+  add({ batches, gaps }: DoneAbove): void {
+    for (const [sequence, batch] of batches) this.batches.set(sequence, batch)
+    for (const [sequence, records] of gaps) this.gaps.set(sequence, (this.gaps.get(sequence) ?? 0) + records)
   }
 
   /** Takes a batch out: whether it was finished. */
@@ -74,22 +84,24 @@ export class Finished {
     return this.batches.has(sequence)
   }
 
-  /** Takes out the batches of `[from, to)`, and answers their records. */
+  /** Takes out the batches of `[from, to)` and what is lost before them and before `to`, and answers their records. */
   takeBetween(from: number, to: number): number {
     const records = this.recordsBetween(from, to)
-    if (records > 0)
-      for (const sequence of [...this.batches.keys()]) if (sequence >= from && sequence < to) this.take(sequence)
+    if (records === 0) return 0
+    for (const sequence of [...this.batches.keys()]) if (sequence >= from && sequence < to) this.take(sequence)
+    for (const sequence of [...this.gaps.keys()]) if (sequence >= from && sequence <= to) this.gaps.delete(sequence)
     return records
   }
 
   private recordsBetween(from: number, to: number): number {
-    let records = 0
-    for (const [sequence, { count }] of this.batches) if (sequence >= from && sequence < to) records += count
-    return records
+    let sum = 0
+    for (const [sequence, { count }] of this.batches) if (sequence >= from && sequence < to) sum += count
+    for (const [sequence, records] of this.gaps) if (sequence >= from && sequence <= to) sum += records
+    return sum
   }
 
   /** With the batches of `done`, those up to a sequence, as a file. Throws what the disk throws. */
-  async write(disk: Disk, path: string, done: ReadonlyMap<number, Done>, upTo: number): Promise<void> {
+  async write(disk: Disk, path: string, done: DoneAbove['batches'], upTo: number): Promise<void> {
     const all = [...this.batches, ...done].filter(([sequence]) => sequence <= upTo)
     try {
       disk.removeNow(path)

@@ -1,4 +1,4 @@
-import type { Done } from './finished-file.ts'
+import type { Done, DoneAbove } from './finished-file.ts'
 import type { Position } from './position-file.ts'
 
 /** Finished batches above one that is not are remembered up to here: more of them come again after the next opening. */
@@ -8,6 +8,8 @@ interface Place {
   readonly sequence: number
   readonly count: number
   readonly records: number
+  /** The records before this sequence that nobody will be given. */
+  readonly isGap?: boolean
   done: boolean
 }
 
@@ -17,7 +19,6 @@ export class Outstanding {
   private head = 0
   /** Finished ones among the places from `head` on. */
   private done = 0
-  private hasForgotten = false
   private readonly bySequence = new Map<number, Place>()
 
   /** Batches not finished. */
@@ -35,6 +36,13 @@ export class Outstanding {
   /** A batch that was finished in an earlier life: it is remembered as long as a lower one is not. */
   addDone(sequence: number, count: number, records: number): void {
     this.places.push({ sequence, count, records, done: true })
+    this.done++
+    this.skipDone()
+  }
+
+  /** Records right before a batch that are lost: a place without a number of its own. */
+  addLost(sequence: number, count: number, records: number): void {
+    this.places.push({ sequence, count, records, isGap: true, done: true })
     this.done++
     this.skipDone()
   }
@@ -58,7 +66,7 @@ export class Outstanding {
   /** Records between the lowest unfinished batch and `end`, in records, of which is not remembered that they are finished. */
   forgottenUpTo(end: number): number {
     const { lowest } = this
-    if (!lowest || !this.hasForgotten) return 0
+    if (!lowest) return 0
     let known = lowest.records
     for (let i = this.head; i < this.places.length; i++) known += this.places[i]?.count ?? 0
     return end - known
@@ -68,7 +76,6 @@ export class Outstanding {
   clear(): void {
     this.places = []
     this.head = this.done = 0
-    this.hasForgotten = false
     this.bySequence.clear()
   }
 
@@ -77,14 +84,17 @@ export class Outstanding {
     return this.places[this.head]
   }
 
-  /** What was finished above the lowest unfinished batch, by sequence. */
-  doneAbove(): Map<number, Done> {
-    const done = new Map<number, Done>()
+  /** What was finished, and what is lost, above the lowest unfinished batch. */
+  doneAbove(): DoneAbove {
+    const batches = new Map<number, Done>()
+    const gaps = new Map<number, number>()
     for (let i = this.head; i < this.places.length; i++) {
       const place = this.places[i]
-      if (place?.done) done.set(place.sequence, { before: place.records, count: place.count })
+      if (!place?.done) continue
+      if (place.isGap) gaps.set(place.sequence, (gaps.get(place.sequence) ?? 0) + place.count)
+      else batches.set(place.sequence, { before: place.records, count: place.count })
     }
-    return done
+    return { batches, gaps }
   }
 
   private skipDone(): void {
@@ -96,7 +106,6 @@ export class Outstanding {
     if (this.done > mostDone) {
       this.places = places.filter((place) => place?.done === false)
       this.done = this.head = 0
-      this.hasForgotten = true
     } else if (this.head >= 64 && this.head * 2 >= places.length) {
       this.places = places.slice(this.head)
       this.head = 0
