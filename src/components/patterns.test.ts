@@ -21,9 +21,7 @@ test.each([
 ])('a pattern that nothing bounds is warned of: %s %s %s', async (section, type, settings) => {
   const { warnings } = await check(`${section}: {${type}: ${settings}}`)
   expect(warnings.map(({ path, message }) => `${path}: ${message}`)).toContainEqual(
-    expect.stringMatching(
-      new RegExp(`^${section}.${type}: the pattern ".*\\(a\\+\\)\\{0,20\\}.*" may take very long`),
-    ),
+    expect.stringMatching(new RegExp(`^${section}.${type}: the pattern ".*\\(a\\+\\)\\{0,20\\}.*" may take very long`)),
   )
 })
 
