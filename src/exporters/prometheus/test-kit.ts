@@ -1,7 +1,6 @@
-import { get } from 'node:http'
-import { gunzipSync } from 'node:zlib'
 import { afterEach } from 'vitest'
 import { encodeOtlpMetrics } from '../../../test/support/decode.ts'
+import { fetchPage } from '../../../test/support/fetch-page.ts'
 import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
@@ -37,26 +36,6 @@ export function batchOf(metrics: object[], resource: Record<string, string> = {}
     resourceMetrics: [{ resource: { attributes: attributes(resource) }, scopeMetrics: [{ scope, metrics }] }],
   })
   return Batch.copyOf('metrics', bytes)
-}
-
-export interface Answer {
-  status: number
-  headers: Record<string, unknown>
-  text: string
-}
-
-export function fetchPage(url: string, headers: Record<string, string> = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    get(url, { headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk) => chunks.push(chunk))
-      response.on('end', () => {
-        const body = Buffer.concat(chunks)
-        const text = (response.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString()
-        resolve({ status: response.statusCode!, headers: response.headers, text })
-      })
-    }).on('error', reject)
-  })
 }
 
 export async function exporting(written: Record<string, unknown> = {}) {

@@ -1,6 +1,5 @@
-import { get } from 'node:http'
-import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
+import { fetchPage } from '../../../test/support/fetch-page.ts'
 import { Budget } from '../../delivery/budget.ts'
 import { Ledger } from '../../delivery/ledger.ts'
 import { newHost } from '../../engine/host.ts'
@@ -35,27 +34,7 @@ async function started(settings: object) {
   await extension.start()
   cleanups.push(() => extension.stop(AbortSignal.abort()))
   const address = (text: string) => lines.join('').match(new RegExp(`${text}(\\S+)`))![1]!
-  return { ...shared, address, lines, page: () => fetchText(`http://${address('listening on ')}/metrics`) }
-}
-
-interface Answer {
-  status: number
-  headers: Record<string, unknown>
-  text: string
-}
-
-function fetchText(url: string, headers: Record<string, string> = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    get(url, { headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk) => chunks.push(chunk))
-      response.on('end', () => {
-        const body = Buffer.concat(chunks)
-        const text = (response.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString()
-        resolve({ status: response.statusCode!, headers: response.headers, text })
-      })
-    }).on('error', reject)
-  })
+  return { ...shared, address, lines, page: () => fetchPage(`http://${address('listening on ')}/metrics`) }
 }
 
 test('a chosen family stands on the page with 0 before anything was counted', async () => {
@@ -89,24 +68,24 @@ test('families of one name are one family; labels and sums come from the books',
 
 test('the page is gzipped for readers that ask', async () => {
   const { address } = await started({})
-  const { headers, text } = await fetchText(`http://${address('listening on ')}/metrics`, { 'accept-encoding': 'gzip' })
+  const { headers, text } = await fetchPage(`http://${address('listening on ')}/metrics`, { 'accept-encoding': 'gzip' })
   expect(headers['content-encoding']).toBe('gzip')
   expect(text).toContain('promhttp_metric_handler_errors_total{cause="encoding"} 0')
 })
 
 test('other paths are not found', async () => {
   const { address } = await started({})
-  expect((await fetchText(`http://${address('listening on ')}/`)).status).toBe(404)
+  expect((await fetchPage(`http://${address('listening on ')}/`)).status).toBe(404)
 })
 
 test('debug adds series of the process and opens the profiles; without it there is no such port', async () => {
   const { page, address } = await started({ debug: true })
   expect((await page()).text).toMatch(/process_resident_memory_bytes \d/)
   const profiles = address('pprof server on: ')
-  expect((await fetchText(`http://${profiles}/debug/pprof/`)).text).toContain('profile?seconds=30')
-  const profile = await fetchText(`http://${profiles}/debug/pprof/profile?seconds=1`)
+  expect((await fetchPage(`http://${profiles}/debug/pprof/`)).text).toContain('profile?seconds=30')
+  const profile = await fetchPage(`http://${profiles}/debug/pprof/profile?seconds=1`)
   expect(JSON.parse(profile.text)).toHaveProperty('nodes')
-  const report = await fetchText(`http://${profiles}/debug/pprof/report`)
+  const report = await fetchPage(`http://${profiles}/debug/pprof/report`)
   expect(JSON.parse(report.text).environmentVariables).toBeUndefined()
   const { lines, page: plain } = await started({})
   expect(lines.join('')).not.toContain('pprof')
